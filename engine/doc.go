@@ -1,0 +1,2 @@
+// Package engine runs asyncore's loop.
+package engine
