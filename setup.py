@@ -1,0 +1,213 @@
+"""Builds the extension: gopy makes a Python module out of ./pybind, Go and cgo link it.
+
+pyproject.toml holds everything that is no code. Two environment variables are looked at:
+GOASYNCORE_BUILD (auto, native or portable) says whether the extension is built at all, and GOFLAGS
+is passed on to Go with the binding's build tag added.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
+
+ROOT = Path(__file__).resolve().parent
+MACOS = sys.platform == "darwin"
+TAG = "gopy_binding"
+OTHERWISE = (
+    "or set GOASYNCORE_BUILD=portable to build the pure-Python wheel, which needs neither."
+)
+
+# What the sdist holds beside the packages: all that a build and `make test` need.
+SOURCE_FILES = ["Makefile", "CHANGELOG.md", "CONTRIBUTING.md", "go.mod", "go.sum", ".gitignore"]
+SOURCE_TREES = [
+    ".ci",
+    "bench",
+    "docs",
+    "engine",
+    "examples",
+    "pybind",
+    "python",
+    "tests_go",
+    "tests_py",
+]
+NOT_SOURCE = re.compile(
+    r"(^|/)(__pycache__|[^/]*\.egg-info|\.[a-z]+_cache|\.hypothesis|results)/|\.(py[cod]|so|dylib)$"
+)
+
+
+def stop(sentence: str) -> SystemExit:
+    """An ending that shows the user one sentence and no traceback."""
+    return SystemExit(f"goasyncore: {sentence}")
+
+
+def wants_extension() -> bool:
+    choice = os.environ.get("GOASYNCORE_BUILD", "") or "auto"
+    if choice not in ("auto", "native", "portable"):
+        raise stop(f"GOASYNCORE_BUILD is {choice!r}; it may be auto, native or portable.")
+    # The engine is tested on CPython with its lock, on POSIX; elsewhere the portable pass serves.
+    suits = (
+        os.name == "posix"
+        and sys.implementation.name == "cpython"
+        and not sysconfig.get_config_var("Py_GIL_DISABLED")
+    )
+    return choice == "native" or (choice == "auto" and suits)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """`go1.26.8`, `1.24.0` and `go1.25rc1` as comparable tuples."""
+    found = re.match(r"(?:go)?(\d+)\.(\d+)(?:\.(\d+))?", version)
+    return tuple(int(part or 0) for part in found.groups()) if found else ()
+
+
+class GoBuild:
+    """One build of the extension, in a folder of its own under build/."""
+
+    def __init__(self) -> None:
+        # Inside the module, so that its go.mod resolves the generated package's imports; behind an
+        # underscore, so that `./...` does not see it.
+        self.work = ROOT / "build" / "_go" / f"{sys.implementation.cache_tag}-{sys.platform}"
+        self.generated = self.work / "binding"
+        self.bin = self.work / "bin"
+        self.include = sysconfig.get_path("include")
+        self.env = dict(os.environ)
+        self.env["CGO_ENABLED"] = "1"
+        self.env["CGO_CFLAGS"] = f"-O2 {shlex.quote('-I' + self.include)}"
+        self.env["CGO_LDFLAGS"] = (
+            # Python's own symbols come from the process that loads the extension.
+            "-undefined dynamic_lookup" if MACOS else "-Wl,--unresolved-symbols=ignore-all"
+        )
+        # gopy loads the package once more by itself and has no other way to be told the tag.
+        self.env["GOFLAGS"] = f"{self.env.get('GOFLAGS', '')} -tags={TAG}".strip()
+        self.env["PATH"] = os.pathsep.join([str(self.bin), self.env.get("PATH", os.defpath)])
+
+    def check(self) -> None:
+        """Raise SystemExit with one sentence when something to build with is missing."""
+        needed = re.search(r"(?m)^go (\S+)$", (ROOT / "go.mod").read_text()).group(1)
+        wanted = ".".join(str(part) for part in numbers(needed)[:2])
+        install = f"install Go {wanted} or newer (https://go.dev/dl/)"
+        if shutil.which("go") is None:
+            raise stop(f"building the extension takes Go; {install}, {OTHERWISE}")
+        version = self.ask("go", "env", "GOVERSION")
+        if version is None or numbers(version) < numbers(needed):
+            # Go reads go.mod before it answers, and one that is too old fails there; asked
+            # outside the module, it tells which one it is.
+            version = version or self.ask("go", "env", "GOVERSION", cwd=os.sep) or "an unknown one"
+            raise stop(f"the Go found here is too old ({version}); {install}, {OTHERWISE}")
+        compiler = shlex.split(self.ask("go", "env", "CC") or "cc")[0]
+        if shutil.which(compiler) is None:
+            raise stop(
+                f"building the extension takes a C compiler and {compiler!r} was not found; "
+                f"install gcc or clang, {OTHERWISE}"
+            )
+        if not Path(self.include, "Python.h").is_file():
+            raise stop(
+                "building the extension takes Python's headers and Python.h was not found; install "
+                f"the development package of Python {sysconfig.get_python_version()}, {OTHERWISE}"
+            )
+
+    def ask(self, *command: str, cwd: str | Path = ROOT) -> str | None:
+        done = subprocess.run(command, cwd=cwd, env=self.env, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def run(self, *command: str | Path, cwd: Path = ROOT) -> None:
+        words = [str(word) for word in command]
+        print("$", shlex.join(words), flush=True)
+        done = subprocess.run(
+            words, cwd=cwd, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if done.returncode:
+            print(done.stdout, flush=True)
+            raise stop(f"the build stopped at {shlex.join(words)} (status {done.returncode}).")
+
+    def build(self, target: Path) -> None:
+        """Leave the finished extension at `target`."""
+        self.check()
+        shutil.rmtree(self.generated, ignore_errors=True)
+        self.generated.mkdir(parents=True)
+        tools = ["github.com/go-python/gopy", "golang.org/x/tools/cmd/goimports"]
+        self.run("go", "build", "-trimpath", "-buildvcs=false", "-o", f"{self.bin}{os.sep}", *tools)
+        self.generate()
+        self.link(target)
+
+    def generate(self) -> None:
+        """Write binding.go, binding_go.h and binding.c."""
+        self.run(
+            "gopy", "gen", f"-output={self.generated}", "-name=binding", f"-vm={sys.executable}",
+            "-no-make", "./pybind",
+        )  # fmt: skip
+        source = self.generated / "binding.go"
+        if not source.is_file() or not (self.generated / "build.py").is_file():
+            raise stop("gopy generated nothing from ./pybind.")
+        self.run("goimports", "-w", source)
+        # gopy would link the builder's libpython in, and its folder as a run path.
+        text = source.read_text()
+        source.write_text(re.sub(r"(?m)^#cgo LDFLAGS:.*\n", "", text))
+        first = self.generated / "binding_go.so"
+        self.go_build(first, [])
+        first.unlink()
+        self.run(sys.executable, "build.py", cwd=self.generated)
+
+    def link(self, target: Path) -> None:
+        exports = self.work / "exports"
+        if MACOS:
+            exports.write_text("_PyInit__binding\n")
+            export = f"-Wl,-exported_symbols_list,{exports}"
+        else:
+            exports.write_text("{ global: PyInit__binding; local: *; };\n")
+            export = f"-Wl,--version-script={exports}"
+        # Without it Go preempts with SIGURG, which belongs to the programs that import us (socket
+        # owners get it for urgent data). The variable also carries go.mod's own defaults.
+        defaults = self.ask("go", "list", "-f", "{{.DefaultGODEBUG}}", ".", cwd=self.generated)
+        debug = ",".join(filter(None, [defaults, "asyncpreemptoff=1"]))
+        self.go_build(
+            target,
+            [f"-ldflags=-s -w -buildid= -X=runtime.godebugDefault={debug} '-extldflags={export}'"],
+        )
+
+    def go_build(self, output: Path, flags: list[str]) -> None:
+        self.run(
+            "go", "build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", *flags,
+            "-o", output, ".",
+            cwd=self.generated,
+        )  # fmt: skip
+
+
+class BuildExtension(build_ext):
+    def build_extension(self, ext: Extension) -> None:
+        target = Path(self.get_ext_fullpath(ext.name)).resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        GoBuild().build(target)
+        # Go leaves the header of a c-shared library beside it.
+        target.with_suffix(".h").unlink(missing_ok=True)
+
+
+class SourceDistribution(sdist):
+    def make_distribution(self) -> None:
+        files = [name for name in SOURCE_FILES if (ROOT / name).is_file()]
+        for tree in SOURCE_TREES:
+            for path in sorted((ROOT / tree).rglob("*")):
+                name = path.relative_to(ROOT).as_posix()
+                if path.is_file() and not NOT_SOURCE.search(name):
+                    files.append(name)
+        self.filelist.extend(files)
+        self.filelist.sort()
+        self.filelist.remove_duplicates()
+        super().make_distribution()
+
+
+setup(
+    ext_modules=(
+        [Extension("goasyncore._binding", ["pybind/bridge.c"])] if wants_extension() else []
+    ),
+    cmdclass={"build_ext": BuildExtension, "sdist": SourceDistribution},
+)
