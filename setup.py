@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent
 MACOS = sys.platform == "darwin"
 TAG = "gopy_binding"
 OTHERWISE = (
-    "or set GOASYNCORE_BUILD=portable to build the pure-Python wheel, which needs neither."
+    "or set GOASYNCORE_BUILD=portable to build the pure-Python wheel, which takes Python alone."
 )
 
 # What the sdist holds beside the packages: all that a build and `make test` need.
