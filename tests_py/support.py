@@ -1,0 +1,151 @@
+"""What the tests share: sockets, channels that write down what happens to them, bounded loops."""
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+
+import asyncore
+import pytest
+
+LIMIT = 20.0  # seconds until a loop or a child counts as stuck; never a measurement
+
+
+def poll_function(use_poll):
+    """The pass that loop() makes for this value of use_poll."""
+    return asyncore.poll2 if use_poll else asyncore.poll
+
+
+def one_pass(use_poll, channels, timeout=0):
+    poll_function(use_poll)(timeout, channels)
+
+
+def run_until(condition, channels, use_poll=False):
+    """Loop until condition() holds; a loop that does not get there fails the test."""
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        if not channels:
+            pytest.fail("the map is empty and what was waited for has not happened")
+        if time.monotonic() > deadline:
+            pytest.fail("what was waited for has not happened")
+        asyncore.loop(timeout=0.1, use_poll=use_poll, map=channels, count=1)
+
+
+def run_until_empty(channels, use_poll=False):
+    deadline = time.monotonic() + LIMIT
+    while channels:
+        if time.monotonic() > deadline:
+            pytest.fail(f"channels left open: {list(channels.values())!r}")
+        asyncore.loop(timeout=0.1, use_poll=use_poll, map=channels, count=1)
+
+
+def listener(family=socket.AF_INET, address=("127.0.0.1", 0)):
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.settimeout(LIMIT)
+    sock.bind(address)
+    sock.listen(16)
+    return sock
+
+
+def tcp_pair():
+    """Two ends of a TCP connection; a pair made by socketpair() has no priority data and no reset."""
+    with listener() as server:
+        near = socket.create_connection(server.getsockname(), timeout=LIMIT)
+        far, _ = server.accept()
+    far.settimeout(LIMIT)
+    return near, far
+
+
+def pair():
+    """A connected pair: the first for a channel, the second for the test to talk through."""
+    near, far = socket.socketpair()
+    far.settimeout(LIMIT)
+    return near, far
+
+
+def full(sock):
+    """Fill what the kernel buffers for sock, so that it is not ready for writing."""
+    sock.setblocking(False)
+    for size in (65536, 1):
+        while True:
+            try:
+                sock.send(b"x" * size)
+            except BlockingIOError:
+                break
+
+
+def receive_exactly(sock, size):
+    parts = []
+    while size:
+        part = sock.recv(min(size, 65536))
+        if not part:
+            break
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+class Recorder(asyncore.dispatcher):
+    """A channel that adds (name, event) to `seen` and consumes nothing."""
+
+    def __init__(self, sock=None, channels=None, seen=None, name="", wants="r"):
+        self.seen = [] if seen is None else seen
+        self.name = name
+        self.wants = wants
+        asyncore.dispatcher.__init__(self, sock, channels)
+
+    @property
+    def events(self):
+        return [event for name, event in self.seen if name == self.name]
+
+    def note(self, event):
+        self.seen.append((self.name, event))
+
+    def readable(self):
+        return "r" in self.wants
+
+    def writable(self):
+        return "w" in self.wants
+
+    def handle_read(self):
+        self.note("read")
+
+    def handle_write(self):
+        self.note("write")
+
+    def handle_expt(self):
+        self.note("expt")
+
+    def handle_connect(self):
+        self.note("connect")
+
+    def handle_accept(self):
+        self.note("accept")
+
+    def handle_close(self):
+        self.note("close")
+        self.close()
+
+    def handle_error(self):
+        self.note("error")
+        raise sys.exc_info()[1]
+
+
+def run_python(code, *args, env=None, flags=(), check=True, pass_fds=()):
+    """Run code in a new interpreter; with check, a failing child fails the test and shows why."""
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", *flags, "-c", textwrap.dedent(code)]
+        + [str(arg) for arg in args],
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=2 * LIMIT,
+        pass_fds=pass_fds,
+    )
+    if check and result.returncode:
+        pytest.fail(f"exit status {result.returncode}\n{result.stdout}\n{result.stderr}")
+    return result
