@@ -18,6 +18,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).resolve().parent
@@ -191,6 +192,15 @@ class BuildExtension(build_ext):
         target.with_suffix(".h").unlink(missing_ok=True)
 
 
+class BuildPackages(build_py):
+    def run(self) -> None:
+        # A file that has left the package would otherwise be taken from the last build's folder.
+        if not self.editable_mode:
+            for package in self.packages:
+                shutil.rmtree(Path(self.build_lib, package), ignore_errors=True)
+        super().run()
+
+
 class SourceDistribution(sdist):
     def make_distribution(self) -> None:
         files = [name for name in SOURCE_FILES if (ROOT / name).is_file()]
@@ -209,5 +219,9 @@ setup(
     ext_modules=(
         [Extension("goasyncore._binding", ["pybind/bridge.c"])] if wants_extension() else []
     ),
-    cmdclass={"build_ext": BuildExtension, "sdist": SourceDistribution},
+    cmdclass={
+        "build_ext": BuildExtension,
+        "build_py": BuildPackages,
+        "sdist": SourceDistribution,
+    },
 )

@@ -1,0 +1,31 @@
+.POSIX:
+.PHONY: help demo test lint wheel clean
+
+# The interpreters to use; empty means every CPython >= 3.12 that .ci/pythons finds.
+PYTHON =
+export PYTHON
+
+help:
+	@echo 'make demo    build, install into build/demo, run the examples and show what served them'
+	@echo 'make test    everything: lint, Go, and each Python found on both backends'
+	@echo 'make lint    gofmt, go vet, staticcheck, ruff and mypy alone'
+	@echo 'make wheel   a wheel for each Python found, and the portable one, into dist/'
+	@echo 'make clean   remove what the others left behind'
+	@echo
+	@echo 'PYTHON="python3.12 /path/to/python3.13" names the interpreters to use.'
+
+demo:
+	@.ci/demo
+
+test:
+	@.ci/tests
+
+lint:
+	@.ci/tests -k lint
+
+wheel:
+	@.ci/wheels
+
+clean:
+	rm -rf build dist python/*.egg-info .hypothesis
+	find python tests_py examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,86 @@
+"""Runs the other examples against each other on the loopback interface and tells what happened."""
+
+import asyncore
+import filecmp
+import functools
+import http.server
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import goasyncore
+from echo_client import EchoClient
+from file_copy import copy
+from http_client import HTTPClient
+
+HERE = Path(__file__).resolve().parent
+
+
+def echo():
+    """Start the echo server as a program of its own and talk to it."""
+    command = [sys.executable, HERE / "echo_server.py", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            host, port = server.stdout.readline().split()[-1].split(":")
+            message = b"Hello, asyncore! " * 4096
+            clients = [EchoClient(host, int(port), message) for _ in range(10)]
+            asyncore.loop(timeout=10)
+        finally:
+            server.terminate()
+    good = all(client.received == message for client in clients)
+    size = sum(len(client.received) for client in clients)
+    return good, f"{len(clients)} clients sent and got back {size} bytes ({host}:{port})"
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+def page(folder):
+    """Fetch a page from the standard library's HTTP server."""
+    body = "<h1>It works</h1>\n"
+    (folder / "index.html").write_text(body)
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = HTTPClient("127.0.0.1", "/index.html", server.server_port)
+        asyncore.loop(timeout=10)
+        server.shutdown()
+    header, _, got = client.response.decode().partition("\r\n\r\n")
+    status = header.partition("\r\n")[0]
+    return " 200 " in status and got == body, f"{status}, {len(got)} bytes of body"
+
+
+def files(folder):
+    """Copy a file through two file_dispatchers and compare."""
+    source, target = folder / "source", folder / "target"
+    source.write_bytes(bytes(range(256)) * 8192)
+    copy(source, target)
+    good = filecmp.cmp(source, target, shallow=False)
+    return good, f"{target.stat().st_size} bytes copied" + (", identical" if good else ", DIFFERENT")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        results = {
+            "echo server": echo(),
+            "HTTP client": page(folder),
+            "file_dispatcher": files(folder),
+        }
+    for subject, (good, told) in results.items():
+        print(f"{subject:16} {'ok' if good else 'FAILED':7} {told}")
+    backend = goasyncore.backend()
+    print(
+        f"{'served by':16} {backend.name} backend, {backend.poller} "
+        f"({platform.python_implementation()} {platform.python_version()}; {backend.reason})"
+    )
+    return 0 if all(good for good, _ in results.values()) and not asyncore.socket_map else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

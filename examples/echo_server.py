@@ -1,0 +1,33 @@
+"""An echo server: python echo_server.py [PORT]   (0 takes a free port)."""
+
+import asyncore
+import sys
+
+
+class EchoHandler(asyncore.dispatcher_with_send):
+    """One client: what it says comes back."""
+
+    def handle_read(self):
+        data = self.recv(8192)
+        if data:
+            self.send(data)
+
+
+class EchoServer(asyncore.dispatcher):
+    """Listens, and makes an EchoHandler of each connection."""
+
+    def __init__(self, host, port):
+        super().__init__()
+        self.create_socket()
+        self.set_reuse_addr()
+        self.bind((host, port))
+        self.listen(5)
+
+    def handle_accepted(self, sock, addr):
+        EchoHandler(sock)
+
+
+if __name__ == "__main__":
+    server = EchoServer("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 8080)
+    print("listening on %s:%d" % server.socket.getsockname(), flush=True)
+    asyncore.loop()
