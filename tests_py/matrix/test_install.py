@@ -1,0 +1,117 @@
+"""The wheel as a user gets it: what is in it, what it needs, and what it leaves behind."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from job import Job, clean_environment
+from workshop import BUILD, PIP, ROOT, Interpreter, Workshop, make_venv
+
+PACKAGES = {"asyncore", "asynchat", "goasyncore"}
+
+# Serves one echo and says what served it.
+TRY = """
+import asyncore, asynchat, goasyncore, socket, sys
+class Echo(asyncore.dispatcher_with_send):
+    def handle_read(self):
+        self.send(self.recv(100))
+here, there = socket.socketpair()
+Echo(there)
+here.sendall(b"hello")
+asyncore.loop(timeout=5, count=2)
+assert here.recv(100) == b"hello"
+asyncore.close_all()
+for module in asyncore, asynchat, goasyncore:
+    assert module.__file__.startswith(sys.prefix), module.__file__
+print("served by", goasyncore.backend().name)
+"""
+
+
+def python_sources() -> set[str]:
+    """The names in a wheel of all that python/ holds and users need."""
+    tree = ROOT / "python"
+    return {
+        path.relative_to(tree).as_posix()
+        for package in PACKAGES
+        for path in (tree / package).rglob("*")
+        if path.suffix in (".py", ".pyi") or path.name == "py.typed"
+    }
+
+
+def contents(wheel: Path) -> set[str]:
+    """The files of a wheel beside its dist-info."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if not name.endswith("/")}
+    return {name for name in names if ".dist-info/" not in name}
+
+
+def listing(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def extension(wheel: Path, into: Path) -> Path:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".so"))
+        return Path(archive.extract(name, into))
+
+
+def serve(job: Job, python: Path, expect: str, **environment: str) -> None:
+    env = clean_environment(**environment)
+    told = job.run(python, "-I", "-W", "error", "-c", TRY, cwd=BUILD, seconds=60, env=env)
+    assert f"served by {expect}" in told, told
+
+
+def test_wheel_contents(job: Job, workshop: Workshop, python: Interpreter) -> None:
+    wheel = workshop.wheel(python)
+    assert re.fullmatch(rf"goasyncore-[\d.]+-{python.tag}-{python.tag}-\w+\.whl", wheel.name)
+    found = contents(wheel)
+    built = {name for name in found if re.fullmatch(r"goasyncore/_binding\.[\w.-]+\.so", name)}
+    assert len(built) == 1
+    assert found - built == python_sources()
+    with zipfile.ZipFile(wheel) as archive:
+        for name in found - built:
+            assert archive.read(name) == (ROOT / "python" / name).read_bytes(), name
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="readelf and its words are Linux's")
+def test_wheel_needs_libc_alone(
+    job: Job, workshop: Workshop, python: Interpreter, tmp_path: Path
+) -> None:
+    library = extension(workshop.wheel(python), tmp_path)
+    told = subprocess.run(
+        ["readelf", "-W", "-d", "--dyn-syms", library], check=True, capture_output=True, text=True
+    ).stdout
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", told))
+    # Older C libraries keep threads in a file of their own.
+    assert "libc.so.6" in needed
+    assert needed <= {"libc.so.6", "libpthread.so.0"}
+    assert not re.search(r"\((RPATH|RUNPATH)\)", told)
+    # Symbols of one Go runtime must not resolve into another's.
+    defined = re.findall(r" GLOBAL +DEFAULT +(?!UND)\w+ +(\S+)", told)
+    assert [name for name in defined if not name.startswith("_binding")] == ["PyInit__binding"]
+    assert str(ROOT).encode() not in library.read_bytes()
+
+
+def test_install_leaves_nothing_behind(
+    job: Job, workshop: Workshop, python: Interpreter, tmp_path: Path
+) -> None:
+    executable = make_venv(job, python, tmp_path / "venv")
+    # Both write the bytecode of what they import: once, before the folders are compared.
+    job.run(executable, *PIP, "list", cwd=BUILD, seconds=120)
+    before = listing(tmp_path / "venv")
+    job.run(
+        executable, *PIP, "install", "--no-index", "--no-deps", workshop.wheel(python),
+        cwd=BUILD, seconds=120,
+    )  # fmt: skip
+    new = listing(tmp_path / "venv") - before
+    top = {re.sub(r".*?site-packages/", "", name).split("/")[0] for name in new}
+    assert {name for name in top if not name.endswith(".dist-info")} - {"__pycache__"} == PACKAGES
+    serve(job, executable, "native")
+    job.run(executable, *PIP, "uninstall", "--yes", "goasyncore", cwd=BUILD, seconds=120)
+    left = {name for name in listing(tmp_path / "venv") - before if "pip/" not in name}
+    assert not left

@@ -1,0 +1,136 @@
+"""Building from what a user has: an sdist, a machine without Go, the portable wheel, the demo."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+from job import Job, clean_environment
+from test_install import contents, extension, python_sources, serve
+from workshop import BUILD, PIP, ROOT, Interpreter, Workshop, build_wheel, make_venv
+
+
+@pytest.fixture
+def sdist_tree(job: Job, workshop: Workshop, first_python: Interpreter, tmp_path: Path) -> Path:
+    """The unpacked sdist, in a folder that knows nothing of the checkout."""
+    build = "from setuptools.build_meta import build_sdist; print(build_sdist('{}'))"
+    python = make_venv(job, first_python, tmp_path / "venv")
+    requires = ["setuptools>=77", "pybindgen==0.22.1"]
+    job.run(python, *PIP, "install", *requires, cwd=BUILD, seconds=300)
+    job.run(python, "-c", build.format(tmp_path), cwd=ROOT, seconds=120)
+    (archive,) = tmp_path.glob("goasyncore-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, filter="data")
+    return tmp_path / archive.name.removesuffix(".tar.gz")
+
+
+def test_sdist_builds_the_same_wheel(
+    job: Job, workshop: Workshop, sdist_tree: Path, first_python: Interpreter, tmp_path: Path
+) -> None:
+    for name in ("go.mod", "go.sum", "Makefile", "LICENSE", "CHANGELOG.md", "engine/doc.go"):
+        assert (sdist_tree / name).is_file(), name
+    for name in ("tests_py/matrix/conftest.py", "examples/demo.py", ".ci/run", ".ci/lint/go.sum"):
+        assert (sdist_tree / name).is_file(), name
+    assert not list(sdist_tree.rglob("*.so"))
+    assert not (sdist_tree / "build").exists()
+
+    checkout = workshop.wheel(first_python)
+    wheel = build_wheel(job, first_python, sdist_tree, tmp_path / "wheels")
+    assert wheel.name == checkout.name
+    assert contents(wheel) == contents(checkout)
+    # Neither the folder nor the time of the build is in the extension.
+    ours = extension(wheel, tmp_path / "ours").read_bytes()
+    assert ours == extension(checkout, tmp_path / "theirs").read_bytes()
+
+
+def test_sdist_runs_make_demo(job: Job, sdist_tree: Path, first_python: Interpreter) -> None:
+    env = clean_environment(PYTHON=first_python.path)
+    told = job.run("make", "demo", cwd=sdist_tree, seconds=600, env=env)
+    assert "served by" in told
+    assert "native backend" in told
+
+
+def test_demo(job: Job, workshop: Workshop, python: Interpreter, backend: str) -> None:
+    env = clean_environment(GOASYNCORE_BACKEND=backend)
+    demo = ROOT / "examples" / "demo.py"
+    told = job.run(workshop.venv(python), "-P", demo, cwd=BUILD, seconds=60, env=env)
+    assert f"{backend} backend" in told
+
+
+def path_without_go(folder: Path) -> str:
+    """A PATH with all that this one has, but Go."""
+    folder.mkdir()
+    for place in reversed(os.environ["PATH"].split(os.pathsep)):
+        for program in Path(place).iterdir() if Path(place).is_dir() else []:
+            link = folder / program.name
+            if program.name not in ("go", "gofmt") and not program.is_dir():
+                link.unlink(missing_ok=True)
+                link.symlink_to(program)
+    assert shutil.which("go", path=str(folder)) is None
+    return str(folder)
+
+
+def refused(job: Job, python: Interpreter, tmp_path: Path, **environment: str) -> str:
+    """What pip prints when the build does not start."""
+    told = job.run(
+        python.path, *PIP, "wheel", "--no-deps", "-w", tmp_path, ROOT,
+        cwd=BUILD, seconds=300, env=clean_environment(**environment), status=1,
+    )  # fmt: skip
+    assert "Traceback" not in told
+    lines = [line.strip() for line in told.splitlines()]
+    (sentence,) = [line for line in lines if line.startswith("goasyncore: ")]
+    return sentence
+
+
+def test_build_without_go_says_what_to_do(
+    job: Job, first_python: Interpreter, tmp_path: Path
+) -> None:
+    sentence = refused(job, first_python, tmp_path, PATH=path_without_go(tmp_path / "bin"))
+    assert "install Go 1." in sentence
+    assert "GOASYNCORE_BUILD=portable" in sentence
+
+
+@pytest.mark.parametrize("version", ["go1.19.13", "go1.23.4"])
+def test_build_with_old_go_says_what_to_do(
+    job: Job, first_python: Interpreter, tmp_path: Path, version: str
+) -> None:
+    path = path_without_go(tmp_path / "bin")
+    old = tmp_path / "bin" / "go"
+    # Within a module that wants a newer one, a real one refuses to answer too.
+    old.write_text(f'#!/bin/sh\n[ -f go.mod ] && exit 1\n[ "$2" = GOVERSION ] && echo {version}\n')
+    old.chmod(0o755)
+    sentence = refused(job, first_python, tmp_path, PATH=path)
+    assert f"too old ({version})" in sentence
+    assert "GOASYNCORE_BUILD=portable" in sentence
+
+
+def test_build_without_compiler_says_what_to_do(
+    job: Job, first_python: Interpreter, tmp_path: Path
+) -> None:
+    sentence = refused(job, first_python, tmp_path, CC="no-such-compiler")
+    assert "install gcc or clang" in sentence
+    assert "GOASYNCORE_BUILD=portable" in sentence
+
+
+def test_build_refuses_an_unknown_choice(
+    job: Job, first_python: Interpreter, tmp_path: Path
+) -> None:
+    sentence = refused(job, first_python, tmp_path, GOASYNCORE_BUILD="fast")
+    assert "auto, native or portable" in sentence
+
+
+def test_portable_wheel_takes_no_go(job: Job, first_python: Interpreter, tmp_path: Path) -> None:
+    wheel = build_wheel(
+        job, first_python, ROOT, tmp_path / "wheels",
+        GOASYNCORE_BUILD="portable", PATH=path_without_go(tmp_path / "bin"),
+    )  # fmt: skip
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert contents(wheel) == python_sources()
+    executable = make_venv(job, first_python, tmp_path / "venv")
+    job.run(
+        executable, *PIP, "install", "--no-index", "--no-deps", wheel, cwd=BUILD, seconds=120
+    )
+    serve(job, executable, "portable")

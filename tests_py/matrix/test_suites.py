@@ -1,0 +1,65 @@
+"""The test suites, on each Python and each backend, against the installed wheel."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from job import Job, clean_environment
+from workshop import BUILD, LOGS, PIP, ROOT, Interpreter, Workshop
+
+TESTS = ROOT / "tests_py"
+
+
+def test_conformance(job: Job, workshop: Workshop, python: Interpreter, backend: str) -> None:
+    job.pytest(
+        workshop.venv(python), TESTS, f"--ignore={TESTS / 'matrix'}", f"--ignore={TESTS / 'seeds'}",
+        cwd=BUILD, seconds=900, env=clean_environment(GOASYNCORE_BACKEND=backend),
+    )  # fmt: skip
+    if not job.counts["passed"]:
+        job.fail("not one test ran")
+
+
+def test_seeds(job: Job, workshop: Workshop, python: Interpreter, backend: str) -> None:
+    job.pytest(
+        workshop.venv(python), TESTS / "seeds",
+        cwd=BUILD, seconds=300, env=clean_environment(GOASYNCORE_BACKEND=backend),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def sdists(workshop: Workshop, first_python: Interpreter) -> Path:
+    """The sources of the backports, which carry CPython's own tests of these modules."""
+
+    def make() -> Path:
+        job = Job("fetch sdists", LOGS / "fetch-sdists.log")
+        into = BUILD / "sdists"
+        requirements = TESTS / "cpython" / "requirements.txt"
+        job.run(
+            first_python.path, *PIP, "download", "--no-binary", ":all:", "--no-deps",
+            "--require-hashes", "-d", into, "-r", requirements,
+            cwd=BUILD, seconds=600,
+        )  # fmt: skip
+        return into
+
+    return workshop.once("sdists", "", make)
+
+
+def test_cpython(
+    job: Job, workshop: Workshop, sdists: Path, python: Interpreter, backend: str
+) -> None:
+    report = job.log.with_suffix(".json")
+    report.unlink(missing_ok=True)
+    job.run(
+        workshop.venv(python), "-P", TESTS / "cpython" / "suites.py", sdists, report,
+        cwd=BUILD, seconds=300, env=clean_environment(GOASYNCORE_BACKEND=backend), status=None,
+    )  # fmt: skip
+    if not report.is_file():
+        job.fail("the suites did not end")
+    told = json.loads(report.read_text())
+    job.counts.update(passed=told["passed"], failed=told["failed"])
+    for reason in told["skipped"]:
+        job.skip(reason)
+    if told["problems"] or told["failed"] or not told["passed"]:
+        job.fail("; ".join(told["problems"]) or f"{told['failed']} tests failed")
