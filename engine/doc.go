@@ -1,2 +1,40 @@
-// Package engine runs asyncore's loop.
+// Package engine runs asyncore's loop: it asks channels what they wait for, waits, and tells them
+// what happened.
+//
+// A channel is something with a descriptor that can say whether it wants to read and whether it
+// wants to write. A map holds channels by descriptor, in an order. The loop runs passes over the
+// map until it is empty; a pass asks what the channels want, waits until one of them is ready or
+// the timeout has gone by, and tells those that are ready, in map order.
+//
+// The loop does not know channels. It serves a [Source], which tells them and asks them and
+// answers only what changed since the last pass; a [Selector] remembers the rest. So a pass costs
+// what the active channels cost, however many others are idle:
+//
+//	sel := engine.NewSelector(poller)
+//	err := sel.Run(source, engine.Options{Timeout: 30 * time.Second, Meaning: engine.Select, Count: -1})
+//
+// Readiness comes from a [Poller]: epoll, kqueue, poll or select behind one interface. What of it
+// a channel is told depends on the [Meaning] of the pass, select's or poll's, never on the poller,
+// but for one thing: the select poller cannot tell a hang-up or an error from readiness.
+//
+// # Goroutines
+//
+// A Poller and a Selector belong to one goroutine at a time. Only Wake, and a write to WakeFD, may
+// come from elsewhere, at any time; they make a waiting Run ask its Source again at once. A Run
+// may not be started inside another Run of the same Selector: it answers [ErrRunning].
+//
+// # Descriptors
+//
+// Descriptors are not the engine's: it never closes, reads or writes one that it was given.
+//
+//   - A regular file, or whatever else epoll refuses as always ready, is always ready.
+//   - A descriptor that is not open ends a Run with EBADF in select's meaning, and is told to its
+//     channel as [Invalid] in each pass in poll's. That it was closed, or replaced, without a word
+//     to the engine is found out by a look at all of them with poll(2), once a second or when
+//     nothing else happens, for at most a hundredth of the time.
+//   - A closed descriptor whose open file lives on (a child has it, or another number) may go on
+//     giving events; the poller then starts afresh without it.
+//   - A condition that the wait cannot leave out and that means nothing to the channel (a hang-up
+//     for one that only wants to write, in select's meaning) is put aside and looked at again
+//     every half second. So a Run with nothing to tell never spins.
 package engine

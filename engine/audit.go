@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	auditEvery = time.Second            // at least so often, in a Run with something registered
+	auditShare = 100                    // an audit is not repeated before this many times what it took
+	lookEvery  = 500 * time.Millisecond // at what is muted
+	lookAtOnce = 256                    // descriptors per poll(2)
+)
+
+// audit is what a Selector needs to check its poller against poll(2). Descriptors that were closed
+// or replaced behind its back do not show in epoll or kqueue.
+type audit struct {
+	auditSoonest time.Duration // the share of the time allows none before
+	auditDue     time.Duration
+	lookDue      time.Duration // at what is muted; if anything is
+	seen         []unix.PollFd
+}
+
+// inspect makes the looks that are due, and tries again what was not open.
+func (s *Selector) inspect(now time.Duration) error {
+	if s.audits && s.registered > 0 && now >= s.auditDue {
+		if _, err := s.auditAll(); err != nil {
+			return err
+		}
+	}
+	if len(s.muted) > 0 && now >= s.lookDue {
+		s.lookDue = now + lookEvery
+		if err := s.lookAtMuted(); err != nil {
+			return err
+		}
+	}
+	if len(s.invalid) > 0 {
+		if err := s.retry(); err != nil {
+			return err
+		}
+		if len(s.invalid) > 0 && s.meaning == Select {
+			return badFD("select")
+		}
+	}
+	return nil
+}
+
+// lapsed is called when a wait found nothing at all: a good moment for an audit. It says whether
+// that found something, so that another wait would.
+func (s *Selector) lapsed(now time.Duration) (found bool, err error) {
+	if !s.audits || s.registered == 0 || now < s.auditSoonest {
+		return false, nil
+	}
+	return s.auditAll()
+}
+
+// auditAll looks at everything registered with poll(2). Those that are closed it takes out. Those
+// that are ready it tells the poller again, which may not have them any more; and those that were
+// ready in the last pass, of which the poller may have an open file that is no longer the number's.
+func (s *Selector) auditAll() (found bool, err error) {
+	began := clock()
+	for i := range s.table {
+		if e := &s.table[i]; e.want != 0 && e.state == live {
+			if s.look(int32(i), e) {
+				changed, failure := s.reconcile()
+				found = found || changed
+				if failure != nil {
+					err = failure
+				}
+			}
+		}
+	}
+	changed, failure := s.reconcile()
+	if failure != nil {
+		err = failure
+	}
+	for _, r := range s.ready[:s.told] {
+		if e := s.lookup(r.FD); e != nil && e.want != 0 && e.state == live {
+			if failure := s.set(r.FD, e); failure != nil {
+				err = failure
+			}
+		}
+	}
+	now := clock()
+	s.auditSoonest = now + auditShare*(now-began)
+	s.auditDue = max(now+auditEvery, s.auditSoonest)
+	return found || changed, err
+}
+
+// look queues an entry to be looked at, and says whether the queue is full.
+func (s *Selector) look(fd int32, e *entry) bool {
+	if s.seen == nil {
+		s.seen = make([]unix.PollFd, 0, lookAtOnce)
+	}
+	interest := s.meaning.Interest(Events(e.want))
+	s.seen = append(s.seen, unix.PollFd{Fd: fd, Events: int16(interest)})
+	return len(s.seen) == lookAtOnce
+}
+
+// pollSeen fills in what poll(2) says of the queue.
+func (s *Selector) pollSeen() {
+	for {
+		if _, err := unix.Poll(s.seen, 0); err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// reconcile makes the poller agree with poll(2) about the queue, and empties it. It says whether
+// there was anything to do.
+func (s *Selector) reconcile() (found bool, err error) {
+	s.pollSeen()
+	for i := range s.seen {
+		fd, got := s.seen[i].Fd, Events(uint16(s.seen[i].Revents))
+		e := s.lookup(fd)
+		switch {
+		case got&Invalid != 0:
+			s.invalidate(fd, e)
+			found = true
+		case s.meaning.Ready(Events(e.want), got) != 0:
+			if failure := s.set(fd, e); failure != nil {
+				err = failure
+			}
+			found = true
+		}
+	}
+	s.seen = s.seen[:0]
+	return found, err
+}
+
+// mute takes an entry from the poller that has nothing but conditions which mean nothing to it,
+// and would say so in every wait.
+func (s *Selector) mute(fd int32, e *entry) {
+	s.poller.Del(int(fd))
+	e.state = muted
+	if len(s.muted) == 0 {
+		s.lookDue = clock() + lookEvery
+	}
+	s.muted = append(s.muted, fd)
+}
+
+// lookAtMuted gives those back to the poller that changed.
+func (s *Selector) lookAtMuted() (err error) {
+	list := s.muted
+	s.muted = s.muted[:0]
+	for len(list) > 0 {
+		some := list[:min(len(list), lookAtOnce)]
+		for _, fd := range some {
+			s.look(fd, s.lookup(fd))
+		}
+		s.pollSeen()
+		for i, fd := range some {
+			e, got := s.lookup(fd), Events(uint16(s.seen[i].Revents))
+			if got != 0 && got&Invalid == 0 && s.meaning.Ready(Events(e.want), got) == 0 {
+				s.muted = append(s.muted, fd)
+				continue
+			}
+			e.state = live
+			if failure := s.add(fd, e); failure != nil {
+				err = failure
+			}
+		}
+		s.seen = s.seen[:0]
+		list = list[len(some):]
+	}
+	return err
+}
+
+// invalidate takes an entry from the poller that is not open.
+func (s *Selector) invalidate(fd int32, e *entry) {
+	s.poller.Del(int(fd))
+	e.state = invalid
+	s.invalid = append(s.invalid, fd)
+}
+
+// retry gives to the poller again what was not open in the last pass.
+func (s *Selector) retry() (err error) {
+	list := s.invalid
+	s.invalid = s.invalid[:0] // filled again in place, never ahead of the reading
+	for _, fd := range list {
+		e := s.lookup(fd)
+		e.state = live
+		if failure := s.add(fd, e); failure != nil {
+			err = failure
+		}
+	}
+	return err
+}

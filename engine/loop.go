@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"errors"
+	"math"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Source is what a loop serves: it stands for the channels of a map.
+type Source interface {
+	// Step tells the channels what happened: ready is in map order, its events are in the terms
+	// of the pass's Meaning. Then, when collect is true, it answers what changed in what the
+	// channels wait for since it last answered. The changes are the source's memory and stay
+	// as they are until the next Step. That more is false ends the Run, because the map is empty
+	// or an exception is pending; the changes are not applied then.
+	Step(ready []Ready, collect bool) (changes []Change, more bool)
+
+	// Interrupted is called when a signal ended the wait. false ends the Run, true has it wait
+	// for the rest of the timeout.
+	Interrupted() bool
+}
+
+// Change is what a channel waits for from now on. 16 bytes; C has the same struct.
+type Change struct {
+	FD   int32
+	Want Events // of Read and Write; 0 forgets the descriptor
+	// Order is the channel's place in the map: ready channels are told in rising Order. A Change
+	// with another Order than the descriptor's last one is about another entry of the map, and
+	// maybe another open file.
+	Order uint64
+}
+
+// Options are a Run's.
+type Options struct {
+	Timeout time.Duration // how long a pass waits at most; negative is for ever
+	Meaning Meaning       // the call that the passes imitate
+	Count   int           // how many passes at most; negative is no limit
+}
+
+// forever is the time that does not come.
+const forever time.Duration = math.MaxInt64
+
+// yieldEvery is how often the loop lets Go's scheduler have a look at it. A goroutine that it has
+// not seen for 10 ms loses its processor every 20 µs, which costs a futex in most passes.
+const yieldEvery = 4 * time.Millisecond
+
+var began = time.Now()
+
+// clock is the time since some moment; a third cheaper than time.Now.
+func clock() time.Duration { return time.Since(began) }
+
+// tick is the clock, and the loop's regular yield.
+func (s *Selector) tick() time.Duration {
+	now := clock()
+	if now-s.yielded >= yieldEvery {
+		runtime.Gosched()
+		now = clock()
+		s.yielded = now
+	}
+	return now
+}
+
+// Run runs passes over the source until it has no more, or Count of them are done. Each pass is
+// one Step that tells what the pass before found and asks for what to wait for, and one wait; what
+// the last pass found is told by a Step that collects nothing. So channels are asked Count times,
+// and with a Count of 0 nothing happens at all. A wake-up during the wait is a Step that tells
+// nothing, and no pass.
+//
+// It answers an error wrapping EBADF when, in select's meaning, a descriptor is not open, and
+// whatever else the system calls refuse. The Selector is good for another Run then.
+func (s *Selector) Run(src Source, o Options) error {
+	if !s.running.CompareAndSwap(false, true) {
+		return ErrRunning
+	}
+	defer s.running.Store(false)
+	if o.Count == 0 {
+		return nil
+	}
+	s.auditDue = s.auditSoonest
+	var ready []Ready
+	for pass := 0; ; {
+		more, err := s.step(src, ready, o.Meaning)
+		if err != nil || !more {
+			return err
+		}
+		ready, more, err = s.wait(src, o.Timeout)
+		if err != nil || !more {
+			return err
+		}
+		if pass++; pass == o.Count {
+			src.Step(ready, false)
+			return nil
+		}
+	}
+}
+
+// step tells, asks and applies the answer.
+func (s *Selector) step(src Source, ready []Ready, meaning Meaning) (more bool, err error) {
+	changes, more := src.Step(ready, true)
+	if !more {
+		return false, nil
+	}
+	if s.meaning != meaning {
+		err = s.remean(meaning)
+	}
+	for _, c := range changes {
+		if e := s.change(c); e != nil {
+			err = e
+		}
+	}
+	return true, err
+}
+
+// wait waits until there is something to tell or the timeout has gone by. It reads the clock once
+// if something is ready.
+func (s *Selector) wait(src Source, timeout time.Duration) (ready []Ready, more bool, err error) {
+	now := s.tick()
+	end := forever
+	if timeout >= 0 && timeout < forever-now {
+		end = now + timeout
+	}
+	for {
+		if err := s.inspect(now); err != nil {
+			return nil, false, err
+		}
+		n, err := s.poll(s.slice(now, end))
+		if errors.Is(err, unix.EINTR) {
+			if !src.Interrupted() {
+				return nil, false, nil
+			}
+		} else if err != nil {
+			if err := s.replace(err); err != nil {
+				return nil, false, err
+			}
+		}
+		if ready = s.digest(n); len(ready) > 0 {
+			return ready, true, nil
+		}
+		woken := s.woken(n)
+		if timeout != 0 {
+			now = s.tick()
+		}
+		if now >= end {
+			found, err := s.lapsed(now)
+			if err != nil || !found {
+				return nil, true, err
+			}
+		} else if woken {
+			if more, err := s.step(src, nil, s.meaning); err != nil || !more {
+				return nil, false, err
+			}
+		}
+	}
+}
+
+// slice is how long to wait at most before the next look at something.
+func (s *Selector) slice(now, end time.Duration) time.Duration {
+	until := end
+	if s.audits && s.registered > 0 {
+		until = min(until, s.auditDue)
+	}
+	if len(s.muted) > 0 {
+		until = min(until, s.lookDue)
+	}
+	switch {
+	case len(s.invalid) > 0:
+		return 0
+	case until == forever:
+		return -1
+	}
+	return max(0, until-now)
+}
+
+// poll is one wait of the poller, whose room grows when it was too small: nobody took anything in
+// between, so the second wait tells all of it again.
+func (s *Selector) poll(timeout time.Duration) (int, error) {
+	n, err := s.poller.Wait(s.ready, timeout)
+	for err == nil && n == len(s.ready) && n < s.registered {
+		s.ready = make([]Ready, min(2*n, s.registered))
+		n, err = s.poller.Wait(s.ready, 0)
+	}
+	return n, err
+}

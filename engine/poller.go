@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Ready is a descriptor and what happened to it. 8 bytes; C has the same struct.
+type Ready struct {
+	FD     int32
+	Events Events
+}
+
+// maxFD bounds the tables indexed by descriptor. Linux's default for the largest number of
+// descriptors a process may ask for is a quarter of it.
+const maxFD = 1 << 22
+
+// Poller waits for descriptors. It keeps what was asked of it from one wait to the next.
+//
+// One goroutine at a time uses it; Wake and a write to WakeFD may come from any, at any time.
+type Poller interface {
+	// Name is the name that Open takes.
+	Name() string
+
+	// Add makes fd wait for want (Read, Write, Priority) from the next Wait on. Whatever was
+	// registered under the number before is forgotten, be it the same open file or not. An fd
+	// that is not open is an error wrapping EBADF here, or Invalid from the next Wait.
+	Add(fd int, want Events) error
+
+	// Set changes what fd waits for. It tells the kernel even when want is what it was, so that
+	// an open file that came under the number unseen is found. An unknown fd is added; want 0 is
+	// Del.
+	Set(fd int, want Events) error
+
+	// Del forgets fd. That fd is closed or unknown is no error.
+	Del(fd int) error
+
+	// Wait fills ready with descriptors that have one of the conditions wanted, or Error, Hangup
+	// or Invalid, and says how many: all of them if ready has room for Len, some otherwise. It
+	// waits for the first one until timeout has gone by (rounded up to what the call takes), for
+	// ever if timeout is negative. It may come back early with none. A signal that ends it is an
+	// error wrapping EINTR.
+	Wait(ready []Ready, timeout time.Duration) (n int, err error)
+
+	// Wake makes the Wait that is running, or else the next one, come back at once.
+	Wake() error
+
+	// WakeFD is a descriptor for callers that are not Go: writing 8 bytes to it, the number 1 in
+	// native order, is Wake. It stays the same and belongs to the poller.
+	WakeFD() int
+
+	// FDs are the descriptors that the poller itself holds, WakeFD among them.
+	FDs() []int
+
+	// Len is how many descriptors are registered.
+	Len() int
+
+	// Close closes the poller's descriptors, and none of those registered. A second Close, and
+	// one after Abandon, does nothing. Everything else answers os.ErrClosed from then on.
+	Close() error
+
+	// Abandon forgets the poller's descriptors without closing them, because somebody else did.
+	Abandon()
+}
+
+// mechanism is a poller of the platform.
+type mechanism struct {
+	name string
+	open func() (Poller, error)
+}
+
+// Open opens the poller of that name. The name "" stands for the best one that works here: a
+// sandbox may forbid some.
+func Open(name string) (Poller, error) {
+	var failure error
+	for _, m := range mechanisms {
+		if name != "" && name != m.name {
+			continue
+		}
+		p, err := m.open()
+		if err == nil {
+			return p, nil
+		}
+		failure = err
+	}
+	if failure == nil {
+		failure = fmt.Errorf("%w: %q", ErrUnknownPoller, name)
+	}
+	return nil, failure
+}
+
+// Pollers are the names that Open takes on this platform, best first.
+func Pollers() []string {
+	names := make([]string, len(mechanisms))
+	for i, m := range mechanisms {
+		names[i] = m.name
+	}
+	return names
+}
+
+// millis is a timeout in the milliseconds that epoll_wait and poll take. It rounds up: rounded
+// down, the last millisecond of a wait would be a busy loop.
+func millis(timeout time.Duration) int {
+	if timeout < 0 {
+		return -1
+	}
+	if timeout > math.MaxInt32*time.Millisecond {
+		return math.MaxInt32
+	}
+	return int((timeout + time.Millisecond - 1) / time.Millisecond)
+}
+
+// grown gives table room for the index fd, and reserve for those that are likely to follow.
+func grown[E any](table []E, fd int) []E {
+	if fd < len(table) {
+		return table
+	}
+	size := max(64, min(2*len(table), len(table)+4096), fd+1)
+	bigger := make([]E, size)
+	copy(bigger, table)
+	return bigger
+}
+
+// without takes fd out of a list that holds it at most once.
+func without(list []int32, fd int32) []int32 {
+	if i := slices.Index(list, fd); i >= 0 {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}
+
+// isOpen says whether fd is a descriptor of this process.
+func isOpen(fd int) bool {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil
+}

@@ -1,0 +1,331 @@
+//go:build linux
+
+package engine
+
+import (
+	"os"
+	"slices"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+var mechanisms = []mechanism{{"epoll", openEpoll}, {"poll", openPoll}, {"select", openSelect}}
+
+// epoll's bits are poll's, so that neither side translates.
+var _ = [1]struct{}{}[unix.EPOLLIN^int(Read)|unix.EPOLLPRI^int(Priority)|unix.EPOLLOUT^int(Write)|
+	unix.EPOLLERR^int(Error)|unix.EPOLLHUP^int(Hangup)]
+
+// epollPoller keeps the registration in an epoll set.
+//
+// The set knows open files, not descriptors: it drops an entry when the last descriptor of the
+// file is closed, and keeps it, beyond anybody's reach, when another process has one. So each
+// entry carries a generation, and an event of one that is not the current entry's makes the
+// poller build a new set.
+type epollPoller struct {
+	*waker
+	set    int // the epoll descriptor, -1 when closed
+	table  []epollEntry
+	n      int
+	files  []int32 // refused with EPERM: always ready
+	lost   []int32 // closed, as a new set found; Wait tells it once
+	events []unix.EpollEvent
+}
+
+type epollEntry struct {
+	generation uint32
+	want       uint8
+	place      place
+}
+
+// place is where an entry is kept.
+type place uint8
+
+const (
+	nowhere place = iota
+	inKernel
+	inFiles
+	inLost
+)
+
+// wakeKey is the wake-up's number in its event.
+const wakeKey = -1
+
+var _ Poller = (*epollPoller)(nil)
+
+func openEpoll() (Poller, error) {
+	w, err := openWaker()
+	if err != nil {
+		return nil, err
+	}
+	p := &epollPoller{waker: w, set: -1, events: make([]unix.EpollEvent, 64)}
+	if err := p.create(); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// create puts a new set, with the waker in it, in the place of the old one.
+func (p *epollPoller) create() error {
+	set, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err == unix.EMFILE || err == unix.ENFILE {
+		p.closeSet() // makes room for its successor
+		set, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	}
+	if err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	p.closeSet()
+	p.set = set
+	wake := unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeKey}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(set, unix.EPOLL_CTL_ADD, p.read, &wake))
+}
+
+func (p *epollPoller) closeSet() {
+	if p.set >= 0 {
+		unix.Close(p.set)
+		p.set = -1
+	}
+}
+
+func (p *epollPoller) Name() string { return "epoll" }
+func (p *epollPoller) Len() int     { return p.n }
+
+func (p *epollPoller) Add(fd int, want Events) error {
+	if want == 0 {
+		return p.Del(fd)
+	}
+	if p.closed() {
+		return os.ErrClosed
+	}
+	if uint(fd) >= maxFD {
+		return badFD("epoll_ctl")
+	}
+	p.table = grown(p.table, fd)
+	p.unlist(fd)
+	return p.add(fd, want)
+}
+
+// add registers fd, which is in the table and in no list, in the kernel.
+func (p *epollPoller) add(fd int, want Events) error {
+	e := &p.table[fd]
+	e.generation++
+	err := p.control(unix.EPOLL_CTL_ADD, fd, want)
+	if err == unix.EEXIST {
+		err = p.control(unix.EPOLL_CTL_MOD, fd, want)
+	}
+	return p.note(fd, want, err)
+}
+
+func (p *epollPoller) Set(fd int, want Events) error {
+	if want == 0 || uint(fd) >= uint(len(p.table)) || p.table[fd].place != inKernel {
+		return p.Add(fd, want)
+	}
+	err := p.control(unix.EPOLL_CTL_MOD, fd, want)
+	if err == unix.ENOENT {
+		return p.add(fd, want)
+	}
+	return p.note(fd, want, err)
+}
+
+// note records what became of a registration.
+func (p *epollPoller) note(fd int, want Events, err error) error {
+	e := &p.table[fd]
+	to := inKernel
+	switch err {
+	case nil:
+	case unix.EPERM:
+		to = inFiles
+		p.files = append(p.files, int32(fd))
+	default:
+		to, want = nowhere, 0
+	}
+	if e.place == nowhere {
+		p.n++
+	}
+	if to == nowhere {
+		p.n--
+	}
+	e.place, e.want = to, uint8(want)
+	switch {
+	case to != nowhere:
+		return nil
+	case err == unix.EBADF && isOpen(fd):
+		p.set = -1 // not fd but the set is closed
+		return errLost
+	}
+	return os.NewSyscallError("epoll_ctl", err)
+}
+
+func (p *epollPoller) Del(fd int) error {
+	if uint(fd) >= uint(len(p.table)) || p.table[fd].place == nowhere {
+		return nil
+	}
+	e := &p.table[fd]
+	if e.place == inKernel {
+		// Whatever it answers, the set has no entry that this number could reach any more.
+		unix.EpollCtl(p.set, unix.EPOLL_CTL_DEL, fd, nil)
+	}
+	p.unlist(fd)
+	e.place, e.want = nowhere, 0
+	p.n--
+	return nil
+}
+
+// unlist takes fd out of the lists.
+func (p *epollPoller) unlist(fd int) {
+	switch p.table[fd].place {
+	case inFiles:
+		p.files = without(p.files, int32(fd))
+	case inLost:
+		p.lost = without(p.lost, int32(fd))
+	}
+}
+
+func (p *epollPoller) control(op, fd int, want Events) error {
+	event := unix.EpollEvent{Events: uint32(want), Fd: int32(fd), Pad: int32(p.table[fd].generation)}
+	return unix.EpollCtl(p.set, op, fd, &event)
+}
+
+func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
+	if p.closed() {
+		return 0, os.ErrClosed
+	}
+	if len(p.files)+len(p.lost) > 0 {
+		timeout = 0
+	}
+	got, err := p.wait(min(len(ready), p.n)+1, timeout)
+	if err != nil {
+		return 0, err
+	}
+	n, stale := 0, false
+	for i := range p.events[:got] {
+		event := &p.events[i]
+		switch {
+		case event.Fd == wakeKey:
+			p.drain()
+		case !p.current(event):
+			stale = true
+		case n < len(ready):
+			ready[n] = Ready{event.Fd, Events(event.Events)}
+			n++
+		}
+	}
+	for _, fd := range p.files[:min(len(p.files), len(ready)-n)] {
+		ready[n] = Ready{fd, Events(p.table[fd].want) & (Read | Write)}
+		n++
+	}
+	for n < len(ready) && len(p.lost) > 0 {
+		fd := p.lost[0]
+		p.Del(int(fd))
+		ready[n] = Ready{fd, Invalid}
+		n++
+	}
+	if stale {
+		err = p.rebuild()
+	}
+	return n, err
+}
+
+// wait is epoll_wait for up to room events. The buffer grows when it was too small: then the
+// second call tells all again, since nobody took anything in between.
+func (p *epollPoller) wait(room int, timeout time.Duration) (int, error) {
+	for {
+		buf := p.events[:min(room, len(p.events))]
+		n, err := epollWait(p.set, buf, millis(timeout))
+		switch {
+		case err == unix.EINTR:
+			return 0, errInterrupted
+		case err == unix.EBADF || err == unix.EINVAL:
+			p.set = -1 // the number is somebody else's now
+			return 0, errLost
+		case err != 0:
+			return 0, os.NewSyscallError("epoll_wait", err)
+		case n < len(buf) || len(buf) == room:
+			return n, nil
+		}
+		p.events = make([]unix.EpollEvent, min(2*len(p.events), p.n+1))
+		timeout = 0
+	}
+}
+
+// epollWait is the system call. One that does not block goes past Go's scheduler, which need not
+// know of it. epoll_pwait is the one that every architecture has.
+func epollWait(set int, buf []unix.EpollEvent, timeout int) (int, syscall.Errno) {
+	var n uintptr
+	var err syscall.Errno
+	if timeout == 0 {
+		n, _, err = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(set),
+			uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0, 0)
+	} else {
+		n, _, err = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(set),
+			uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), uintptr(timeout), 0, 0)
+	}
+	return int(n), err
+}
+
+// current says whether the event belongs to the entry that has its number now.
+func (p *epollPoller) current(event *unix.EpollEvent) bool {
+	if uint(event.Fd) >= uint(len(p.table)) {
+		return false
+	}
+	e := &p.table[event.Fd]
+	return e.place == inKernel && e.generation == uint32(event.Pad)
+}
+
+// rebuild registers everything in a new set, and so leaves behind what no number reaches.
+func (p *epollPoller) rebuild() error {
+	if err := p.create(); err != nil {
+		return err
+	}
+	for fd := range p.table {
+		e := &p.table[fd]
+		if e.place != inKernel {
+			continue
+		}
+		want := Events(e.want)
+		err := p.add(fd, want)
+		switch {
+		case err == nil:
+		case e.place == nowhere && !isOpen(fd):
+			e.place = inLost
+			p.lost = append(p.lost, int32(fd))
+			p.n++
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// handOver gives the waker to the poller that takes this one's place.
+func (p *epollPoller) handOver() *waker {
+	p.closeSet()
+	return p.waker
+}
+
+// losesClosed marks a poller that a descriptor closed behind its back drops out of unseen.
+func (p *epollPoller) losesClosed() {}
+
+func (p *epollPoller) FDs() []int {
+	if p.closed() {
+		return nil
+	}
+	return slices.Concat([]int{p.set}, p.descriptors())
+}
+
+func (p *epollPoller) Close() error {
+	if !p.closed() {
+		p.closeSet()
+		p.close()
+	}
+	return nil
+}
+
+func (p *epollPoller) Abandon() {
+	p.set = -1
+	p.abandon()
+}

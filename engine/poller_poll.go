@@ -1,0 +1,110 @@
+//go:build unix
+
+package engine
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pollPoller hands poll(2) the whole list in each wait. What it costs grows with the number
+// registered, but it takes every kind of descriptor and misses no closed one.
+type pollPoller struct {
+	*waker
+	fds   []unix.PollFd // the waker is the first
+	index []int32       // by descriptor: the place in fds, 0 for none
+}
+
+var _ Poller = (*pollPoller)(nil)
+
+func openPoll() (Poller, error) {
+	w, err := openWaker()
+	if err != nil {
+		return nil, err
+	}
+	return newPoll(w), nil
+}
+
+// newPoll makes a poll poller around a waker, which it takes over.
+func newPoll(w *waker) *pollPoller {
+	return &pollPoller{waker: w, fds: []unix.PollFd{{Fd: int32(w.read), Events: unix.POLLIN}}}
+}
+
+func (p *pollPoller) Name() string { return "poll" }
+func (p *pollPoller) Len() int     { return len(p.fds) - 1 }
+
+func (p *pollPoller) Add(fd int, want Events) error { return p.Set(fd, want) }
+
+func (p *pollPoller) Set(fd int, want Events) error {
+	if want == 0 {
+		return p.Del(fd)
+	}
+	if p.closed() {
+		return os.ErrClosed
+	}
+	if uint(fd) >= maxFD {
+		return badFD("poll")
+	}
+	p.index = grown(p.index, fd)
+	i := p.index[fd]
+	if i == 0 {
+		i = int32(len(p.fds))
+		p.index[fd] = i
+		p.fds = append(p.fds, unix.PollFd{Fd: int32(fd)})
+	}
+	p.fds[i].Events = int16(want)
+	return nil
+}
+
+func (p *pollPoller) Del(fd int) error {
+	if uint(fd) >= uint(len(p.index)) || p.index[fd] == 0 {
+		return nil
+	}
+	i, last := p.index[fd], len(p.fds)-1
+	p.fds[i] = p.fds[last]
+	p.index[p.fds[i].Fd] = i
+	p.index[fd] = 0
+	p.fds = p.fds[:last]
+	return nil
+}
+
+func (p *pollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
+	if p.closed() {
+		return 0, os.ErrClosed
+	}
+	left, err := unix.Poll(p.fds, millis(timeout))
+	if err == unix.EINTR {
+		return 0, errInterrupted
+	}
+	if err != nil {
+		return 0, os.NewSyscallError("poll", err)
+	}
+	if wake := p.fds[0].Revents; wake != 0 {
+		left--
+		if wake&unix.POLLNVAL != 0 {
+			p.fds[0].Fd = -1 // somebody closed it: go on without
+		} else {
+			p.drain()
+		}
+	}
+	n := 0
+	for i := 1; left > 0 && i < len(p.fds) && n < len(ready); i++ {
+		if got := p.fds[i].Revents; got != 0 {
+			ready[n] = Ready{p.fds[i].Fd, Events(uint16(got))}
+			n++
+			left--
+		}
+	}
+	return n, nil
+}
+
+func (p *pollPoller) FDs() []int { return p.descriptors() }
+
+func (p *pollPoller) Close() error {
+	p.close()
+	return nil
+}
+
+func (p *pollPoller) Abandon() { p.abandon() }

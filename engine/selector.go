@@ -1,0 +1,253 @@
+package engine
+
+import (
+	"cmp"
+	"errors"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Selector keeps what channels wait for from one pass to the next, in map order, whatever the
+// poller and the descriptors do meanwhile.
+//
+// One goroutine at a time uses it. To wake a Run from another one, use the Poller or the WakeFD
+// it had at its start: they stay good until Close.
+type Selector struct {
+	poller     Poller
+	wakeFD     int
+	taken      func() bool // whether a wake-up ended a wait; nil if the poller cannot tell
+	audits     bool        // the poller loses closed descriptors
+	running    atomic.Bool
+	meaning    Meaning
+	table      []entry          // by descriptor
+	beyond     map[int32]*entry // of the numbers that no descriptor has
+	registered int
+	ready      []Ready // what the poller told, then what the source is told
+	told       int     // how many of ready the source is told
+	placed     []placed
+	muted      []int32
+	invalid    []int32
+	yielded    time.Duration
+	audit
+}
+
+// entry is what is known of a descriptor; its want is 0 when it is not registered.
+type entry struct {
+	order uint64
+	want  uint8
+	state state
+}
+
+// state says who answers for an entry.
+type state uint8
+
+const (
+	live    state = iota // the poller
+	muted                // a look now and then: what the poller said of it meant nothing
+	invalid              // the next pass tries again: it is not open
+)
+
+// placed is a Ready with its place in the map.
+type placed struct {
+	order uint64
+	ready Ready
+}
+
+// NewSelector makes a Selector around p, which it takes over.
+func NewSelector(p Poller) *Selector {
+	s := &Selector{poller: p, wakeFD: p.WakeFD(), ready: make([]Ready, 64)}
+	if own, ok := p.(interface{ woken() bool }); ok {
+		s.taken = own.woken
+	}
+	_, s.audits = p.(interface{ losesClosed() })
+	return s
+}
+
+// Poller is the one in use. It is another one, poll, after the first reached a limit of the
+// kernel's.
+func (s *Selector) Poller() Poller { return s.poller }
+
+// WakeFD is the poller's, and stays the same when the poller changes.
+func (s *Selector) WakeFD() int { return s.wakeFD }
+
+// Close closes the poller.
+func (s *Selector) Close() error { return s.poller.Close() }
+
+// Abandon abandons the poller.
+func (s *Selector) Abandon() { s.poller.Abandon() }
+
+// lookup is fd's entry, nil if there never was one.
+func (s *Selector) lookup(fd int32) *entry {
+	if uint(fd) < uint(len(s.table)) {
+		return &s.table[fd]
+	}
+	return s.beyond[fd]
+}
+
+// change applies a Change. That a descriptor is not open is no error here.
+func (s *Selector) change(c Change) error {
+	want := c.Want & (Read | Write)
+	e := s.lookup(c.FD)
+	if want == 0 {
+		s.forget(c.FD, e)
+		return nil
+	}
+	if e == nil {
+		e = s.enter(c.FD)
+	}
+	known := e.want != 0 && e.order == c.Order && e.state == live
+	if e.want == 0 {
+		s.registered++
+	}
+	s.unlist(c.FD, e)
+	e.want, e.order = uint8(want), c.Order
+	if known {
+		return s.accept(c.FD, e, s.poller.Set(int(c.FD), s.meaning.Interest(want)))
+	}
+	return s.add(c.FD, e)
+}
+
+// enter makes an entry.
+func (s *Selector) enter(fd int32) *entry {
+	if uint(fd) < maxFD {
+		s.table = grown(s.table, int(fd))
+		return &s.table[fd]
+	}
+	if s.beyond == nil {
+		s.beyond = map[int32]*entry{}
+	}
+	e := new(entry)
+	s.beyond[fd] = e
+	return e
+}
+
+func (s *Selector) forget(fd int32, e *entry) {
+	if e == nil || e.want == 0 {
+		return
+	}
+	if e.state == live {
+		s.poller.Del(int(fd))
+	}
+	s.unlist(fd, e)
+	e.want = 0
+	s.registered--
+	delete(s.beyond, fd)
+}
+
+// unlist makes an entry live that was not.
+func (s *Selector) unlist(fd int32, e *entry) {
+	switch e.state {
+	case muted:
+		s.muted = without(s.muted, fd)
+	case invalid:
+		s.invalid = without(s.invalid, fd)
+	}
+	e.state = live
+}
+
+// add gives a live entry to the poller.
+func (s *Selector) add(fd int32, e *entry) error {
+	return s.accept(fd, e, s.poller.Add(int(fd), s.meaning.Interest(Events(e.want))))
+}
+
+// set tells the poller of a live entry again.
+func (s *Selector) set(fd int32, e *entry) error {
+	return s.accept(fd, e, s.poller.Set(int(fd), s.meaning.Interest(Events(e.want))))
+}
+
+// accept deals with what the poller answered about a live entry.
+func (s *Selector) accept(fd int32, e *entry, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, unix.EBADF) {
+		s.invalidate(fd, e)
+		return nil
+	}
+	return s.replace(err)
+}
+
+// remean changes the meaning, and the interest of those for whom that makes a difference.
+func (s *Selector) remean(m Meaning) (err error) {
+	old := s.meaning
+	s.meaning = m
+	for i := range s.table {
+		e, fd := &s.table[i], int32(i)
+		if e.want == 0 {
+			continue
+		}
+		switch want := Events(e.want); {
+		case e.state == muted:
+			s.unlist(fd, e)
+			err = errors.Join(err, s.add(fd, e))
+		case e.state == live && old.Interest(want) != m.Interest(want):
+			err = errors.Join(err, s.set(fd, e))
+		}
+	}
+	return err
+}
+
+// replace goes on with poll(2) when the poller cannot: epoll takes so many and no more, and its
+// descriptor may fall to a program that closes all of them. The waker stays.
+func (s *Selector) replace(cause error) error {
+	old, ok := s.poller.(interface{ handOver() *waker })
+	if !ok || errors.Is(cause, os.ErrClosed) {
+		return cause
+	}
+	p := newPoll(old.handOver())
+	for fd := range s.table {
+		if e := &s.table[fd]; e.want != 0 && e.state == live {
+			p.Add(fd, s.meaning.Interest(Events(e.want)))
+		}
+	}
+	s.poller, s.taken, s.audits = p, p.woken, false
+	return nil
+}
+
+// woken says whether a wake-up ended the wait that found n.
+func (s *Selector) woken(n int) bool {
+	if s.taken != nil {
+		return s.taken()
+	}
+	return n == 0
+}
+
+// digest turns the first n of ready, which are the poller's, into what the source is told. It puts
+// aside what means nothing to its channel.
+func (s *Selector) digest(n int) []Ready {
+	s.placed = s.placed[:0]
+	for _, r := range s.ready[:n] {
+		e := s.lookup(r.FD)
+		if e == nil || e.want == 0 || e.state != live {
+			continue
+		}
+		if r.Events&Invalid != 0 {
+			s.invalidate(r.FD, e)
+			continue
+		}
+		events := s.meaning.Ready(Events(e.want), r.Events)
+		if events == 0 {
+			s.mute(r.FD, e)
+			continue
+		}
+		s.placed = append(s.placed, placed{e.order, Ready{r.FD, events}})
+	}
+	if s.meaning == Poll {
+		for _, fd := range s.invalid {
+			s.placed = append(s.placed, placed{s.lookup(fd).order, Ready{fd, Invalid}})
+		}
+	}
+	if len(s.placed) > 1 {
+		slices.SortFunc(s.placed, func(a, b placed) int { return cmp.Compare(a.order, b.order) })
+	}
+	s.ready = grown(s.ready, len(s.placed)-1)
+	for i := range s.placed {
+		s.ready[i] = s.placed[i].ready
+	}
+	s.told = len(s.placed)
+	return s.ready[:s.told]
+}
