@@ -123,9 +123,8 @@ class GoBuild:
     def run(self, *command: str | Path, cwd: Path = ROOT) -> None:
         words = [str(word) for word in command]
         print("$", shlex.join(words), flush=True)
-        done = subprocess.run(
-            words, cwd=cwd, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        pipe, both = subprocess.PIPE, subprocess.STDOUT
+        done = subprocess.run(words, cwd=cwd, env=self.env, stdout=pipe, stderr=both, text=True)
         if done.returncode:
             print(done.stdout, flush=True)
             raise stop(f"the build stopped at {shlex.join(words)} (status {done.returncode}).")

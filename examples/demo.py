@@ -61,7 +61,8 @@ def files(folder):
     source.write_bytes(bytes(range(256)) * 8192)
     copy(source, target)
     good = filecmp.cmp(source, target, shallow=False)
-    return good, f"{target.stat().st_size} bytes copied" + (", identical" if good else ", DIFFERENT")
+    verdict = "identical" if good else "DIFFERENT"
+    return good, f"{target.stat().st_size} bytes copied, {verdict}"
 
 
 def main():

@@ -29,5 +29,6 @@ class EchoServer(asyncore.dispatcher):
 
 if __name__ == "__main__":
     server = EchoServer("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 8080)
-    print("listening on %s:%d" % server.socket.getsockname(), flush=True)
+    host, port = server.socket.getsockname()
+    print(f"listening on {host}:{port}", flush=True)
     asyncore.loop()

@@ -3,9 +3,9 @@
     python -P suites.py SDISTS REPORT
 
 SDISTS is a folder with the sdists of standard-asyncore, standard-asynchat and standard-smtpd. Each
-suite runs twice, in a process of its own: on the installed asyncore and asynchat, and on the sdists'
-(the reference). What the reference runs has to run and pass here too. REPORT is a JSON file: numbers
-`passed` and `failed`, the reasons of what was `skipped`, and `problems`, sentences.
+suite runs twice, in a process of its own: on the installed asyncore and asynchat, and on those of
+the sdists (the reference). What the reference runs has to run and pass here too. REPORT is a JSON
+file: numbers `passed` and `failed`, the reasons of what was `skipped`, and `problems`, sentences.
 """
 
 from __future__ import annotations

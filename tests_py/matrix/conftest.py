@@ -1,7 +1,7 @@
 """Runs everything there is to run, as jobs: pytest starts them, and a table ends the run.
 
-A test of this folder is a job. `python` makes it one job for each interpreter, `backend` one for each
-backend. The tests of the package itself run in the venvs that the jobs make.
+A test of this folder is a job. `python` makes it one job for each interpreter, `backend` one for
+each backend. The tests of the package itself run in the venvs that the jobs make.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def test_sdist_runs_make_demo(job: Job, sdist_tree: Path, first_python: Interpre
 def test_demo(job: Job, workshop: Workshop, python: Interpreter, backend: str) -> None:
     env = clean_environment(GOASYNCORE_BACKEND=backend)
     demo = ROOT / "examples" / "demo.py"
-    told = job.run(workshop.venv(python), "-P", demo, cwd=BUILD, seconds=60, env=env)
+    told = job.run(workshop.venv(python), demo, cwd=BUILD, seconds=60, env=env)
     assert f"{backend} backend" in told
 
 
@@ -130,7 +130,5 @@ def test_portable_wheel_takes_no_go(job: Job, first_python: Interpreter, tmp_pat
     assert wheel.name.endswith("-py3-none-any.whl")
     assert contents(wheel) == python_sources()
     executable = make_venv(job, first_python, tmp_path / "venv")
-    job.run(
-        executable, *PIP, "install", "--no-index", "--no-deps", wheel, cwd=BUILD, seconds=120
-    )
+    job.run(executable, *PIP, "install", "--no-index", "--no-deps", wheel, cwd=BUILD, seconds=120)
     serve(job, executable, "portable")
