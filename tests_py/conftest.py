@@ -83,9 +83,6 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.pluginmanager.hasplugin("timeout"):
-        for item in items:
-            item.add_marker(pytest.mark.timeout(60))
     if config.getoption("--reference"):
         ours = [item for item in items if item.get_closest_marker("ours_only")]
         items[:] = [item for item in items if item not in ours]

@@ -1,5 +1,7 @@
 """Handlers that loop themselves."""
 
+import selectors
+
 import asyncore
 import pytest
 from support import Recorder, one_pass, pair, poll_function
@@ -167,8 +169,6 @@ def test_close_all_within_a_handler_ends_the_loop(use_poll, channels, ready):
 
 
 def test_the_functions_serve_as_callbacks_of_a_loop_of_ones_own(channels, ready):
-    import selectors
-
     first = ready(channels, "a")
     selector = selectors.DefaultSelector()
     with selector:

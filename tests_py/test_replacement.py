@@ -9,7 +9,7 @@ import types
 
 import asyncore
 import pytest
-from support import Recorder, one_pass, pair
+from support import LIMIT, Recorder, one_pass, pair, tcp_pair
 
 
 @pytest.fixture
@@ -95,8 +95,6 @@ def test_replaced_read_and_write_dispatch_for_poll(channels, channel, monkeypatc
 
 
 def test_a_replaced_exception_dispatches_for_poll(channels, closing, monkeypatch):
-    from support import LIMIT, tcp_pair
-
     near, far = closing(*tcp_pair())
     channel = Recorder(near, channels)
     told = []
@@ -273,7 +271,7 @@ def test_a_replaced_socket_module_makes_the_sockets(channels, monkeypatch):
 def test_methods_replaced_on_dispatcher(use_poll, channels, channel, monkeypatch):
     told = []
     one_pass(use_poll, channels)
-    monkeypatch.setattr(asyncore.dispatcher, "handle_read_event", told.append)
+    monkeypatch.setattr(asyncore.dispatcher, "handle_read_event", lambda self: told.append(self))
     one_pass(use_poll, channels)
     assert told == [channel]
     monkeypatch.setattr(asyncore.dispatcher, "recv", lambda self, size: b"replaced")

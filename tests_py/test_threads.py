@@ -81,27 +81,25 @@ def test_loops_over_the_same_map_at_once(use_poll, channels, closing):
 
 def test_a_loop_in_a_thread_while_the_main_thread_loops(use_poll, channels, closing):
     other = {}
-    (near, far), (main_near, main_far) = pair(), pair()
-    closing(far, main_far)
+    (near, far), (main_near, main_far), (last, last_far) = pair(), pair(), pair()
+    closing(far, main_far, last, last_far)
 
     class Relay(asyncore.dispatcher_with_send):
-        """Writes what it reads to the channel of the other loop, then closes."""
+        """Passes on what it reads, then closes."""
 
         def handle_read(self):
             self.target.sendall(self.recv(100))
             self.close()
 
-    in_thread = Relay(near, other)
-    in_thread.target = main_far
-    in_main = Relay(main_near, channels)
-    in_main.target = far
-    # far's data wakes the thread's loop, whose relay wakes the main thread's.
-    far.send(b"go")
+    # The test wakes the thread's loop, whose relay wakes the main thread's.
+    Relay(near, other).target = main_far
+    Relay(main_near, channels).target = last
     thread = threading.Thread(target=asyncore.loop, args=(LIMIT, use_poll, other))
     thread.start()
+    far.send(b"go")
     asyncore.loop(LIMIT, use_poll, channels)
-    thread.join()
-    assert far.recv(100) == b"go"
+    thread.join(LIMIT)
+    assert last_far.recv(100) == b"go"
 
 
 def test_a_channel_added_by_another_thread_is_served(use_poll, channels, closing):
