@@ -1,0 +1,275 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package engine
+
+import (
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var mechanisms = []mechanism{{"kqueue", openKqueue}, {"poll", openPoll}, {"select", openSelect}}
+
+// kqueuePoller keeps the registration in a kqueue: a filter for each of Read, Write and Priority.
+//
+// The queue knows descriptors: closing one takes its filters away, unseen, but nothing of it stays
+// behind. What it says of the end of a stream is less than poll's hang-up and error, and more than
+// readable; so where it sees an end, poll(2) is asked.
+type kqueuePoller struct {
+	*waker
+	queue  int // the kqueue descriptor, -1 when closed
+	table  []kqueueEntry
+	n      int
+	files  []int32 // regular files: always ready; the queue knows them as ready up to their end
+	events []unix.Kevent_t
+}
+
+type kqueueEntry struct {
+	slot int32 // of this Wait's ready, from 1
+	want uint8 // 0 when not registered
+	file bool
+}
+
+// filter is a kqueue filter and what it stands for.
+type filter struct {
+	event  Events
+	filter int
+	flags  uint32
+}
+
+var _ Poller = (*kqueuePoller)(nil)
+
+func openKqueue() (Poller, error) {
+	w, err := openWaker()
+	if err != nil {
+		return nil, err
+	}
+	p := &kqueuePoller{waker: w, queue: -1, events: make([]unix.Kevent_t, 64)}
+	if err := p.create(); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *kqueuePoller) create() error {
+	syscall.ForkLock.RLock()
+	queue, err := unix.Kqueue()
+	if err == nil {
+		unix.CloseOnExec(queue)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return os.NewSyscallError("kqueue", err)
+	}
+	p.queue = queue
+	return os.NewSyscallError("kevent", p.control(p.read, filters[0], unix.EV_ADD))
+}
+
+func (p *kqueuePoller) Name() string { return "kqueue" }
+func (p *kqueuePoller) Len() int     { return p.n }
+
+func (p *kqueuePoller) Add(fd int, want Events) error { return p.Set(fd, want) }
+
+func (p *kqueuePoller) Set(fd int, want Events) error {
+	if want == 0 {
+		return p.Del(fd)
+	}
+	if p.closed() {
+		return os.ErrClosed
+	}
+	if uint(fd) >= maxFD {
+		return badFD("kevent")
+	}
+	p.table = grown(p.table, fd)
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		p.Del(fd)
+		return os.NewSyscallError("kevent", err)
+	}
+	e := &p.table[fd]
+	file := stat.Mode&unix.S_IFMT == unix.S_IFREG
+	if file != e.file {
+		p.Del(fd)
+		e.file = file
+		if file {
+			p.files = append(p.files, int32(fd))
+		}
+	}
+	if e.want == 0 {
+		p.n++
+	}
+	before := Events(e.want)
+	e.want = uint8(want)
+	if file {
+		return nil
+	}
+	for _, f := range filters {
+		switch {
+		case want&f.event != 0:
+			if err := p.control(fd, f, unix.EV_ADD); err != nil {
+				p.Del(fd)
+				return os.NewSyscallError("kevent", err)
+			}
+		case before&f.event != 0:
+			p.control(fd, f, unix.EV_DELETE) // gone already if the descriptor was replaced
+		}
+	}
+	return nil
+}
+
+func (p *kqueuePoller) Del(fd int) error {
+	if uint(fd) >= uint(len(p.table)) || p.table[fd].want == 0 {
+		return nil
+	}
+	e := &p.table[fd]
+	if e.file {
+		p.files = without(p.files, int32(fd))
+	} else {
+		for _, f := range filters {
+			if Events(e.want)&f.event != 0 {
+				p.control(fd, f, unix.EV_DELETE) // gone already if the descriptor is closed
+			}
+		}
+	}
+	*e = kqueueEntry{}
+	p.n--
+	return nil
+}
+
+func (p *kqueuePoller) control(fd int, f filter, op int) error {
+	change := make([]unix.Kevent_t, 1)
+	unix.SetKevent(&change[0], fd, f.filter, op)
+	change[0].Fflags = f.flags
+	for {
+		_, err := unix.Kevent(p.queue, change, nil, nil)
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func (p *kqueuePoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
+	if p.closed() {
+		return 0, os.ErrClosed
+	}
+	if len(p.files) > 0 {
+		timeout = 0
+	}
+	got, err := p.wait(len(filters)*min(len(ready), p.n)+1, timeout)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for i := range p.events[:got] {
+		event := &p.events[i]
+		fd := int(event.Ident)
+		if fd == p.read {
+			p.drain()
+			continue
+		}
+		if uint(fd) >= uint(len(p.table)) || p.table[fd].want == 0 {
+			continue
+		}
+		e := &p.table[fd]
+		if e.slot == 0 {
+			if n == len(ready) {
+				continue
+			}
+			ready[n] = Ready{FD: int32(fd)}
+			n++
+			e.slot = int32(n)
+		}
+		ready[e.slot-1].Events |= conditions(fd, e, event)
+	}
+	for _, r := range ready[:n] {
+		p.table[r.FD].slot = 0
+	}
+	for _, fd := range p.files[:min(len(p.files), len(ready)-n)] {
+		ready[n] = Ready{fd, Events(p.table[fd].want) & (Read | Write)}
+		n++
+	}
+	return n, nil
+}
+
+// conditions are what an event says of its descriptor, in poll's terms.
+func conditions(fd int, e *kqueueEntry, event *unix.Kevent_t) (told Events) {
+	for _, f := range filters {
+		if int16(event.Filter) == int16(f.filter) {
+			told = f.event
+		}
+	}
+	if event.Flags&unix.EV_EOF != 0 {
+		exact := []unix.PollFd{{Fd: int32(fd), Events: int16(e.want)}}
+		if n, _ := unix.Poll(exact, 0); n == 1 {
+			told |= Events(uint16(exact[0].Revents))
+		}
+	}
+	return told
+}
+
+// wait is kevent for up to room events. The buffer grows when it was too small: then the second
+// call tells all again, since nobody took anything in between.
+func (p *kqueuePoller) wait(room int, timeout time.Duration) (int, error) {
+	for {
+		var until *unix.Timespec
+		if timeout >= 0 {
+			ts := unix.NsecToTimespec(int64(timeout))
+			until = &ts
+		}
+		buf := p.events[:min(room, len(p.events))]
+		n, err := unix.Kevent(p.queue, nil, buf, until)
+		switch {
+		case err == unix.EINTR:
+			return 0, errInterrupted
+		case err == unix.EBADF:
+			p.queue = -1 // the number is somebody else's now
+			return 0, errLost
+		case err != nil:
+			return 0, os.NewSyscallError("kevent", err)
+		case n < len(buf) || len(buf) == room:
+			return n, nil
+		}
+		p.events = make([]unix.Kevent_t, min(2*len(p.events), len(filters)*p.n+1))
+		timeout = 0
+	}
+}
+
+// handOver gives the waker to the poller that takes this one's place.
+func (p *kqueuePoller) handOver() *waker {
+	p.closeQueue()
+	return p.waker
+}
+
+// losesClosed marks a poller that a descriptor closed behind its back drops out of unseen.
+func (p *kqueuePoller) losesClosed() {}
+
+func (p *kqueuePoller) closeQueue() {
+	if p.queue >= 0 {
+		unix.Close(p.queue)
+		p.queue = -1
+	}
+}
+
+func (p *kqueuePoller) FDs() []int {
+	if p.closed() {
+		return nil
+	}
+	return slices.Concat([]int{p.queue}, p.descriptors())
+}
+
+func (p *kqueuePoller) Close() error {
+	if !p.closed() {
+		p.closeQueue()
+		p.close()
+	}
+	return nil
+}
+
+func (p *kqueuePoller) Abandon() {
+	p.queue = -1
+	p.abandon()
+}

@@ -1,0 +1,333 @@
+package tests_go
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/goasyncore/goasyncore/engine"
+)
+
+func TestOpenWithoutANameGivesTheBest(t *testing.T) {
+	p, err := engine.Open("")
+	require.NoError(t, err)
+	defer p.Close()
+	assert.Equal(t, engine.Pollers()[0], p.Name())
+}
+
+func TestOpenRefusesAnUnknownName(t *testing.T) {
+	_, err := engine.Open("magic")
+	assert.ErrorIs(t, err, engine.ErrUnknownPoller)
+	assert.ErrorContains(t, err, "magic")
+}
+
+func TestPollerHasItsName(t *testing.T) {
+	for _, name := range engine.Pollers() {
+		p, err := engine.Open(name)
+		require.NoError(t, err)
+		assert.Equal(t, name, p.Name())
+		require.NoError(t, p.Close())
+	}
+}
+
+func TestOnlyWhatIsWantedIsTold(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		a, b := pair(t)
+		require.NoError(t, p.Add(a, read))
+		assert.Empty(t, waitFor(t, p, 0))
+		send(t, b)
+		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
+		require.NoError(t, p.Set(a, write))
+		assert.Equal(t, map[int]engine.Events{a: write}, waitFor(t, p, long))
+		require.NoError(t, p.Set(a, read|write))
+		assert.Equal(t, map[int]engine.Events{a: read | write}, waitFor(t, p, long))
+		require.NoError(t, p.Set(a, 0))
+		assert.Empty(t, waitFor(t, p, 0))
+		assert.Zero(t, p.Len())
+	})
+}
+
+func TestReadyStaysReadyUntilItIsTaken(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		a, b := pair(t)
+		require.NoError(t, p.Add(a, read))
+		send(t, b)
+		for range 3 {
+			assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
+		}
+		take(t, a)
+		assert.Empty(t, waitFor(t, p, 0))
+	})
+}
+
+func TestEndOfAStreamIsReadable(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		a, b := pair(t)
+		require.NoError(t, p.Add(a, read))
+		require.NoError(t, unix.Close(b))
+		events := waitFor(t, p, long)[a]
+		assert.NotZero(t, events&read)
+		if p.Name() != "select" {
+			assert.NotZero(t, events&engine.Hangup)
+		}
+	})
+}
+
+func TestHalfClosedIsNoHangup(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		a, b := pair(t)
+		require.NoError(t, p.Add(a, read))
+		require.NoError(t, unix.Shutdown(b, unix.SHUT_WR))
+		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
+	})
+}
+
+func TestErrorsAreToldUnwanted(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		var ends [2]int
+		require.NoError(t, unix.Pipe(ends[:]))
+		closing(t, ends[1])
+		require.NoError(t, unix.Close(ends[0]))
+		require.NoError(t, p.Add(ends[1], write))
+		events := waitFor(t, p, long)[ends[1]]
+		if p.Name() == "select" {
+			assert.Equal(t, write, events)
+		} else {
+			assert.NotZero(t, events&engine.Error)
+		}
+	})
+}
+
+func TestPriorityData(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		a, b := tcp(t)
+		require.NoError(t, p.Add(a, engine.Priority))
+		require.NoError(t, unix.Sendto(b, []byte("!"), unix.MSG_OOB, nil))
+		assert.Equal(t, map[int]engine.Events{a: engine.Priority}, waitFor(t, p, long))
+	})
+}
+
+func TestAddForgetsWhatWasUnderTheNumber(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		a, _ := pair(t)
+		c, d := pair(t)
+		require.NoError(t, p.Add(a, read|write))
+		require.NoError(t, unix.Dup2(c, a))
+		require.NoError(t, p.Add(a, read))
+		assert.Equal(t, 1, p.Len())
+		assert.Empty(t, waitFor(t, p, 0))
+		send(t, d)
+		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
+	})
+}
+
+func TestAddOfTheSameOpenFileAgain(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		a, _ := pair(t)
+		require.NoError(t, p.Add(a, read|write))
+		require.NoError(t, p.Add(a, write))
+		assert.Equal(t, 1, p.Len())
+		assert.Equal(t, map[int]engine.Events{a: write}, waitFor(t, p, long))
+	})
+}
+
+func TestSetFindsWhatCameUnderTheNumber(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		a, _ := pair(t)
+		c, d := pair(t)
+		require.NoError(t, p.Add(a, read))
+		require.NoError(t, unix.Dup2(c, a))
+		require.NoError(t, p.Set(a, read))
+		send(t, d)
+		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
+	})
+}
+
+func TestForgettingIsNeverAnError(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		a, _ := pair(t)
+		require.NoError(t, p.Add(a, read))
+		require.NoError(t, unix.Close(a))
+		assert.NoError(t, p.Del(a))
+		assert.NoError(t, p.Del(a))
+		assert.NoError(t, p.Del(123456))
+		assert.NoError(t, p.Del(-1))
+		assert.Zero(t, p.Len())
+		assert.Empty(t, waitFor(t, p, 0))
+	})
+}
+
+func TestWhatIsNotOpenIsSaidToBe(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		fd := closedFD(t)
+		for range 2 {
+			if err := p.Add(fd, read); err == nil {
+				assert.Equal(t, map[int]engine.Events{fd: engine.Invalid}, waitFor(t, p, long))
+			} else {
+				assert.ErrorIs(t, err, unix.EBADF)
+				assert.Zero(t, p.Len())
+			}
+		}
+	})
+}
+
+func TestImpossibleNumbers(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		for _, fd := range []int{-1, 1 << 22, 1<<31 - 1} {
+			assert.ErrorIs(t, p.Add(fd, read), unix.EBADF)
+			assert.ErrorIs(t, p.Set(fd, read), unix.EBADF)
+		}
+		assert.Zero(t, p.Len())
+	})
+}
+
+func TestRegularFileIsAlwaysReady(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		fd := regular(t)
+		a, b := pair(t)
+		require.NoError(t, p.Add(fd, read))
+		require.NoError(t, p.Add(a, read))
+		assert.Equal(t, 2, p.Len())
+		assert.Equal(t, map[int]engine.Events{fd: read}, waitFor(t, p, -1))
+		require.NoError(t, p.Set(fd, write))
+		send(t, b)
+		assert.Equal(t, map[int]engine.Events{fd: write, a: read}, waitFor(t, p, -1))
+		require.NoError(t, p.Set(fd, read|write))
+		assert.Equal(t, read|write, waitFor(t, p, -1)[fd])
+		require.NoError(t, p.Del(fd))
+		take(t, a)
+		assert.Empty(t, waitFor(t, p, 0))
+	})
+}
+
+func TestRegularFileGivesItsNumberToASocket(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		fd := regular(t)
+		a, b := pair(t)
+		require.NoError(t, p.Add(fd, read))
+		require.NoError(t, unix.Dup2(a, fd))
+		require.NoError(t, p.Set(fd, read))
+		assert.Equal(t, 1, p.Len())
+		assert.Empty(t, waitFor(t, p, 0))
+		send(t, b)
+		assert.Equal(t, map[int]engine.Events{fd: read}, waitFor(t, p, long))
+	})
+}
+
+func TestDescriptorsAbove1023(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		a, b := pair(t)
+		high, err := unix.FcntlInt(uintptr(a), unix.F_DUPFD_CLOEXEC, 5000)
+		require.NoError(t, err)
+		closing(t, high)
+		require.NoError(t, p.Add(high, read))
+		assert.Empty(t, waitFor(t, p, 0))
+		send(t, b)
+		assert.Equal(t, map[int]engine.Events{high: read}, waitFor(t, p, long))
+	})
+}
+
+func TestAllThatAreReadyAreTold(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		all := map[int]engine.Events{}
+		for range 300 {
+			a, _ := pair(t)
+			require.NoError(t, p.Add(a, write))
+			all[a] = write
+		}
+		assert.Equal(t, all, waitFor(t, p, long))
+	})
+}
+
+func TestShortBufferGetsSomeOfThem(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		left := map[int]bool{}
+		for range 100 {
+			a, _ := pair(t)
+			require.NoError(t, p.Add(a, write))
+			left[a] = true
+		}
+		left[regular(t)] = true
+		for fd := range left {
+			require.NoError(t, p.Add(fd, write))
+		}
+		for ready := make([]engine.Ready, 7); len(left) > 0; {
+			n, err := p.Wait(ready, long)
+			require.NoError(t, err)
+			require.NotZero(t, n)
+			for _, r := range ready[:n] {
+				require.True(t, left[int(r.FD)])
+				delete(left, int(r.FD))
+				require.NoError(t, p.Del(int(r.FD)))
+			}
+		}
+	})
+}
+
+func TestOwnDescriptorsAreNotInherited(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		require.Contains(t, p.FDs(), p.WakeFD())
+		for _, fd := range p.FDs() {
+			flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+			require.NoError(t, err)
+			assert.NotZero(t, flags&unix.FD_CLOEXEC)
+		}
+		flags, err := unix.FcntlInt(uintptr(p.WakeFD()), unix.F_GETFL, 0)
+		require.NoError(t, err)
+		assert.NotZero(t, flags&unix.O_NONBLOCK)
+	})
+}
+
+func TestClosedPollerSaysSo(t *testing.T) {
+	for _, name := range engine.Pollers() {
+		p, err := engine.Open(name)
+		require.NoError(t, err)
+		fds := p.FDs()
+		require.NoError(t, p.Close())
+		for _, fd := range fds {
+			_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+			assert.ErrorIs(t, err, unix.EBADF)
+		}
+		assertClosed(t, p)
+	}
+}
+
+func TestAbandonedPollerClosesNothing(t *testing.T) {
+	for _, name := range engine.Pollers() {
+		p, err := engine.Open(name)
+		require.NoError(t, err)
+		fds := p.FDs()
+		p.Abandon()
+		assertClosed(t, p)
+		for _, fd := range fds {
+			assert.NoError(t, unix.Close(fd))
+		}
+	}
+}
+
+// assertClosed checks what a poller does that has no descriptors any more.
+func assertClosed(t *testing.T, p engine.Poller) {
+	a, _ := pair(t)
+	assert.ErrorIs(t, p.Add(a, read), os.ErrClosed)
+	assert.ErrorIs(t, p.Set(a, read), os.ErrClosed)
+	assert.ErrorIs(t, p.Wake(), os.ErrClosed)
+	_, err := p.Wait(make([]engine.Ready, 1), 0)
+	assert.ErrorIs(t, err, os.ErrClosed)
+	assert.Empty(t, p.FDs())
+	assert.NoError(t, p.Del(a))
+	assert.NoError(t, p.Close())
+	p.Abandon()
+}
+
+func TestShortTimeoutIsNotRoundedDown(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		began := time.Now()
+		_, err := p.Wait(nil, 100*time.Microsecond)
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, time.Since(began), 100*time.Microsecond)
+	})
+}

@@ -1,0 +1,208 @@
+// Package tests_go tests the engine from outside, on every poller of the platform.
+package tests_go
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/goasyncore/goasyncore/engine"
+)
+
+const (
+	read  = engine.Read
+	write = engine.Write
+)
+
+// long is for waits that something ends; a test that needs it all has failed.
+const long = time.Minute
+
+// onEachPoller runs test with a fresh poller of every kind.
+func onEachPoller(t *testing.T, test func(t *testing.T, p engine.Poller)) {
+	for _, name := range engine.Pollers() {
+		t.Run(name, func(t *testing.T) {
+			p, err := engine.Open(name)
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, p.Close()) })
+			test(t, p)
+		})
+	}
+}
+
+// onEachSelector runs test with a fresh selector around every kind of poller.
+func onEachSelector(t *testing.T, test func(t *testing.T, s *engine.Selector)) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) { test(t, engine.NewSelector(p)) })
+}
+
+// closing closes fd when the test ends, unless somebody did.
+func closing(t *testing.T, fd int) int {
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
+}
+
+// pair is a connected pair of non-blocking stream sockets.
+func pair(t *testing.T) (a, b int) {
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	require.NoError(t, err)
+	for _, fd := range ends {
+		unix.CloseOnExec(fd)
+		require.NoError(t, unix.SetNonblock(fd, true))
+	}
+	return closing(t, ends[0]), closing(t, ends[1])
+}
+
+// tcp is a connected pair of TCP sockets.
+func tcp(t *testing.T) (a, b int) {
+	server, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	require.NoError(t, err)
+	defer unix.Close(server)
+	require.NoError(t, unix.Bind(server, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	require.NoError(t, unix.Listen(server, 1))
+	address, err := unix.Getsockname(server)
+	require.NoError(t, err)
+	a, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	require.NoError(t, err)
+	closing(t, a)
+	require.NoError(t, unix.Connect(a, address))
+	b, _, err = unix.Accept(server)
+	require.NoError(t, err)
+	return a, closing(t, b)
+}
+
+// send puts something to read at the other end of fd.
+func send(t *testing.T, fd int) {
+	n, err := unix.Write(fd, []byte("x"))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+}
+
+// take reads what send sent.
+func take(t *testing.T, fd int) {
+	n, err := unix.Read(fd, make([]byte, 1))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+}
+
+// fill writes to fd until it is not writable any more.
+func fill(t *testing.T, fd int) {
+	for chunk := make([]byte, 4096); ; {
+		if _, err := unix.Write(fd, chunk); err != nil {
+			require.ErrorIs(t, err, unix.EAGAIN)
+			return
+		}
+	}
+}
+
+// regular is the descriptor of an empty regular file.
+func regular(t *testing.T) int {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	require.NoError(t, err)
+	defer f.Close()
+	fd, err := unix.Dup(int(f.Fd()))
+	require.NoError(t, err)
+	return closing(t, fd)
+}
+
+// closedFD is a number that is no descriptor. It is high, so that nothing opened meanwhile gets it.
+func closedFD(t *testing.T) int {
+	fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 900)
+	require.NoError(t, err)
+	require.NoError(t, unix.Close(fd))
+	return fd
+}
+
+// waitFor is everything that p says is ready within timeout.
+func waitFor(t *testing.T, p engine.Poller, timeout time.Duration) map[int]engine.Events {
+	ready := make([]engine.Ready, p.Len()+1)
+	n, err := p.Wait(ready, timeout)
+	require.NoError(t, err)
+	found := map[int]engine.Events{}
+	for _, r := range ready[:n] {
+		require.NotContains(t, found, int(r.FD), "told twice")
+		found[int(r.FD)] = r.Events
+	}
+	return found
+}
+
+// source is an engine.Source made of a function.
+type source struct {
+	// step gets the number of the Step, from 0.
+	step        func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool)
+	interrupted func() bool
+	steps       []step
+	signals     int
+}
+
+// step is what a Step was told.
+type step struct {
+	ready   []engine.Ready
+	collect bool
+}
+
+func (s *source) Step(ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+	s.steps = append(s.steps, step{append([]engine.Ready(nil), ready...), collect})
+	return s.step(len(s.steps)-1, ready, collect)
+}
+
+func (s *source) Interrupted() bool {
+	s.signals++
+	return s.interrupted == nil || s.interrupted()
+}
+
+// asked is how often the source was asked what it waits for.
+func (s *source) asked() int {
+	n := 0
+	for _, step := range s.steps {
+		if step.collect {
+			n++
+		}
+	}
+	return n
+}
+
+// once is a source that waits for the same things all the time.
+func once(changes ...engine.Change) *source {
+	return &source{step: func(i int, _ []engine.Ready, _ bool) ([]engine.Change, bool) {
+		if i == 0 {
+			return changes, true
+		}
+		return nil, true
+	}}
+}
+
+// want is a Change; order is the number itself.
+func want(fd int, events engine.Events) engine.Change {
+	return engine.Change{FD: int32(fd), Want: events, Order: uint64(fd)}
+}
+
+// is is a Ready.
+func is(fd int, events engine.Events) engine.Ready {
+	return engine.Ready{FD: int32(fd), Events: events}
+}
+
+// run is a Run; its error fails the test.
+func run(t *testing.T, s *engine.Selector, src engine.Source, m engine.Meaning, count int, timeout time.Duration) {
+	require.NoError(t, s.Run(src, engine.Options{Timeout: timeout, Meaning: m, Count: count}))
+}
+
+// found is what one pass of src tells.
+func found(t *testing.T, s *engine.Selector, src *source, m engine.Meaning, timeout time.Duration) []engine.Ready {
+	run(t, s, src, m, 1, timeout)
+	last := src.steps[len(src.steps)-1]
+	require.False(t, last.collect)
+	return last.ready
+}
+
+var meanings = map[string]engine.Meaning{"select": engine.Select, "poll": engine.Poll}
+
+// onEachMeaning runs test in both meanings on every selector.
+func onEachMeaning(t *testing.T, test func(t *testing.T, s *engine.Selector, m engine.Meaning)) {
+	for name, m := range meanings {
+		t.Run("as_"+name, func(t *testing.T) {
+			onEachSelector(t, func(t *testing.T, s *engine.Selector) { test(t, s, m) })
+		})
+	}
+}

@@ -1,0 +1,174 @@
+package tests_go
+
+import (
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/goasyncore/goasyncore/engine"
+)
+
+func TestWakeEndsTheNextWait(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		for range 3 {
+			require.NoError(t, p.Wake())
+			require.NoError(t, p.Wake())
+			assert.Empty(t, waitFor(t, p, -1))
+		}
+	})
+}
+
+func TestWakeEndsTheRunningWait(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		for range 20 {
+			done := make(chan error)
+			go func() {
+				_, err := p.Wait(nil, -1)
+				done <- err
+			}()
+			require.NoError(t, p.Wake())
+			require.NoError(t, <-done)
+		}
+	})
+}
+
+func TestWakeFDTakesANumber(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		one := binary.NativeEndian.AppendUint64(nil, 1)
+		n, err := unix.Write(p.WakeFD(), one)
+		require.NoError(t, err)
+		require.Equal(t, 8, n)
+		assert.Empty(t, waitFor(t, p, -1))
+	})
+}
+
+func TestWakeComesWithWhatIsReady(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		a, b := pair(t)
+		require.NoError(t, p.Add(a, read))
+		send(t, b)
+		require.NoError(t, p.Wake())
+		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, -1))
+	})
+}
+
+func TestWakesThatNobodyTakesDoNotBlock(t *testing.T) {
+	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+		for range 20000 { // more than a pipe holds
+			require.NoError(t, p.Wake())
+		}
+		assert.Empty(t, waitFor(t, p, -1))
+	})
+}
+
+func TestWakingAgainstClosing(t *testing.T) {
+	for _, name := range engine.Pollers() {
+		p, err := engine.Open(name)
+		require.NoError(t, err)
+		var wakers sync.WaitGroup
+		for range 4 {
+			wakers.Add(1)
+			go func() {
+				defer wakers.Done()
+				for p.Wake() == nil {
+				}
+			}()
+		}
+		require.NoError(t, p.Close())
+		wakers.Wait()
+	}
+}
+
+// Each change is made only when the one before was seen, so one lost wake-up stops the test.
+func TestNoWakeUpIsLost(t *testing.T) {
+	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+		const changes, makers = 3000, 3
+		var wanted, seen [makers]atomic.Int64
+		acks := [makers]chan struct{}{}
+		for i := range acks {
+			acks[i] = make(chan struct{}, 1)
+		}
+		src := &source{}
+		src.step = func(_ int, _ []engine.Ready, _ bool) ([]engine.Change, bool) {
+			more := false
+			for i := range wanted {
+				if n := wanted[i].Load(); n != seen[i].Swap(n) {
+					acks[i] <- struct{}{}
+				}
+				more = more || seen[i].Load() < changes
+			}
+			return nil, more
+		}
+		p := s.Poller()
+		var all sync.WaitGroup
+		for i := range makers {
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				for range changes {
+					wanted[i].Add(1)
+					assert.NoError(t, p.Wake())
+					<-acks[i]
+				}
+			}()
+		}
+		run(t, s, src, engine.Select, -1, -1)
+		all.Wait()
+		for i := range seen {
+			assert.EqualValues(t, changes, seen[i].Load())
+		}
+	})
+}
+
+func TestWakeUpIsNoPass(t *testing.T) {
+	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+		a, b := pair(t)
+		send(t, b)
+		src := &source{}
+		src.step = func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+			switch i {
+			case 0:
+				assert.NoError(t, s.Poller().Wake())
+			case 1:
+				assert.Empty(t, ready)
+				assert.True(t, collect)
+				return []engine.Change{want(a, read)}, true
+			}
+			return nil, true
+		}
+		assert.Equal(t, []engine.Ready{is(a, read)}, found(t, s, src, engine.Select, long))
+		assert.Len(t, src.steps, 3)
+	})
+}
+
+func TestWakeUpMayEndTheRun(t *testing.T) {
+	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+		src := &source{}
+		src.step = func(i int, _ []engine.Ready, _ bool) ([]engine.Change, bool) {
+			assert.NoError(t, s.Poller().Wake())
+			return nil, i < 5
+		}
+		run(t, s, src, engine.Select, -1, -1)
+		assert.Len(t, src.steps, 6)
+	})
+}
+
+func TestRestOfTheTimeoutEndsAWokenPass(t *testing.T) {
+	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+		a, _ := pair(t)
+		src := once(want(a, read))
+		ask := src.step
+		src.step = func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+			assert.NoError(t, s.Poller().Wake())
+			return ask(i, ready, collect)
+		}
+		assert.Empty(t, found(t, s, src, engine.Select, 20*time.Millisecond))
+		assert.Greater(t, src.asked(), 1)
+	})
+}
