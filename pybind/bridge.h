@@ -1,0 +1,81 @@
+/* The CPython side of the boundary: what stands between the engine and a dict of channels.
+ *
+ * Rules. A function says in its comment whether it requires the GIL (the caller holds it), takes it
+ * (the caller must not care), or must not be called with an exception set. PyObject pointers are
+ * borrowed unless it says otherwise. Everything here runs in the main interpreter.
+ */
+#ifndef GOASYNCORE_BRIDGE_H
+#define GOASYNCORE_BRIDGE_H
+
+#include <stdint.h>
+
+/* The same layout as engine.Ready and engine.Change; source.go checks the sizes. */
+typedef struct {
+    int32_t fd;
+    uint32_t events;
+} ga_ready;
+
+typedef struct {
+    int32_t fd;
+    uint32_t want;
+    uint64_t order;
+} ga_change;
+
+/* poll(2)'s bits, as engine.Events. */
+enum { GA_READ = 0x1, GA_PRIORITY = 0x2, GA_WRITE = 0x4, GA_ERROR = 0x8, GA_HANGUP = 0x10, GA_INVALID = 0x20 };
+
+/* How a run over a map ended; ga_map.status. */
+enum {
+    GA_RUNNING,
+    GA_FINISHED, /* the map is empty, or all passes were made */
+    GA_HANDOVER, /* the passes that are left must be portable ones */
+    GA_RAISED    /* a Python exception is set in the thread */
+};
+
+/* What Go sees of a mirrored map. Valid until the map is gone, which cannot be during a run. */
+typedef struct {
+    long handle;         /* Go's number for what serves the map; 0: none yet */
+    int status;          /* GA_RUNNING while a run is under way */
+    int passes;          /* passes completed in this run */
+    int wake_fd;         /* written to when the map changes while a run waits */
+    int own_fds[3];      /* descriptors the poller holds: closed in a forked child and with the map */
+    ga_change *changes;  /* what ga_enter and ga_step report */
+    int change_count;
+} ga_map;
+
+/* Takes the GIL. `tools` is a tuple, see _native.py. Returns 0, or -1 with an exception set. */
+int ga_setup(intptr_t tools);
+
+/* Takes the GIL. Begins a run over the dict at address `map` for the asyncore whose namespace is at
+ * `names`, and collects what its channels wait for. Returns the map, whose status is GA_RUNNING or
+ * tells why there is nothing to run; or NULL when passes must be portable, or an exception is set. */
+ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever);
+
+/* Takes the GIL. Tells the channels in `ready` what happened, then, if `collect`, collects what
+ * has changed in what the channels wait for. Ends the run unless status stays GA_RUNNING. */
+void ga_step(ga_map *m, const ga_ready *ready, int count, int collect);
+
+/* Takes the GIL. Runs Python's signal handlers after an EINTR; as ga_step, ends the run when one raises. */
+void ga_interrupted(ga_map *m);
+
+/* Takes the GIL. Ends the run with OSError(error). */
+void ga_fail(ga_map *m, int error);
+
+/* Takes the GIL. Ends the run with RuntimeError(text), also when m is NULL. */
+void ga_panic(ga_map *m, const char *text);
+
+/* Takes the GIL. Ends the run: portable passes go on. */
+void ga_hand_over(ga_map *m);
+
+/* The handles of maps that are gone since the last call, their descriptors closed: the next one, or 0.
+ * Takes the GIL. */
+long ga_next_abandoned(void);
+
+/* Takes the GIL. Watches the dict at address `dict` and counts what the watcher sees of it; 0 or -1 with an
+ * exception set. ga_probe_count tells the count and resets it. ga_trust says what passed:
+ * 0 nothing, 1 watching maps, 2 watching channels and classes too. */
+int ga_probe(intptr_t object);
+int ga_probe_count(void);
+void ga_trust(int trusted);
+
+#endif

@@ -1,0 +1,134 @@
+//go:build gopy_binding
+
+/* What is known of the channels' classes. Requires the GIL throughout. */
+#include "internal.h"
+
+static ga_class *classes;
+
+/* The class's own attributes decide only if reading them runs no code of the program's. */
+static int is_plain(PyObject *value)
+{
+    return !value || !Py_TYPE(value)->tp_descr_get;
+}
+
+/* Borrowed. The lookup gives the class a version again, without which its watcher stays silent. */
+static PyObject *lookup(PyTypeObject *type, int name)
+{
+    return _PyType_Lookup(type, ga_names[name]);
+}
+
+/* Looks at the class; says in *changed whether anything that matters to its channels has changed.
+ * Runs Python code. 0, or -1 with an exception set. */
+static int look(ga_class *c, int *changed)
+{
+    PyTypeObject *type = c->type;
+    int different = c->getattro != type->tp_getattro;
+    c->getattro = type->tp_getattro;
+    for (int i = 0; i < N_COUNT; i++) {
+        PyObject *now = lookup(type, i);
+        if (now != c->seen[i]) {
+            Py_XINCREF(now);
+            Py_XSETREF(c->seen[i], now);
+            different = 1;
+        }
+    }
+    if (changed)
+        *changed = different;
+    if (changed && !different)
+        return 0;
+    c->kind = KIND_OWN;
+    if (ga_trusted < 2 || type->tp_getattro != PyObject_GenericGetAttr || !type->tp_version_tag)
+        return 0;
+    for (int i = N_ACCEPTING; i < N_COUNT; i++)
+        if (!is_plain(c->seen[i]))
+            return 0;
+    PyObject *kind = PyObject_CallOneArg(ga_tools.kind_of, (PyObject *)type);
+    long number = kind ? PyLong_AsLong(kind) : -1;
+    Py_XDECREF(kind);
+    if (number == -1 && PyErr_Occurred())
+        return -1;
+    c->kind = (ga_kind)number;
+    return 0;
+}
+
+ga_class *ga_class_of(PyTypeObject *type)
+{
+    for (ga_class **at = &classes; *at; at = &(*at)->next) {
+        ga_class *c = *at;
+        if (c->type != type)
+            continue;
+        *at = c->next; /* to the front: the next channel is likely of the same class */
+        c->next = classes;
+        classes = c;
+        c->users++;
+        return c;
+    }
+    ga_class *c = PyMem_RawCalloc(1, sizeof *c);
+    if (!c) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    c->type = (PyTypeObject *)Py_NewRef(type);
+    c->users = 1;
+    c->next = classes;
+    classes = c;
+    if (ga_watch_class(type) < 0)
+        c->kind = KIND_OWN;
+    else if (look(c, NULL) < 0) {
+        ga_class_release(c);
+        return NULL;
+    }
+    return c;
+}
+
+/* Runs no Python code: those without users go at the end of the run. */
+void ga_class_release(ga_class *c)
+{
+    c->users--;
+}
+
+/* Drops the classes that no channel is an instance of any more. */
+void ga_classes_drop_unused(void)
+{
+    for (ga_class **at = &classes; *at;) {
+        ga_class *c = *at;
+        if (c->users) {
+            at = &c->next;
+            continue;
+        }
+        *at = c->next;
+        ga_unwatch_class(c->type);
+        PyObject *held[N_COUNT + 1];
+        memcpy(held, c->seen, sizeof c->seen);
+        held[N_COUNT] = (PyObject *)c->type;
+        PyMem_RawFree(c);
+        for (int i = 0; i <= N_COUNT; i++)
+            Py_XDECREF(held[i]);
+        at = &classes; /* that may have run anything */
+    }
+}
+
+int ga_classes_refresh(void)
+{
+    ga_classes_drop_unused();
+again:
+    for (ga_class *c = classes; c; c = c->next) {
+        int changed = 0;
+        uint64_t epoch = ga_class_epoch;
+        c->users++;
+        int status = look(c, &changed);
+        if (status == 0 && changed)
+            ga_mirror_class_changed(c);
+        c->users--;
+        if (status < 0)
+            return -1;
+        if (epoch != ga_class_epoch)
+            goto again;
+    }
+    return 0;
+}
+
+PyObject *ga_class_default(ga_class *c, int name)
+{
+    return c->seen[name];
+}

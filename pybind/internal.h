@@ -1,0 +1,129 @@
+/* What the C files of the bridge share. All of it requires the GIL. */
+#ifndef GOASYNCORE_INTERNAL_H
+#define GOASYNCORE_INTERNAL_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "bridge.h"
+
+/* The attributes that decide what a channel waits for. */
+enum { N_READABLE, N_WRITABLE, N_ACCEPTING, N_CONNECTED, N_OUT_BUFFER, N_PRODUCER_FIFO, N_COUNT };
+
+/* Which predicates a class has, as _native.kind_of tells. */
+typedef enum { KIND_OWN, KIND_DISPATCHER, KIND_SENDER, KIND_CHAT } ga_kind;
+
+/* What is known of one class; kept while a mirrored channel is an instance of it. */
+typedef struct ga_class {
+    struct ga_class *next;
+    PyTypeObject *type; /* owned */
+    PyObject *seen[N_COUNT]; /* owned: what the class had for each of ga_names, NULL for nothing */
+    getattrofunc getattro;
+    ga_kind kind;
+    Py_ssize_t users;
+    
+} ga_class;
+
+typedef struct ga_channel {
+    struct ga_mirror *mirror;
+    PyObject *obj;   /* borrowed from the map */
+    PyObject *dict;  /* its instance dict while that is watched; borrowed, or NULL */
+    PyObject *sized; /* the queue whose length decides; borrowed from dict, or NULL */
+    ga_class *class;
+    uint64_t order;
+    int32_t fd;
+    int32_t slot;         /* its place in mirror.own or mirror.sized, -1: in neither */
+    uint8_t changed;      /* look at it again, it stands in mirror.dirty */
+    uint8_t own;          /* it is in mirror.own: Python is asked in each pass */
+    uint8_t reported;     /* the engine knows of it */
+    uint8_t filled;       /* whether `sized` had anything in it when last looked at */
+    uint8_t unseen;       /* while comparing with the map */
+    uint8_t want;         /* Read and Write, as last evaluated */
+    uint8_t removed;      /* taken out of the map while the pass was asking: `obj` is owned */
+} ga_channel;
+
+/* Numbers whose channel is to be looked at again. `stamp` is the order of the channel that was being
+ * asked when the change came, 0 for none: who stood before it in the map has been asked already. */
+typedef struct {
+    int32_t fd;
+    uint64_t stamp;
+} ga_dirty;
+
+typedef struct ga_mirror {
+    ga_map go; /* first: Go's pointer is also ours */
+    struct ga_mirror *next;
+    PyObject *map;   /* borrowed: the DEALLOCATED event ends the mirror */
+    PyObject *names; /* the namespace of the asyncore in whose name the run is; borrowed from the run */
+    ga_channel **by_fd;
+    uint8_t *told;   /* by fd: what the engine was told last; TOLD_UNKNOWN: perhaps */
+    uint8_t *queued; /* by fd: it stands in `dirty` */
+    int32_t size;    /* of the three */
+    Py_ssize_t count; /* channels */
+    Py_ssize_t wanting; /* numbers the engine was told to wait for */
+    uint64_t next_order;
+    ga_channel **own;   /* in map order, with holes */
+    int32_t own_count, own_size, own_holes;
+    ga_channel **sized; /* in no order */
+    int32_t sized_count, sized_size;
+    ga_dirty *dirty;
+    int32_t dirty_count, dirty_size;
+    int32_t change_size;
+    ga_channel **gone;  /* removed while the pass was asking */
+    int32_t gone_count, gone_size;
+    uint64_t asking;    /* order of the channel being asked, 0: none */
+    uint64_t namespace_epoch;
+    uint64_t class_epoch;
+    double audited;
+    uint8_t use_poll, forever;
+    uint8_t waiting; /* a run waits: a change has to wake it */
+    uint8_t resync;  /* the mirror may be wrong: compare it with the map */
+    uint8_t foreign; /* a key is no descriptor's number */
+} ga_mirror;
+
+#define TOLD_UNKNOWN 0xff
+#define LARGEST_FD (1 << 22)
+
+/* bridge.c: interned names, and what _native.py handed over. */
+extern PyObject *ga_names[N_COUNT];
+extern struct ga_tools {
+    PyObject *kind_of;   /* class -> ga_kind */
+    PyObject *aftermath; /* (channel, exception) -> stand-in for read() and readwrite() */
+    PyObject *intact;    /* namespace -> whether the pass functions in it are ours */
+    PyTypeObject *deque;
+    PyObject *backlog;   /* the bytearray of dispatcher_with_send */
+} ga_tools;
+
+/* watch.c */
+typedef enum { WATCH_MAP, WATCH_CHANNEL, WATCH_NAMESPACE, WATCH_PROBE } ga_watch_kind;
+extern int ga_trusted;              /* what passed its test: 0 nothing, 1 watching maps, 2 watching all */
+extern int ga_forked;               /* this process is a fork: nothing is mirrored any more */
+extern uint64_t ga_namespace_epoch; /* rises with each change of a watched namespace */
+extern uint64_t ga_class_epoch;     /* rises with each change of a watched class */
+int ga_watch_setup(void);                                            /* 0, or -1 with an exception set */
+int ga_watch(PyObject *dict, ga_watch_kind kind, void *owner);       /* 0, or -1 without an exception */
+void ga_unwatch(PyObject *dict);                                     /* no exception, no Python code */
+void *ga_watched(PyObject *dict, ga_watch_kind kind);                /* its owner, or NULL */
+PyObject *ga_watchable_dict(PyObject *obj); /* owned reference; NULL without an exception if there is none */
+int ga_watch_class(PyTypeObject *type);     /* 0, or -1 without an exception */
+void ga_unwatch_class(PyTypeObject *type);
+
+/* mirror.c: none of these runs Python code or touches the exception, unless it says so. */
+extern ga_mirror *ga_mirrors;
+ga_mirror *ga_mirror_of(PyObject *map); /* found or made; NULL with an exception set */
+void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObject *value);
+void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *key);
+void ga_mirror_class_event(void);
+void ga_mirror_retell_all(ga_mirror *m);
+void ga_mirror_retell_changes(ga_mirror *m);
+int ga_mirror_collect(ga_mirror *m); /* runs Python code; 0, or -1 with an exception set */
+void ga_mirror_class_assigned(PyObject *obj);
+void ga_mirror_class_changed(ga_class *class); /* look at all its channels again */
+
+/* classes.c */
+ga_class *ga_class_of(PyTypeObject *type); /* runs Python code; owned use; NULL with an exception set */
+void ga_class_release(ga_class *c);
+int ga_classes_refresh(void); /* runs Python code: looks at the stale ones; 0, or -1 with an exception set */
+void ga_classes_drop_unused(void); /* may run Python code */
+PyObject *ga_class_default(ga_class *c, int name); /* borrowed; NULL: the class has none */
+
+#endif

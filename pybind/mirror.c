@@ -1,0 +1,719 @@
+//go:build gopy_binding
+
+/* The mirror of a map: which channel stands under which number, what it waits for, and which of them
+ * have to be looked at again. Requires the GIL throughout. */
+#include "internal.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+ga_mirror *ga_mirrors;
+
+/* Makes room for `need` items; 0, or -1 without an exception. */
+static int reserve(void *items, int32_t *size, int32_t need, size_t item)
+{
+    if (need <= *size)
+        return 0;
+    int32_t bigger = *size ? *size : 16;
+    while (bigger < need)
+        bigger *= 2;
+    void *moved = PyMem_RawRealloc(*(void **)items, (size_t)bigger * item);
+    if (!moved)
+        return -1;
+    *(void **)items = moved;
+    *size = bigger;
+    return 0;
+}
+
+static void wake(ga_mirror *m)
+{
+    if (!m->waiting)
+        return;
+    m->waiting = 0;
+    uint64_t one = 1;
+    int saved = errno;
+    /* A full pipe or counter means that it is awake already. */
+    if (write(m->go.wake_fd, &one, sizeof one) < 0) {
+    }
+    errno = saved;
+}
+
+static void mark(ga_mirror *m, int32_t fd)
+{
+    if (!m->queued[fd]) {
+        if (reserve(&m->dirty, &m->dirty_size, m->dirty_count + 1, sizeof *m->dirty) < 0) {
+            m->resync = 1;
+        } else {
+            m->queued[fd] = 1;
+            m->dirty[m->dirty_count++] = (ga_dirty){fd, m->asking};
+        }
+    }
+    wake(m);
+}
+
+static void mark_channel(ga_channel *c)
+{
+    if (c->changed || c->removed)
+        return;
+    c->changed = 1;
+    mark(c->mirror, c->fd);
+}
+
+/* -- the three lists a channel can be in ------------------------------------------------------- */
+
+static void leave_lists(ga_channel *c)
+{
+    ga_mirror *m = c->mirror;
+    if (c->slot >= 0 && c->own) {
+        m->own[c->slot] = NULL;
+        m->own_holes++;
+    } else if (c->slot >= 0) {
+        ga_channel *last = m->sized[--m->sized_count];
+        m->sized[c->slot] = last;
+        last->slot = c->slot;
+    }
+    c->slot = -1;
+    c->own = 0;
+    c->sized = NULL;
+}
+
+static void close_holes(ga_mirror *m)
+{
+    int32_t to = 0;
+    for (int32_t i = 0; i < m->own_count; i++)
+        if (m->own[i]) {
+            m->own[to] = m->own[i];
+            m->own[to]->slot = to;
+            to++;
+        }
+    m->own_count = to;
+    m->own_holes = 0;
+}
+
+/* 0, or -1 without an exception. */
+static int enter_own(ga_channel *c)
+{
+    ga_mirror *m = c->mirror;
+    if (c->own)
+        return 0;
+    leave_lists(c);
+    if (reserve(&m->own, &m->own_size, m->own_count + 1, sizeof *m->own) < 0)
+        return -1;
+    int32_t at = m->own_count++;
+    /* Mostly the newest comes last; one that has just become its own goes to its place. */
+    for (; at > 0 && (!m->own[at - 1] || m->own[at - 1]->order > c->order); at--) {
+        m->own[at] = m->own[at - 1];
+        if (m->own[at])
+            m->own[at]->slot = at;
+    }
+    m->own[at] = c;
+    c->slot = at;
+    c->own = 1;
+    return 0;
+}
+
+/* 0, or -1 without an exception. */
+static int enter_sized(ga_channel *c, PyObject *queue)
+{
+    ga_mirror *m = c->mirror;
+    if (c->slot < 0) {
+        if (reserve(&m->sized, &m->sized_size, m->sized_count + 1, sizeof *m->sized) < 0)
+            return -1;
+        c->slot = m->sized_count;
+        m->sized[m->sized_count++] = c;
+    }
+    c->sized = queue;
+    c->filled = Py_SIZE(queue) != 0;
+    return 0;
+}
+
+/* -- channels come and go ---------------------------------------------------------------------- */
+
+static void drop_dict(ga_channel *c)
+{
+    if (c->dict)
+        ga_unwatch(c->dict);
+    c->dict = NULL;
+}
+
+static void release(ga_channel *c)
+{
+    if (c->class)
+        ga_class_release(c->class);
+    PyMem_RawFree(c);
+}
+
+static void remove_channel(ga_mirror *m, int32_t fd)
+{
+    ga_channel *c = m->by_fd[fd];
+    if (!c)
+        return;
+    m->by_fd[fd] = NULL;
+    m->count--;
+    mark(m, fd);
+    drop_dict(c);
+    c->changed = 0;
+    if (c->own && m->asking && c->order > m->asking && reserve(&m->gone, &m->gone_size, m->gone_count + 1, sizeof *m->gone) == 0) {
+        /* The pass has begun with it in the map, so it is still asked: it stays in its place. */
+        Py_INCREF(c->obj);
+        c->removed = 1;
+        m->gone[m->gone_count++] = c;
+        return;
+    }
+    leave_lists(c);
+    release(c);
+}
+
+/* Drops those that were only kept to be asked. Runs Python code. */
+static void bury(ga_mirror *m)
+{
+    while (m->gone_count) {
+        ga_channel *c = m->gone[--m->gone_count];
+        PyObject *obj = c->obj;
+        leave_lists(c);
+        release(c);
+        Py_DECREF(obj);
+    }
+}
+
+static int make_room(ga_mirror *m, int32_t fd)
+{
+    if (fd < m->size)
+        return 0;
+    int32_t sizes[3] = {m->size, m->size, m->size};
+    int32_t before = m->size;
+    if (reserve(&m->by_fd, &sizes[0], fd + 1, sizeof *m->by_fd) < 0 || reserve(&m->told, &sizes[1], fd + 1, 1) < 0 ||
+        reserve(&m->queued, &sizes[2], fd + 1, 1) < 0)
+        return -1;
+    m->size = sizes[0];
+    memset(m->by_fd + before, 0, (size_t)(m->size - before) * sizeof *m->by_fd);
+    memset(m->told + before, 0, (size_t)(m->size - before));
+    memset(m->queued + before, 0, (size_t)(m->size - before));
+    return 0;
+}
+
+static void add_channel(ga_mirror *m, int32_t fd, PyObject *obj, uint64_t order)
+{
+    ga_channel *c = make_room(m, fd) == 0 ? PyMem_RawCalloc(1, sizeof *c) : NULL;
+    if (!c) {
+        m->resync = 1;
+        return;
+    }
+    if (m->by_fd[fd])
+        remove_channel(m, fd);
+    *c = (ga_channel){.mirror = m, .obj = obj, .order = order, .fd = fd, .slot = -1};
+    m->by_fd[fd] = c;
+    m->count++;
+    mark_channel(c);
+}
+
+/* The number that a key stands for, or -1. Sets no exception. */
+static int32_t number(PyObject *key)
+{
+    int overflow = 0;
+    if (!PyLong_Check(key))
+        return -1;
+    long fd = PyLong_AsLongAndOverflow(key, &overflow);
+    return overflow || fd < 0 || fd > LARGEST_FD ? -1 : (int32_t)fd;
+}
+
+static ga_channel *channel_at(ga_mirror *m, int32_t fd)
+{
+    return fd >= 0 && fd < m->size ? m->by_fd[fd] : NULL;
+}
+
+static void forget_mirror(ga_mirror *m);
+
+void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObject *value)
+{
+    int32_t fd = key ? number(key) : 0;
+    ga_channel *c;
+    switch (event) {
+    case PyDict_EVENT_ADDED:
+        if (fd < 0) {
+            m->foreign = 1;
+            wake(m);
+        } else
+            add_channel(m, fd, value, m->next_order++);
+        break;
+    case PyDict_EVENT_MODIFIED:
+        c = channel_at(m, fd);
+        if (!c)
+            m->resync = 1;
+        else if (c->obj != value)
+            add_channel(m, fd, value, c->order); /* it has the old one's place */
+        break;
+    case PyDict_EVENT_DELETED:
+        if (channel_at(m, fd))
+            remove_channel(m, fd);
+        else
+            m->resync = 1;
+        break;
+    case PyDict_EVENT_CLEARED:
+        for (int32_t i = 0; i < m->size; i++)
+            if (m->by_fd[i])
+                remove_channel(m, i);
+        m->foreign = 0;
+        break;
+    case PyDict_EVENT_CLONED:
+        m->resync = 1;
+        wake(m);
+        break;
+    case PyDict_EVENT_DEALLOCATED:
+        forget_mirror(m);
+        break;
+    }
+}
+
+void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *key)
+{
+    if (event == PyDict_EVENT_DEALLOCATED)
+        c->dict = NULL; /* its __dict__ was replaced */
+    else if (key && event != PyDict_EVENT_CLONED && PyUnicode_CheckExact(key) && PyUnicode_CHECK_INTERNED(key)) {
+        int i = 0;
+        while (i < N_COUNT && key != ga_names[i])
+            i++;
+        if (i == N_COUNT)
+            return;
+    }
+    mark_channel(c);
+}
+
+void ga_mirror_class_event(void)
+{
+    for (ga_mirror *m = ga_mirrors; m; m = m->next)
+        wake(m);
+}
+
+void ga_mirror_class_assigned(PyObject *obj)
+{
+    for (ga_mirror *m = ga_mirrors; m; m = m->next)
+        for (int32_t i = 0; i < m->size; i++)
+            if (m->by_fd[i] && m->by_fd[i]->obj == obj)
+                mark_channel(m->by_fd[i]);
+}
+
+void ga_mirror_class_changed(ga_class *class)
+{
+    for (ga_mirror *m = ga_mirrors; m; m = m->next)
+        for (int32_t i = 0; i < m->size; i++)
+            if (m->by_fd[i] && m->by_fd[i]->class == class)
+                mark_channel(m->by_fd[i]);
+}
+
+/* -- a mirror's life --------------------------------------------------------------------------- */
+
+/* Handles of mirrors that are gone, for Go to drop what belongs to them. */
+static long *abandoned;
+static int32_t abandoned_count, abandoned_size;
+
+long ga_next_abandoned(void)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    long handle = abandoned_count ? abandoned[--abandoned_count] : 0;
+    PyGILState_Release(gil);
+    return handle;
+}
+
+static void forget_mirror(ga_mirror *m)
+{
+    for (ga_mirror **at = &ga_mirrors; *at; at = &(*at)->next)
+        if (*at == m) {
+            *at = m->next;
+            break;
+        }
+    m->waiting = 0;
+    for (int32_t i = 0; i < m->size; i++)
+        if (m->by_fd[i])
+            remove_channel(m, i);
+    if (m->go.handle) {
+        for (int i = 0; i < 3; i++)
+            if (m->go.own_fds[i] >= 0)
+                close(m->go.own_fds[i]);
+        if (reserve(&abandoned, &abandoned_size, abandoned_count + 1, sizeof *abandoned) == 0)
+            abandoned[abandoned_count++] = m->go.handle;
+    }
+    PyMem_RawFree(m->by_fd);
+    PyMem_RawFree(m->told);
+    PyMem_RawFree(m->queued);
+    PyMem_RawFree(m->own);
+    PyMem_RawFree(m->sized);
+    PyMem_RawFree(m->dirty);
+    PyMem_RawFree(m->gone);
+    PyMem_RawFree(m->go.changes);
+    PyMem_RawFree(m);
+}
+
+ga_mirror *ga_mirror_of(PyObject *map)
+{
+    ga_mirror *m = ga_watched(map, WATCH_MAP);
+    if (m)
+        return m;
+    for (m = ga_mirrors; m; m = m->next) /* without watchers */
+        if (m->map == map)
+            return m;
+    m = PyMem_RawCalloc(1, sizeof *m);
+    if (!m) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    m->map = map;
+    m->next_order = 1;
+    m->resync = 1;
+    m->go.wake_fd = -1;
+    m->go.own_fds[0] = m->go.own_fds[1] = m->go.own_fds[2] = -1;
+    if (ga_watch(map, WATCH_MAP, m) < 0) {
+        /* Without a watcher nothing would tell when the map is gone: no mirror, portable passes. */
+        PyMem_RawFree(m);
+        return NULL;
+    }
+    m->next = ga_mirrors;
+    ga_mirrors = m;
+    return m;
+}
+
+/* Makes the mirror equal to the map. Runs no Python code. */
+static void synchronise(ga_mirror *m)
+{
+    m->resync = 0;
+    m->foreign = 0;
+    for (int32_t i = 0; i < m->size; i++)
+        if (m->by_fd[i])
+            m->by_fd[i]->unseen = 1;
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    uint64_t last = 0;
+    while (PyDict_Next(m->map, &at, &key, &value)) {
+        int32_t fd = number(key);
+        if (fd < 0) {
+            m->foreign = 1;
+            continue;
+        }
+        ga_channel *c = channel_at(m, fd);
+        if (!c || c->obj != value || c->order <= last) {
+            add_channel(m, fd, value, m->next_order++);
+            c = channel_at(m, fd);
+            if (!c)
+                return; /* no memory: resync is set again */
+        }
+        c->unseen = 0;
+        last = c->order;
+    }
+    for (int32_t i = 0; i < m->size; i++)
+        if (m->by_fd[i] && m->by_fd[i]->unseen)
+            remove_channel(m, i);
+}
+
+/* -- what a channel waits for ------------------------------------------------------------------ */
+
+/* Reports what the engine does not know yet. 0, or -1 without an exception. */
+static int report(ga_mirror *m, int32_t fd, ga_channel *c, uint8_t want)
+{
+    uint8_t told = m->told[fd];
+    if (told == want && (!c || c->reported || !want)) {
+        if (c)
+            c->reported = 1;
+        return 0;
+    }
+    if (reserve(&m->go.changes, &m->change_size, m->go.change_count + 1, sizeof(ga_change)) < 0)
+        return -1;
+    m->go.changes[m->go.change_count++] = (ga_change){fd, want, c ? c->order : 0};
+    m->wanting += (want != 0) - (told != 0 && told != TOLD_UNKNOWN);
+    m->told[fd] = want;
+    if (c)
+        c->reported = 1;
+    return 0;
+}
+
+static void retell(ga_mirror *m, int32_t fd)
+{
+    if (m->told[fd] != 0 && m->told[fd] != TOLD_UNKNOWN)
+        m->wanting--;
+    m->told[fd] = TOLD_UNKNOWN;
+    ga_channel *c = m->by_fd[fd];
+    if (c) {
+        c->reported = 0;
+        mark_channel(c);
+    } else
+        mark(m, fd);
+}
+
+void ga_mirror_retell_changes(ga_mirror *m)
+{
+    for (int i = 0; i < m->go.change_count; i++)
+        retell(m, m->go.changes[i].fd);
+    m->go.change_count = 0;
+}
+
+void ga_mirror_retell_all(ga_mirror *m)
+{
+    for (int32_t i = 0; i < m->size; i++)
+        if (m->told[i] || m->by_fd[i])
+            retell(m, i);
+    m->go.change_count = 0;
+}
+
+/* What an attribute is worth: 0, 1, or -1 when only Python can tell. Runs no Python code. */
+static int truth(PyObject *value)
+{
+    if (value == Py_True)
+        return 1;
+    if (value == Py_False || value == Py_None)
+        return 0;
+    return value && PyLong_CheckExact(value) ? PyObject_IsTrue(value) : -1;
+}
+
+static PyObject *attribute(ga_channel *c, int name)
+{
+    PyObject *value = PyDict_GetItemWithError(c->dict, ga_names[name]);
+    return value ? value : ga_class_default(c->class, name);
+}
+
+/* The length of a buffer or queue matters only in being 0. In *changing, whether it can change in
+ * place. -1 when only Python can tell. */
+static int filled(PyObject *value, int *changing)
+{
+    *changing = 0;
+    if (!value)
+        return -1;
+    if (PyBytes_CheckExact(value))
+        return PyBytes_GET_SIZE(value) != 0;
+    if (PyUnicode_CheckExact(value))
+        return PyUnicode_GET_LENGTH(value) != 0;
+    if (Py_TYPE(value) == ga_tools.deque || PyByteArray_CheckExact(value) || (PyObject *)Py_TYPE(value) == ga_tools.backlog ||
+        PyList_CheckExact(value)) {
+        *changing = 1;
+        return Py_SIZE(value) != 0;
+    }
+    return -1;
+}
+
+/* Evaluates known predicates; -1 when they are not that. In *queue, what has to be looked at in each
+ * pass. Runs no Python code. */
+static int evaluate(ga_channel *c, PyObject **queue)
+{
+    *queue = NULL;
+    if (PyDict_GetItemWithError(c->dict, ga_names[N_READABLE]) || PyDict_GetItemWithError(c->dict, ga_names[N_WRITABLE]))
+        return -1;
+    int accepting = truth(attribute(c, N_ACCEPTING));
+    if (accepting < 0)
+        return -1;
+    int writable = 1;
+    if (c->class->kind != KIND_DISPATCHER) {
+        int connected = truth(attribute(c, N_CONNECTED)), changing;
+        PyObject *unsent = attribute(c, c->class->kind == KIND_CHAT ? N_PRODUCER_FIFO : N_OUT_BUFFER);
+        int any = filled(unsent, &changing);
+        if (connected < 0 || any < 0)
+            return -1;
+        writable = !connected || any;
+        if (changing)
+            *queue = unsent;
+    }
+    return GA_READ | (writable && !accepting ? GA_WRITE : 0);
+}
+
+/* Finds out what kind of channel it is, and what it waits for if that takes no Python.
+ * Runs Python code for a class not seen before. 0, or -1 with an exception set. */
+static int look_at(ga_channel *c)
+{
+    c->changed = 0;
+    PyTypeObject *type = Py_TYPE(c->obj);
+    if (!c->class || c->class->type != type) {
+        int32_t fd = c->fd;
+        ga_mirror *m = c->mirror;
+        ga_class *class = ga_class_of(type);
+        if (!class)
+            return -1;
+        if (m->by_fd[fd] != c) { /* the class was asked, and took the channel away */
+            ga_class_release(class);
+            return 0;
+        }
+        if (c->class)
+            ga_class_release(c->class);
+        c->class = class;
+    }
+    int want = -1;
+    PyObject *queue = NULL;
+    if (c->class->kind == KIND_OWN)
+        drop_dict(c);
+    else {
+        if (!c->dict) {
+            PyObject *dict = ga_watchable_dict(c->obj);
+            if (dict && ga_watch(dict, WATCH_CHANNEL, c) == 0)
+                c->dict = dict;
+            Py_XDECREF(dict); /* no reference is kept: replacing __dict__ must show as its end */
+        }
+        if (c->dict)
+            want = evaluate(c, &queue);
+    }
+    if (want < 0)
+        return enter_own(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
+    if (c->own || !queue)
+        leave_lists(c);
+    if (queue && enter_sized(c, queue) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    c->want = (uint8_t)want;
+    return report(c->mirror, c->fd, c, c->want) < 0 ? (PyErr_NoMemory(), -1) : 0;
+}
+
+/* Goes through what changed; of what changed while the pass was asking, only what stands after the
+ * channel that was being asked then. 0, or -1 with an exception set. */
+static int look_at_dirty(ga_mirror *m, int asked)
+{
+    int32_t kept = 0, status = 0;
+    for (int32_t i = 0; i < m->dirty_count; i++) {
+        ga_dirty d = m->dirty[i];
+        ga_channel *c = m->by_fd[d.fd];
+        int later = asked && c && (c->order <= d.stamp || !c->class);
+        if (status < 0 || later) {
+            m->dirty[kept++] = (ga_dirty){d.fd, 0};
+            continue;
+        }
+        m->queued[d.fd] = 0;
+        if (!c)
+            status = report(m, d.fd, NULL, 0) < 0 ? (PyErr_NoMemory(), -1) : 0;
+        else if (c->changed) {
+            status = look_at(c);
+            if (status < 0 && m->by_fd[d.fd] == c)
+                mark_channel(c);
+        }
+    }
+    m->dirty_count = kept;
+    return status;
+}
+
+/* Whether a queue has become empty, or no longer is. */
+static void look_at_sizes(ga_mirror *m)
+{
+    for (int32_t i = 0; i < m->sized_count; i++) {
+        ga_channel *c = m->sized[i];
+        if ((Py_SIZE(c->sized) != 0) != c->filled)
+            mark_channel(c);
+    }
+}
+
+/* 0, 1, or -1 with an exception set. */
+static int ask_one(PyObject *obj, int name)
+{
+    PyObject *args[2] = {NULL, obj};
+    PyObject *answer = PyObject_VectorcallMethod(ga_names[name], args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    if (!answer)
+        return -1;
+    int is = answer == Py_True ? 1 : answer == Py_False || answer == Py_None ? 0 : PyObject_IsTrue(answer);
+    Py_DECREF(answer);
+    return is;
+}
+
+/* What the channel's own predicates say; -1 with an exception set. */
+static int ask(PyObject *obj)
+{
+    int readable = ask_one(obj, N_READABLE);
+    int writable = readable < 0 ? -1 : ask_one(obj, N_WRITABLE);
+    if (writable < 0)
+        return -1;
+    if (writable) {
+        PyObject *accepting = PyObject_GetAttr(obj, ga_names[N_ACCEPTING]);
+        int is = accepting ? PyObject_IsTrue(accepting) : -1;
+        Py_XDECREF(accepting);
+        if (is < 0)
+            return -1;
+        writable = !is;
+    }
+    return (readable ? GA_READ : 0) | (writable ? GA_WRITE : 0);
+}
+
+/* Asks those with predicates of their own, in map order. 0, or -1 with an exception set. */
+static int ask_all(ga_mirror *m)
+{
+    if (m->own_holes)
+        close_holes(m);
+    int status = 0;
+    for (int32_t i = 0, count = m->own_count; i < count && status == 0; i++) {
+        ga_channel *c = m->own[i];
+        if (!c)
+            continue;
+        PyObject *obj = c->obj;
+        int32_t fd = c->fd;
+        int was_removed = c->removed;
+        uint64_t order = c->order;
+        m->asking = order;
+        Py_INCREF(obj);
+        int want = ask(obj);
+        Py_DECREF(obj);
+        if (want < 0)
+            status = -1;
+        else if (!was_removed) {
+            c = m->by_fd[fd]; /* the predicates may have taken it away, or replaced it */
+            if (c && c->order == order && c->obj == obj && c->own) {
+                c->want = (uint8_t)want;
+                if (report(m, fd, c, c->want) < 0) {
+                    PyErr_NoMemory();
+                    status = -1;
+                }
+            }
+        }
+    }
+    m->asking = 0;
+    if (m->gone_count) {
+        PyObject *exc = PyErr_GetRaisedException();
+        bury(m);
+        PyErr_SetRaisedException(exc);
+    }
+    return status;
+}
+
+/* At most once a second: what neither watcher nor audit hook shows. A __dict__ that was replaced while
+ * the program held on to the old one, and classes assigned where the hook was refused. */
+static void audit(ga_mirror *m)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    double seconds = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    if (seconds - m->audited < 1)
+        return;
+    m->audited = seconds;
+    for (int32_t i = 0; i < m->size; i++) {
+        ga_channel *c = m->by_fd[i];
+        if (!c || !c->class)
+            continue;
+        if (c->class->type != Py_TYPE(c->obj))
+            mark_channel(c);
+        else if (c->dict) {
+            PyObject *dict = PyObject_GenericGetDict(c->obj, NULL);
+            if (dict != c->dict) {
+                drop_dict(c);
+                mark_channel(c);
+            }
+            Py_XDECREF(dict);
+            PyErr_Clear();
+        }
+    }
+}
+
+int ga_mirror_collect(ga_mirror *m)
+{
+    m->go.change_count = 0;
+    if (m->class_epoch != ga_class_epoch) {
+        m->class_epoch = ga_class_epoch;
+        if (ga_classes_refresh() < 0)
+            return -1;
+    }
+    if (m->resync || ga_trusted < 2 || m->count != PyDict_GET_SIZE(m->map))
+        synchronise(m);
+    if (m->foreign)
+        return 0;
+    audit(m);
+    look_at_sizes(m);
+    if (m->dirty_count && look_at_dirty(m, 0) < 0)
+        return -1;
+    if (m->own_count) {
+        if (ask_all(m) < 0)
+            return -1;
+        if (m->dirty_count && look_at_dirty(m, 1) < 0)
+            return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,116 @@
+//go:build gopy_binding
+
+package pybind
+
+// #include "bridge.h"
+// #include <stdlib.h>
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+	"unsafe"
+
+	"github.com/goasyncore/goasyncore/engine"
+	"golang.org/x/sys/unix"
+)
+
+// finished is what Run returns when no passes are left to make.
+const finished = -1
+
+func init() {
+	// With one processor Go's threads spin for it around each wait.
+	if runtime.GOMAXPROCS(0) < 2 {
+		runtime.GOMAXPROCS(2)
+	}
+}
+
+// Setup hands the bridge a tuple of Python objects, by its address; see _native.py for what is in it.
+// To be called once, before anything else. Leaves a Python exception on failure.
+func Setup(tools int) {
+	C.ga_setup(C.intptr_t(tools))
+}
+
+// Probe watches the instance dict of the object at the address as a channel's would be; false if
+// that cannot be done.
+func Probe(object int) bool {
+	return C.ga_probe(C.intptr_t(object)) == 0
+}
+
+// Probed is how many changes were seen in what Probe watches since the last call.
+func Probed() int {
+	return int(C.ga_probe_count())
+}
+
+// Trust says what was seen to work: 0 nothing, 1 watching maps, 2 watching channels and classes too.
+func Trust(level int) {
+	C.ga_trust(C.int(level))
+}
+
+// PollerName is the name of the poller that new maps get.
+func PollerName() string {
+	poller, err := engine.Open("")
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = poller.Close() }()
+	return poller.Name()
+}
+
+// Run makes passes over the dict at address mapID until it is empty, at most count of them if that is
+// not negative. names is the address of the calling module's namespace. timeout is in seconds, below
+// zero for ever. Returns -1 when it is done, else how many passes it made: the others must be portable
+// ones. With a Python exception set the result means nothing.
+func Run(mapID, names int, timeout float64, usePoll bool, count int) (made int) {
+	var m *C.ga_map
+	defer func() {
+		if r := recover(); r != nil {
+			text := C.CString(fmt.Sprintf("the engine failed: %v\n%s", r, debug.Stack()))
+			C.ga_panic(m, text)
+			C.free(unsafe.Pointer(text))
+		}
+	}()
+	options := engine.Options{Timeout: -1, Meaning: engine.Select, Count: count}
+	if timeout >= 0 {
+		options.Timeout = time.Duration(timeout * float64(time.Second))
+	}
+	var poll, forever C.int
+	if usePoll {
+		options.Meaning = engine.Poll
+		poll = 1
+	}
+	if timeout < 0 {
+		forever = 1
+	}
+	m = C.ga_enter(C.intptr_t(mapID), C.intptr_t(names), poll, forever)
+	if m == nil {
+		return 0
+	}
+	if m.status == C.GA_RUNNING {
+		serve(m, options)
+	}
+	if m.status == C.GA_FINISHED {
+		return finished
+	}
+	return int(m.passes)
+}
+
+// serve makes the passes of one Run.
+func serve(m *C.ga_map, options engine.Options) {
+	source, err := sourceOf(m)
+	if err != nil { // no descriptor is left for a poller
+		C.ga_hand_over(m)
+		return
+	}
+	source.begin()
+	if err := source.selector.Run(source, options); err != nil && m.status == C.GA_RUNNING {
+		var errno unix.Errno
+		if !errors.As(err, &errno) {
+			errno = unix.EINVAL
+		}
+		C.ga_fail(m, C.int(errno))
+	}
+}

@@ -1,0 +1,101 @@
+//go:build gopy_binding
+
+package pybind
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"sync"
+	"unsafe"
+
+	"github.com/goasyncore/goasyncore/engine"
+)
+
+// The two sides share these structs.
+var (
+	_ = [1]byte{}[unsafe.Sizeof(engine.Ready{})-unsafe.Sizeof(C.ga_ready{})]
+	_ = [1]byte{}[unsafe.Sizeof(engine.Change{})-unsafe.Sizeof(C.ga_change{})]
+)
+
+// dictSource is a Python dict of channels, as the engine's loop sees it.
+type dictSource struct {
+	m        *C.ga_map
+	selector *engine.Selector
+	entered  bool // ga_enter has collected already what the first Step asks for
+}
+
+var _ engine.Source = (*dictSource)(nil)
+
+// sources are the mapped dicts, by handle.
+var sources struct {
+	sync.Mutex
+	byHandle map[C.long]*dictSource
+	last     C.long
+}
+
+// sourceOf returns what serves m, made at the first run.
+func sourceOf(m *C.ga_map) (*dictSource, error) {
+	sources.Lock()
+	defer sources.Unlock()
+	if source := sources.byHandle[m.handle]; source != nil {
+		return source, nil
+	}
+	for gone := C.ga_next_abandoned(); gone != 0; gone = C.ga_next_abandoned() {
+		if source := sources.byHandle[gone]; source != nil {
+			source.selector.Abandon()
+			delete(sources.byHandle, gone)
+		}
+	}
+	poller, err := engine.Open("")
+	if err != nil {
+		return nil, err
+	}
+	source := &dictSource{m: m, selector: engine.NewSelector(poller)}
+	if sources.byHandle == nil {
+		sources.byHandle = make(map[C.long]*dictSource)
+	}
+	sources.last++
+	m.handle = sources.last
+	sources.byHandle[m.handle] = source
+	return source, nil
+}
+
+// begin prepares for a run that ga_enter has begun.
+func (s *dictSource) begin() {
+	s.entered = true
+	s.holdDescriptors()
+}
+
+// holdDescriptors tells C which descriptors to close in a forked child, and which one wakes.
+func (s *dictSource) holdDescriptors() {
+	s.m.wake_fd = C.int(s.selector.WakeFD())
+	fds := s.selector.Poller().FDs()
+	for i := range s.m.own_fds {
+		s.m.own_fds[i] = -1
+		if i < len(fds) {
+			s.m.own_fds[i] = C.int(fds[i])
+		}
+	}
+}
+
+// Step implements engine.Source.
+func (s *dictSource) Step(ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+	if s.entered {
+		s.entered = false
+	} else {
+		asked := C.int(0)
+		if collect {
+			asked = 1
+		}
+		C.ga_step(s.m, (*C.ga_ready)(unsafe.Pointer(unsafe.SliceData(ready))), C.int(len(ready)), asked)
+	}
+	changes := unsafe.Slice((*engine.Change)(unsafe.Pointer(s.m.changes)), int(s.m.change_count))
+	return changes, s.m.status == C.GA_RUNNING
+}
+
+// Interrupted implements engine.Source.
+func (s *dictSource) Interrupted() bool {
+	C.ga_interrupted(s.m)
+	return s.m.status == C.GA_RUNNING
+}

@@ -1,0 +1,231 @@
+//go:build gopy_binding
+
+/* Watching dicts and classes: CPython's watchers, and who is to be told. Requires the GIL throughout.
+ *
+ * The callbacks run before the change is made, on whatever thread makes it, perhaps with an exception
+ * set. So they mark and return: no Python code, no exception touched. */
+#include "internal.h"
+
+int ga_trusted, ga_forked;
+uint64_t ga_namespace_epoch, ga_class_epoch;
+
+static int dict_watcher = -1, class_watcher = -1;
+
+/* dict → owner: open addressing; the kind is in the owner's low bits. */
+typedef struct {
+    PyObject *dict;
+    uintptr_t owner;
+} slot;
+
+static slot *table;
+static size_t table_size, table_used; /* used counts what was removed too */
+static PyObject *const removed = (PyObject *)1;
+
+static size_t place(PyObject *dict, size_t size)
+{
+    uintptr_t h = (uintptr_t)dict >> 4;
+    h ^= h >> 15;
+    return (h * (uintptr_t)0x9E3779B97F4A7C15u >> 20) & (size - 1);
+}
+
+static slot *find(PyObject *dict)
+{
+    if (!table_size)
+        return NULL;
+    for (size_t i = place(dict, table_size);; i = (i + 1) & (table_size - 1)) {
+        if (table[i].dict == dict)
+            return &table[i];
+        if (!table[i].dict)
+            return NULL;
+    }
+}
+
+static int grow(void)
+{
+    size_t live = 0;
+    for (size_t i = 0; i < table_size; i++)
+        live += table[i].dict && table[i].dict != removed;
+    size_t size = 64;
+    while (size < live * 3)
+        size *= 2;
+    slot *bigger = PyMem_RawCalloc(size, sizeof *bigger);
+    if (!bigger)
+        return -1;
+    for (size_t i = 0; i < table_size; i++) {
+        if (!table[i].dict || table[i].dict == removed)
+            continue;
+        size_t j = place(table[i].dict, size);
+        while (bigger[j].dict)
+            j = (j + 1) & (size - 1);
+        bigger[j] = table[i];
+    }
+    PyMem_RawFree(table);
+    table = bigger;
+    table_size = size;
+    table_used = live;
+    return 0;
+}
+
+static void forget(slot *s)
+{
+    s->dict = removed;
+    s->owner = 0;
+}
+
+void *ga_watched(PyObject *dict, ga_watch_kind kind)
+{
+    slot *s = find(dict);
+    return s && (s->owner & 7) == (uintptr_t)kind ? (void *)(s->owner & ~(uintptr_t)7) : NULL;
+}
+
+int ga_watch(PyObject *dict, ga_watch_kind kind, void *owner)
+{
+    if (dict_watcher < 0 || find(dict))
+        return -1; /* somebody else's already: the same channel may stand in two maps */
+    if ((table_used + 1) * 3 >= table_size * 2 && grow() < 0)
+        return -1;
+    if (PyDict_Watch(dict_watcher, dict) < 0) {
+        PyErr_Clear();
+        return -1;
+    }
+    size_t i = place(dict, table_size);
+    while (table[i].dict && table[i].dict != removed)
+        i = (i + 1) & (table_size - 1);
+    table_used += !table[i].dict;
+    table[i] = (slot){dict, (uintptr_t)owner | kind};
+    return 0;
+}
+
+void ga_unwatch(PyObject *dict)
+{
+    slot *s = find(dict);
+    if (!s)
+        return;
+    forget(s);
+    PyDict_Unwatch(dict_watcher, dict); /* fails only for what is no dict or no watcher of ours */
+}
+
+static int probe_count;
+
+static int on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
+{
+    if (ga_forked)
+        return 0;
+    slot *s = find(dict);
+    if (!s)
+        return 0;
+    void *owner = (void *)(s->owner & ~(uintptr_t)7);
+    ga_watch_kind kind = s->owner & 7;
+    if (event == PyDict_EVENT_DEALLOCATED)
+        forget(s);
+    switch (kind) {
+    case WATCH_MAP:
+        ga_mirror_event(owner, event, key, value);
+        break;
+    case WATCH_CHANNEL:
+        ga_mirror_channel_event(owner, event, key);
+        break;
+    case WATCH_NAMESPACE:
+        ga_namespace_epoch++;
+        break;
+    case WATCH_PROBE:
+        probe_count++;
+        break;
+    }
+    return 0;
+}
+
+static int on_class(PyTypeObject *type)
+{
+    if (ga_forked)
+        return 0;
+    ga_class_epoch++;
+    ga_mirror_class_event();
+    (void)type;
+    return 0;
+}
+
+/* `obj.__class__ = other` shows to no watcher, but it is an audited event. */
+static int on_audit(const char *event, PyObject *args, void *data)
+{
+    (void)data;
+    if (event[0] != 'o' || strcmp(event, "object.__setattr__") || ga_forked || !PyTuple_Check(args) || PyTuple_GET_SIZE(args) != 3)
+        return 0;
+    PyObject *name = PyTuple_GET_ITEM(args, 1);
+    if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__class__") == 0)
+        ga_mirror_class_assigned(PyTuple_GET_ITEM(args, 0));
+    return 0;
+}
+
+int ga_watch_setup(void)
+{
+    /* No watcher left (there are eight) is no failure: every channel is asked in every pass then. */
+    if ((dict_watcher = PyDict_AddWatcher(on_dict)) < 0 || (class_watcher = PyType_AddWatcher(on_class)) < 0)
+        PyErr_Clear();
+    if (PySys_AddAuditHook(on_audit, NULL) < 0)
+        PyErr_Clear(); /* refused by another hook: the audit of the mirror finds it within a second */
+    return 0;
+}
+
+PyObject *ga_watchable_dict(PyObject *obj)
+{
+    PyObject *dict = PyObject_GenericGetDict(obj, NULL);
+    if (!dict) {
+        PyErr_Clear();
+        return NULL;
+    }
+#if PY_VERSION_HEX >= 0x030D0000
+    /* From 3.13 on the values may stay with the object, where stores tell no watcher. A key that is no
+     * string makes an ordinary dict of it. */
+    if (PyDict_SetItem(dict, Py_None, Py_None) < 0 || PyDict_DelItem(dict, Py_None) < 0) {
+        PyErr_Clear();
+        Py_DECREF(dict);
+        return NULL;
+    }
+#endif
+    return dict;
+}
+
+int ga_watch_class(PyTypeObject *type)
+{
+    if (class_watcher < 0)
+        return -1;
+    if (PyType_Watch(class_watcher, (PyObject *)type) < 0) {
+        PyErr_Clear();
+        return -1;
+    }
+    return 0;
+}
+
+void ga_unwatch_class(PyTypeObject *type)
+{
+    if (class_watcher >= 0 && PyType_Unwatch(class_watcher, (PyObject *)type) < 0)
+        PyErr_Clear();
+}
+
+int ga_probe(intptr_t object)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    static char owner[8] __attribute__((aligned(8)));
+    PyObject *dict = ga_watchable_dict((PyObject *)object);
+    int status = dict ? ga_watch(dict, WATCH_PROBE, owner) : -1;
+    Py_XDECREF(dict);
+    PyGILState_Release(gil);
+    return status;
+}
+
+int ga_probe_count(void)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    int count = probe_count;
+    probe_count = 0;
+    PyGILState_Release(gil);
+    return count;
+}
+
+void ga_trust(int trusted)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_trusted = dict_watcher < 0 ? 0 : class_watcher < 0 && trusted > 1 ? 1 : trusted;
+    PyGILState_Release(gil);
+}

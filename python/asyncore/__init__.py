@@ -1,0 +1,676 @@
+"""Asynchronous sockets: channels, and a loop that tells them what happened.
+
+A channel is a `dispatcher` (or anything with its methods) that stands in a map under the number of
+its descriptor. `loop()` asks each channel what it waits for, waits for all of them together, and
+calls the `handle_*` methods of those that became ready.
+
+This is the module that Python had until 3.11; the passes of its loop run in goasyncore's engine
+where that can be loaded, and in pure Python elsewhere. A map and its channels may be changed by any
+thread; the handlers run in the thread that called `loop()`, `poll()` or `poll2()`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import sys
+import time
+import warnings
+from errno import (
+    EAGAIN,
+    EALREADY,
+    EBADF,
+    ECONNABORTED,
+    ECONNRESET,
+    EINPROGRESS,
+    EINVAL,
+    EISCONN,
+    ENOTCONN,
+    EPIPE,
+    ESHUTDOWN,
+    EWOULDBLOCK,
+    errorcode,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+    from types import ModuleType
+    from typing import Any, Protocol
+
+    class _HasFileno(Protocol):
+        def fileno(self) -> int: ...
+
+    type _Buffer = bytes | bytearray | memoryview
+    type _Map = MutableMapping[Any, Any]
+
+# What `from asyncore import *` gave, the modules and errno names included.
+__all__ = [
+    "EAGAIN",
+    "EALREADY",
+    "EBADF",
+    "ECONNABORTED",
+    "ECONNRESET",
+    "EINPROGRESS",
+    "EINVAL",
+    "EISCONN",
+    "ENOTCONN",
+    "EPIPE",
+    "ESHUTDOWN",
+    "EWOULDBLOCK",
+    "ExitNow",
+    "close_all",
+    "compact_traceback",
+    "dispatcher",
+    "dispatcher_with_send",
+    "errorcode",
+    "loop",
+    "os",
+    "poll",
+    "poll2",
+    "poll3",
+    "read",
+    "readwrite",
+    "select",
+    "socket",
+    "socket_map",
+    "sys",
+    "time",
+    "warnings",
+    "write",
+]
+
+_DISCONNECTED = frozenset({ECONNRESET, ENOTCONN, ESHUTDOWN, ECONNABORTED, EPIPE, EBADF})
+
+socket_map: _Map = {}
+"""The map that `loop()` serves and channels join when they are given none: number → channel."""
+
+_SEND_SIZE = 1 << 16  # bytes that dispatcher_with_send hands to the socket in one call
+
+
+class ExitNow(Exception):
+    """Raised in a handler, leaves `loop()`."""
+
+
+_reraised_exceptions = (ExitNow, KeyboardInterrupt, SystemExit)
+
+
+def _strerror(err: int) -> str:
+    try:
+        return os.strerror(err)
+    except (ValueError, OverflowError):
+        return errorcode.get(err, f"Unknown error {err}")
+
+
+# -- the pass ---------------------------------------------------------------------------------
+
+
+def _tell(obj: Any, event: str) -> None:
+    try:
+        getattr(obj, event)()
+    except _reraised_exceptions:
+        raise
+    except BaseException:  # whatever else a handler raises is its channel's own affair
+        obj.handle_error()
+
+
+def read(obj: Any) -> None:
+    """Tell a channel that it is readable.
+
+    What its handler raises goes to its `handle_error()`; `ExitNow`, `KeyboardInterrupt` and
+    `SystemExit` are raised.
+    """
+    _tell(obj, "handle_read_event")
+
+
+def write(obj: Any) -> None:
+    """Tell a channel that it is writable; errors as in `read()`."""
+    _tell(obj, "handle_write_event")
+
+
+def _exception(obj: Any) -> None:
+    _tell(obj, "handle_expt_event")
+
+
+def readwrite(obj: Any, flags: int) -> None:
+    """Tell a channel what `select.poll` reported in `flags`; errors as in `read()`.
+
+    An `OSError` that says that the connection is lost calls `handle_close()` instead.
+    """
+    try:
+        if flags & select.POLLIN:
+            obj.handle_read_event()
+        if flags & select.POLLOUT:
+            obj.handle_write_event()
+        if flags & select.POLLPRI:
+            obj.handle_expt_event()
+        if flags & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
+            obj.handle_close()
+    except _reraised_exceptions:
+        raise
+    except BaseException as why:
+        if isinstance(why, OSError) and why.errno in _DISCONNECTED:
+            obj.handle_close()
+        else:
+            obj.handle_error()
+
+
+def _backends() -> ModuleType:
+    # Late, so that importing asyncore costs no more than it did and starts nothing.
+    from goasyncore import _native
+
+    return _native
+
+
+def poll(timeout: float | None = 0.0, map: _Map | None = None) -> None:
+    """Make one pass with the meaning of `select.select`.
+
+    `timeout` is in seconds, `None` waits for ever. Raises `ValueError` for a negative timeout and
+    `OSError` (EBADF) when a number in the map is no open descriptor.
+    """
+    if map is None:
+        map = socket_map
+    if map:
+        _backends().serve(globals(), timeout, False, map, 1)
+
+
+def poll2(timeout: float | None = 0.0, map: _Map | None = None) -> None:
+    """Make one pass with the meaning of `select.poll`.
+
+    `timeout` is in seconds, `None` or a negative number waits for ever. A number in the map that is
+    no open descriptor closes its channel.
+    """
+    if map is None:
+        map = socket_map
+    if map:
+        _backends().serve(globals(), timeout, True, map, 1)
+
+
+poll3 = poll2  # the name it had in older programs
+
+_own_passes = (poll, poll2)
+
+
+def loop(
+    timeout: float | None = 30.0,
+    use_poll: bool = False,
+    map: _Map | None = None,
+    count: int | None = None,
+) -> None:
+    """Make passes until the map is empty, at most `count` of them when that is given.
+
+    `timeout` is how long one pass waits at most, in seconds; `use_poll` chooses `poll2()` over
+    `poll()`; `map` defaults to `socket_map`. Leaves early with what the predicates raise, what
+    `handle_error()` raises, and `ExitNow`, `KeyboardInterrupt` or `SystemExit` from any handler.
+    """
+    if map is None:
+        map = socket_map
+    one_pass = poll2 if use_poll and hasattr(select, "poll") else poll
+    if one_pass in _own_passes and (count is None or type(count) is int):
+        _backends().serve(globals(), timeout, one_pass is _own_passes[1], map, count)
+        return
+    while map and (count is None or count > 0):
+        one_pass(timeout, map)
+        if count is not None:
+            count -= 1
+
+
+# -- channels ---------------------------------------------------------------------------------
+
+
+class dispatcher:
+    """A channel around one non-blocking socket.
+
+    Subclasses override the `handle_*` methods that they care about, and `readable()` and
+    `writable()`, which every pass asks.
+    """
+
+    debug = False
+    connected = False
+    accepting = False
+    connecting = False
+    closing = False
+    addr: Any = None
+    ignore_log_types = frozenset({"warning"})
+
+    socket: Any
+    family_and_type: tuple[int, int]
+    _map: _Map
+    _fileno: int | None
+
+    def __init__(self, sock: Any = None, map: _Map | None = None) -> None:
+        """Make a channel of `sock`, registered in `map`, or one without a socket yet.
+
+        Raises the `OSError` of asking for the peer's name, unless that says "not connected".
+        """
+        self._map = socket_map if map is None else map
+        self._fileno = None
+        if not sock:
+            self.socket = None
+            return
+        sock.setblocking(False)
+        self.set_socket(sock, map)
+        self.connected = True
+        try:
+            self.addr = sock.getpeername()
+        except OSError as why:
+            if why.errno not in (ENOTCONN, EINVAL):
+                self.del_channel(map)
+                raise
+            self.connected = False
+
+    def __repr__(self) -> str:
+        cls = type(self)
+        words = [f"{cls.__module__}.{cls.__qualname__}"]
+        if self.accepting and self.addr:
+            words.append("listening")
+        elif self.connected:
+            words.append("connected")
+        if self.addr is not None:
+            try:
+                words.append("%s:%d" % self.addr)
+            except TypeError:  # the address of a family that has no host and port
+                words.append(repr(self.addr))
+        return f"<{' '.join(words)} at {id(self):#x}>"
+
+    def add_channel(self, map: _Map | None = None) -> None:
+        """Put the channel into `map` (by default its own) under its descriptor's number."""
+        (self._map if map is None else map)[self._fileno] = self
+
+    def del_channel(self, map: _Map | None = None) -> None:
+        """Take the channel out of `map` (by default its own); it need not be there."""
+        fd = self._fileno
+        if map is None:
+            map = self._map
+        if fd in map:
+            del map[fd]
+        self._fileno = None
+
+    def create_socket(
+        self, family: int = socket.AF_INET, type: int = socket.SOCK_STREAM
+    ) -> None:
+        """Open a socket for the channel and register it. Raises `OSError`."""
+        self.family_and_type = family, type
+        sock = socket.socket(family, type)
+        sock.setblocking(False)
+        self.set_socket(sock)
+
+    def set_socket(self, sock: Any, map: _Map | None = None) -> None:
+        """Take `sock` as the channel's socket and register it."""
+        self.socket = sock
+        self._fileno = sock.fileno()
+        self.add_channel(map)
+
+    def set_reuse_addr(self) -> None:
+        """Let the address be bound again at once; where that is refused, nothing happens."""
+        level, option = socket.SOL_SOCKET, socket.SO_REUSEADDR
+        try:
+            flags = self.socket.getsockopt(level, option)
+            self.socket.setsockopt(level, option, flags | 1)
+        except OSError:
+            pass  # an optimisation for restarts, not worth a failure
+
+    def readable(self) -> bool:
+        """Whether the channel waits for data; asked in every pass."""
+        return True
+
+    def writable(self) -> bool:
+        """Whether the channel waits for room to send; asked in every pass."""
+        return True
+
+    def listen(self, num: int) -> None:
+        """Accept connections, `num` of them queued at most. Raises `OSError`."""
+        self.accepting = True
+        if os.name == "nt":
+            num = min(num, 5)
+        self.socket.listen(num)
+
+    def bind(self, addr: Any) -> None:
+        """Bind the socket to `addr` and remember it. Raises `OSError`."""
+        self.addr = addr
+        self.socket.bind(addr)
+
+    def connect(self, address: Any) -> None:
+        """Begin to connect; `handle_connect()` tells when it is done. Raises `OSError`."""
+        self.connected = False
+        self.connecting = True
+        err = self.socket.connect_ex(address)
+        under_way = err in (EINPROGRESS, EALREADY, EWOULDBLOCK)
+        if under_way or (os.name == "nt" and err == EINVAL):
+            self.addr = address
+        elif err in (0, EISCONN):
+            self.addr = address
+            self.handle_connect_event()
+        else:
+            raise OSError(err, errorcode[err])
+
+    def accept(self) -> tuple[Any, Any] | None:
+        """Return `(socket, address)` of a new connection, or `None` when there is none (any more).
+
+        Raises `OSError`.
+        """
+        try:
+            sock, addr = self.socket.accept()
+        except TypeError:  # a socket's wrapper that answers None
+            return None
+        except OSError as why:
+            if why.errno in (EWOULDBLOCK, EAGAIN, ECONNABORTED):
+                return None
+            raise
+        return sock, addr
+
+    def send(self, data: _Buffer) -> int | None:
+        """Send some of `data`; return how many bytes, 0 when the socket takes none now.
+
+        A lost connection calls `handle_close()` and returns 0; other `OSError`s are raised.
+        """
+        try:
+            sent: int = self.socket.send(data)
+        except OSError as why:
+            if why.errno == EWOULDBLOCK:
+                return 0
+            if why.errno in _DISCONNECTED:
+                self.handle_close()
+                return 0
+            raise
+        return sent
+
+    def recv(self, buffer_size: int) -> bytes:
+        """Receive at most `buffer_size` bytes.
+
+        The end of the stream or a lost connection calls `handle_close()` and returns `b""`; other
+        `OSError`s are raised, `BlockingIOError` among them.
+        """
+        try:
+            data: bytes = self.socket.recv(buffer_size)
+            if data:
+                return data
+            self.handle_close()
+        except OSError as why:
+            if why.errno not in _DISCONNECTED:
+                raise
+            self.handle_close()
+        return b""
+
+    def close(self) -> None:
+        """Leave the map and close the socket. Raises `OSError`, unless it was closed already."""
+        self.connected = False
+        self.accepting = False
+        self.connecting = False
+        self.del_channel()
+        if self.socket is not None:
+            try:
+                self.socket.close()
+            except OSError as why:
+                if why.errno not in (ENOTCONN, EBADF):
+                    raise
+
+    def log(self, message: object) -> None:
+        """Write a line to the hit log: standard error."""
+        sys.stderr.write(f"log: {message!s}\n")
+
+    def log_info(self, message: object, type: str = "info") -> None:
+        """Print a line, unless its `type` is one of `ignore_log_types`."""
+        if type not in self.ignore_log_types:
+            print(f"{type!s}: {message!s}")
+
+    def handle_read_event(self) -> None:
+        """Called by the loop when the socket is readable: finds out which event that means."""
+        if self.accepting:
+            self.handle_accept()
+            return
+        if not self.connected and self.connecting:
+            self.handle_connect_event()
+        self.handle_read()
+
+    def handle_connect_event(self) -> None:
+        """Called when a connection was made or failed. Raises `OSError` when it failed."""
+        err = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if err:
+            raise OSError(err, _strerror(err))
+        self.handle_connect()
+        self.connected = True
+        self.connecting = False
+
+    def handle_write_event(self) -> None:
+        """Called by the loop when the socket is writable: finds out which event that means."""
+        if self.accepting:
+            return
+        if not self.connected and self.connecting:
+            self.handle_connect_event()
+        self.handle_write()
+
+    def handle_expt_event(self) -> None:
+        """Called by the loop for priority data, or where that is how an error shows."""
+        if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.handle_close()
+        else:
+            self.handle_expt()
+
+    def handle_error(self) -> None:
+        """Called while an exception that another handler raised is being handled."""
+        _, kind, value, info = compact_traceback()
+        try:
+            channel = repr(self)
+        except BaseException:  # the channel may be broken; the report must not be
+            channel = f"<__repr__(self) failed for object at {id(self):x}>"
+        problem = f"uncaptured python exception, closing channel {channel} ({kind}:{value} {info})"
+        self.log_info(problem, "error")
+        self.handle_close()
+
+    def handle_expt(self) -> None:
+        """Called when there is priority data."""
+        self.log_info("unhandled incoming priority event", "warning")
+
+    def handle_read(self) -> None:
+        """Called when there is data to `recv()`."""
+        self.log_info("unhandled read event", "warning")
+
+    def handle_write(self) -> None:
+        """Called when there is room to `send()`."""
+        self.log_info("unhandled write event", "warning")
+
+    def handle_connect(self) -> None:
+        """Called when the connection that `connect()` began is made."""
+        self.log_info("unhandled connect event", "warning")
+
+    def handle_accept(self) -> None:
+        """Called on a listening channel when there is a connection to `accept()`."""
+        pair = self.accept()
+        if pair is not None:
+            self.handle_accepted(*pair)
+
+    def handle_accepted(self, sock: Any, addr: Any) -> None:
+        """Called on a listening channel with each new connection."""
+        sock.close()
+        self.log_info("unhandled accepted event", "warning")
+
+    def handle_close(self) -> None:
+        """Called when the connection is lost or at its end."""
+        self.log_info("unhandled close event", "warning")
+        self.close()
+
+
+class _Backlog(bytearray):
+    """What `out_buffer` is while more is buffered than one call sends.
+
+    What is sent is taken off in place, and what is added goes to the end in place: with bytes each
+    of the two copies all the rest.
+    """
+
+
+class dispatcher_with_send(dispatcher):
+    """A dispatcher that keeps what the socket does not take yet, and sends it when it does."""
+
+    out_buffer: bytes | bytearray
+
+    def __init__(self, sock: Any = None, map: _Map | None = None) -> None:
+        dispatcher.__init__(self, sock, map)
+        self.out_buffer = b""
+
+    def initiate_send(self) -> None:
+        """Hand the first of what is buffered to the socket."""
+        waiting = self.out_buffer
+        if len(waiting) <= _SEND_SIZE and type(waiting) is not _Backlog:
+            sent = dispatcher.send(self, waiting[:_SEND_SIZE])
+            self.out_buffer = self.out_buffer[sent:]
+            return
+        if type(waiting) is not _Backlog:
+            self.out_buffer = waiting = _Backlog(waiting)
+        sent = dispatcher.send(self, bytes(memoryview(waiting)[:_SEND_SIZE]))
+        if self.out_buffer is not waiting:  # handle_close() has put something else in its place
+            self.out_buffer = self.out_buffer[sent:]
+            return
+        del waiting[:sent]
+        if len(waiting) <= _SEND_SIZE:
+            self.out_buffer = bytes(waiting)
+
+    def handle_write(self) -> None:
+        self.initiate_send()
+
+    def writable(self) -> bool:
+        return not self.connected or len(self.out_buffer)  # type: ignore[return-value]
+
+    def send(self, data: _Buffer) -> None:  # type: ignore[override]
+        """Buffer `data` and send what the socket takes at once. Raises as `dispatcher.send()`."""
+        if self.debug:
+            self.log_info(f"sending {data!r}")
+        if type(self.out_buffer) is _Backlog:
+            self.out_buffer += data
+        else:
+            self.out_buffer = self.out_buffer + data
+        self.initiate_send()
+
+
+# -- for handle_error, and for the end of a program ---------------------------------------------
+
+
+def compact_traceback() -> tuple[tuple[str, str, str], type[BaseException], BaseException, str]:
+    """Describe the exception being handled in one line.
+
+    Returns `((file, function, line), type, value, info)`; the first is where it was raised, `info`
+    is `[file|function|line] ...` from the outside in. Raises `AssertionError` when none is being
+    handled.
+    """
+    kind, value, tb = sys.exc_info()
+    if tb is None or kind is None or value is None:
+        raise AssertionError("traceback does not exist")
+    places = []
+    while tb is not None:
+        code = tb.tb_frame.f_code
+        places.append((code.co_filename, code.co_name, str(tb.tb_lineno)))
+        tb = tb.tb_next
+    info = " ".join(f"[{'|'.join(place)}]" for place in places)
+    return places[-1], kind, value, info
+
+
+def close_all(map: _Map | None = None, ignore_all: bool = False) -> None:
+    """Close all channels of `map` (by default `socket_map`) and clear it.
+
+    A channel that was closed already is passed over. Other `Exception`s are raised unless
+    `ignore_all` is true; `ExitNow`, `KeyboardInterrupt` and `SystemExit` always are.
+    """
+    if map is None:
+        map = socket_map
+    for channel in list(map.values()):
+        try:
+            channel.close()
+        except _reraised_exceptions:
+            raise
+        except BaseException as why:
+            closed_already = isinstance(why, OSError) and why.errno == EBADF
+            if not closed_already and not ignore_all:
+                raise
+    map.clear()
+
+
+if os.name == "posix":
+    __all__ += ["file_dispatcher", "file_wrapper"]
+
+    class file_wrapper:
+        """Makes a descriptor look like a socket, as far as a channel needs it.
+
+        It owns a duplicate of `fd`, so either can be closed without the other.
+        """
+
+        fd: int = -1  # what __del__ finds when there was nothing to duplicate
+
+        def __init__(self, fd: int) -> None:
+            self.fd = os.dup(fd)
+
+        def __del__(self) -> None:
+            if self.fd >= 0:
+                warnings.warn(f"unclosed file {self!r}", ResourceWarning, source=self)
+            self.close()
+
+        def recv(self, *args: Any) -> bytes:
+            """Read at most that many bytes. Raises `OSError`."""
+            return os.read(self.fd, *args)
+
+        def send(self, *args: Any) -> int:
+            """Write some of the bytes, return how many. Raises `OSError`."""
+            return os.write(self.fd, *args)
+
+        def getsockopt(self, level: int, optname: int, buflen: int | None = None) -> int:
+            """Answer 0 for `SO_ERROR`; a file has no other option: `NotImplementedError`."""
+            if (level, optname) != (socket.SOL_SOCKET, socket.SO_ERROR) or buflen:
+                raise NotImplementedError("a file has no socket option but SO_ERROR")
+            return 0
+
+        read = recv
+        write = send
+
+        def close(self) -> None:
+            """Close the duplicate; again does nothing."""
+            fd, self.fd = self.fd, -1
+            if fd >= 0:
+                os.close(fd)
+
+        def fileno(self) -> int:
+            """The number of the duplicate, -1 when closed."""
+            return self.fd
+
+    class file_dispatcher(dispatcher):
+        """A channel around a file, pipe or device."""
+
+        def __init__(self, fd: int | _HasFileno, map: _Map | None = None) -> None:
+            """Take a number or anything with `fileno()`, and make it non-blocking."""
+            dispatcher.__init__(self, None, map)
+            self.connected = True
+            try:
+                number: int = fd.fileno()  # type: ignore[union-attr]
+            except AttributeError:
+                number = fd  # type: ignore[assignment]
+            self.set_file(number)
+            os.set_blocking(number, False)
+
+        def set_file(self, fd: int) -> None:
+            """Take a duplicate of `fd` as the channel's file and register it."""
+            self.socket = file_wrapper(fd)
+            self._fileno = self.socket.fileno()
+            self.add_channel()
+
+
+def _hide_annotations(names: dict[str, Any]) -> None:
+    # inspect.signature() is part of the drop-in, and showed none. Type checkers read the source.
+    functions: list[Callable[..., Any]] = []
+    for value in names.values():
+        if isinstance(value, type) and value.__module__ == names["__name__"]:
+            functions += [f for f in vars(value).values() if hasattr(f, "__code__")]
+        elif hasattr(value, "__code__"):
+            functions.append(value)
+    for function in functions:
+        function.__annotations__ = {}
+
+
+# What the engine stands for. Where a program has put something else in the place of one of these, its
+# own is called: the passes are portable, or the predicate is asked in each pass.
+_own_tells = {"read": read, "write": write, "_exception": _exception, "readwrite": readwrite}
+_own_predicates = {
+    (dispatcher.readable, dispatcher.writable): "dispatcher",
+    (dispatcher.readable, dispatcher_with_send.writable): "dispatcher_with_send",
+}
+
+_hide_annotations(globals())
+del annotations, TYPE_CHECKING  # type: ignore[name-defined]

@@ -1,0 +1,217 @@
+"""Chooses the backend that serves a pass, and loads the engine at the first pass that needs it.
+
+The engine is a Go runtime: it comes with threads, so it does not survive a fork. Loading it late
+leaves programs that import, fork and then loop with a healthy one in the child; a process forked
+later makes portable passes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+import warnings
+from collections import deque
+
+from . import _portable, _watchers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from types import ModuleType
+    from typing import Any
+
+_CHOICES = ("auto", "native", "portable")
+
+_KINDS = {"dispatcher": 1, "dispatcher_with_send": 2, "async_chat": 3}  # pybind's ga_kind; 0: own
+
+_FINISHED = -1  # pybind_Run: the map is empty, or as many passes were made as asked for
+_FOREVER = -1.0
+
+_lock = threading.Lock()
+_binding: ModuleType | None = None  # the extension, once it is loaded and until a fork
+_reason: str | None = None  # why the backend is what it is; None: not decided yet
+
+
+class _Aftermath:
+    """Stands for a channel whose handler has raised, so that asyncore decides what follows.
+
+    `read()` and `readwrite()` of asyncore know which exceptions go where; the bridge calls them
+    with one of these instead of knowing it too.
+    """
+
+    __slots__ = ("_exc", "handle_close", "handle_error")
+
+    def __init__(self, obj: Any, exc: BaseException) -> None:
+        self._exc: BaseException | None = exc
+        for name in ("handle_close", "handle_error"):
+            setattr(self, name, _Later(obj, name))
+
+    def handle_read_event(self) -> None:
+        exc, self._exc = self._exc, None
+        assert exc is not None
+        try:
+            raise exc
+        finally:
+            del exc  # it holds this frame: a cycle would keep the channel alive
+
+
+class _Later:
+    """A method that is looked up when it is called, as it would be on the channel itself."""
+
+    __slots__ = ("_name", "_obj")
+
+    def __init__(self, obj: Any, name: str) -> None:
+        self._obj = obj
+        self._name = name
+
+    def __call__(self) -> None:
+        getattr(self._obj, self._name)()
+
+
+def _wanted() -> str:
+    wanted = os.environ.get("GOASYNCORE_BACKEND") or "auto"
+    if wanted not in _CHOICES:
+        raise ValueError(f"GOASYNCORE_BACKEND is {wanted!r}; it can be {', '.join(_CHOICES)}")
+    return wanted
+
+
+def _cannot_load() -> str | None:
+    """Why the engine must not be loaded here, whether or not it is installed."""
+    if sys.implementation.name != "cpython":
+        return f"the engine needs CPython, this is {sys.implementation.name}"
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return "the engine needs the GIL, and this CPython runs without"
+    return None
+
+
+def _decide() -> None:
+    """Load the engine or settle for portable passes; once per process. `_lock` is held."""
+    global _binding, _reason
+    wanted = _wanted()
+    if wanted == "portable":
+        _reason = "GOASYNCORE_BACKEND asks for it"
+        return
+    obstacle = _cannot_load()
+    if obstacle is None:
+        try:
+            binding = _load()
+        except ModuleNotFoundError as why:
+            if why.name != f"{__package__}._binding":
+                raise
+            obstacle = "the engine is not part of this installation"
+        except Exception as why:
+            obstacle = f"the engine does not load: {type(why).__name__}: {why}"
+            if wanted == "auto":
+                warnings.warn(f"asyncore is slower than it could be: {obstacle}", RuntimeWarning, 5)
+        else:
+            _binding = binding
+            _reason = f"the engine is loaded, GOASYNCORE_BACKEND is {wanted}"
+            return
+    if wanted == "native":
+        raise ImportError(f"GOASYNCORE_BACKEND is native, but {obstacle}")
+    _reason = obstacle
+
+
+def _load() -> ModuleType:
+    # The extension itself: the module that gopy writes around it changes the working directory.
+    from . import _binding as binding  # type: ignore[attr-defined]
+
+    tools = (_kind_of, _Aftermath, intact, deque, sys.modules["asyncore"]._Backlog)
+    binding.pybind_Setup(id(tools), False)
+    binding.pybind_Trust(_watchers.trusted_level(binding), False)
+    return binding  # type: ignore[no-any-return]
+
+
+def _kind_of(cls: type) -> int:
+    """Which of our predicates the class has; 0 for any others."""
+    pair = []
+    for name in ("readable", "writable"):
+        holder = next((base for base in cls.__mro__ if name in vars(base)), None)
+        pair.append(vars(holder)[name] if holder is not None else None)
+    try:
+        known = pair[1].__globals__["_own_predicates"]
+        return _KINDS[known[tuple(pair)]]
+    except (AttributeError, KeyError, TypeError):
+        return 0
+
+
+def intact(namespace: dict[str, Any]) -> bool:
+    """Whether a pass in the name of this asyncore module can be the engine's."""
+    own: dict[str, Any] = namespace["_own_tells"]
+    return all(namespace.get(name) is function for name, function in own.items()) and (
+        _portable.genuine(namespace)
+    )
+
+
+def report() -> tuple[str, str, str]:
+    """The backend's name, poller and reason."""
+    with _lock:
+        if _reason is None:
+            _decide()
+    if _binding is not None:
+        return "native", _binding.pybind_PollerName(), str(_reason)
+    return "portable", "poll" if hasattr(select, "poll") else "select", str(_reason)
+
+
+def serve(
+    namespace: dict[str, Any],
+    timeout: Any,
+    use_poll: bool,
+    map: MutableMapping[Any, Any],
+    count: int | None,
+) -> None:
+    """Make passes over `map` until it is empty, at most `count`; see `asyncore.loop`.
+
+    `namespace` is that of the asyncore module that was called.
+    """
+    if _reason is None:
+        with _lock:
+            if _reason is None:
+                _decide()
+    left = -1 if count is None else max(count, 0)
+    while map and left:
+        done = 0
+        if _binding is not None and type(map) is dict and intact(namespace):
+            done = _run(_binding, namespace, timeout, use_poll, map, left)
+            if done == _FINISHED:
+                return
+        if left > 0:
+            left -= done
+        if map and left:
+            _portable.one_pass(namespace, timeout, use_poll, map)
+            left -= left > 0
+
+
+def _run(
+    binding: ModuleType,
+    namespace: dict[str, Any],
+    timeout: Any,
+    use_poll: bool,
+    map: dict[Any, Any],
+    count: int,
+) -> int:
+    """Let the engine make passes. Returns how many it made, or `_FINISHED`."""
+    if timeout is None:
+        seconds = _FOREVER
+    elif type(timeout) not in (int, float) or not timeout < 1e9:
+        return 0  # what select or poll say to it
+    elif timeout < 0:
+        if not use_poll:
+            return 0
+        seconds = _FOREVER
+    else:
+        seconds = float(timeout)
+    return binding.pybind_Run(id(map), id(namespace), seconds, use_poll, count)  # type: ignore[no-any-return]
+
+
+def _after_fork_in_child() -> None:
+    global _binding, _lock, _reason
+    _lock = threading.Lock()  # another thread may have held it
+    if _binding is not None:
+        _binding = None
+        _reason = "the process was forked after the engine had started"
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,72 @@
+"""Finds out, when the engine loads, whether CPython tells of every way to change an object.
+
+The engine asks idle channels nothing: CPython's dict and class watchers say when an answer can have
+changed. Which stores they see is CPython's inside, so each way of storing is tried on objects of no
+importance. Where one goes unseen, every channel is asked in every pass: slower, never wrong.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+
+NOTHING, MAPS, EVERYTHING = range(3)  # pybind's Trust
+
+
+class _Object:
+    """As a channel: with a class attribute that instances hide, and enough others."""
+
+    connected = False
+
+    def __init__(self) -> None:
+        self.socket = None
+        self.out_buffer: Any = b""
+        self.store(False)
+
+    def store(self, value: Any) -> None:
+        self.connected = value
+
+
+def _replace_dict(o: Any) -> None:
+    o.__dict__ = dict(vars(o))
+
+
+def _warm_store(o: Any, value: Any) -> None:
+    for _ in range(64):  # long enough for the bytecode to be specialised
+        o.store(value)
+
+
+_WAYS: list[Callable[[Any], object]] = [
+    lambda o: o.store(True),
+    lambda o: _warm_store(o, True),
+    lambda o: setattr(o, "connected", True),
+    lambda o: setattr(o, "new", 1),
+    lambda o: delattr(o, "connected"),
+    lambda o: object.__setattr__(o, "out_buffer", b"x"),
+    lambda o: vars(o).__setitem__("connected", True),
+    lambda o: vars(o).update(connected=True),
+    lambda o: vars(o).setdefault("new", True),
+    lambda o: vars(o).pop("connected"),
+    lambda o: vars(o).popitem(),
+    lambda o: vars(o).clear(),
+    _replace_dict,
+]
+
+
+def trusted_level(binding: ModuleType) -> int:
+    """What of the watching works here."""
+    for way in _WAYS:
+        # Twice: the second object shares its keys with the first, which is another layout inside.
+        for _ in range(2):
+            o = _Object()
+            _warm_store(o, False)
+            if not binding.pybind_Probe(id(o)):
+                return MAPS
+            binding.pybind_Probed()
+            way(o)
+            if binding.pybind_Probed() == 0:
+                return MAPS
+    return EVERYTHING
