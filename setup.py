@@ -149,9 +149,11 @@ class GoBuild:
         if not source.is_file() or not (self.generated / "build.py").is_file():
             raise stop("gopy generated nothing from ./pybind.")
         self.run("goimports", "-w", source)
-        # gopy would link the builder's libpython in, and its folder as a run path.
+        # gopy would link the builder's libpython in, and its folder as a run path; and the names of
+        # Go's symbols are hashes of this text, so nothing of this machine may stay in it.
         text = source.read_text()
-        source.write_text(re.sub(r"(?m)^#cgo LDFLAGS:.*\n", "", text))
+        text = re.sub(r"(?m)^(?:#cgo LDFLAGS:|gopy gen ).*\n", "", text)
+        source.write_text(re.sub(r'(?m)^(#cgo CFLAGS:) "-I[^"\n]*"', r"\1", text))
         first = self.generated / "binding_go.so"
         self.go_build(first, [])
         first.unlink()
