@@ -133,6 +133,30 @@ class Recorder(asyncore.dispatcher):
         raise sys.exc_info()[1]
 
 
+class FakeSocket:
+    """Answers each call with what `answers` has under its name: a value, or an error to raise."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+        self.calls = []
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def call(*args):
+            self.calls.append((name, *args))
+            answer = self.answers.get(name)
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
+
+        return call
+
+    def fileno(self):
+        return 77
+
+
 def run_python(code, *args, env=None, flags=(), check=True, pass_fds=()):
     """Run code in a new interpreter; with check, a failing child fails the test and shows why."""
     result = subprocess.run(
