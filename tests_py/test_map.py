@@ -166,12 +166,20 @@ def test_a_weak_valued_map(use_poll, ready):
     assert channel.events == ["read"] * 2
 
 
-def test_keys_that_are_sockets(use_poll, channels, ready):
+def test_keys_that_are_sockets(channels, ready):
+    """With poll2, 3.11 takes them too, and then finds no channel under the number it is given."""
     channel = ready()
     channels[channel.socket] = channel
+    one_pass(False, channels)
+    assert channel.events == ["read"]
+    channels.clear()
+
+
+def test_keys_that_are_sockets_beside_numbers(use_poll, channels, ready):
+    keyed, numbered = ready(), ready(channels)
+    channels[keyed.socket] = keyed
     one_pass(use_poll, channels)
-    # select() gives the key back as it was put in, poll() gives the number.
-    assert channel.events == ([] if use_poll else ["read"])
+    assert numbered.events == ["read"]
     channels.clear()
 
 
