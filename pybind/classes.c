@@ -37,6 +37,7 @@ static int look(ga_class *c, int *changed)
     if (changed && !different)
         return 0;
     c->kind = KIND_OWN;
+    c->direct = ga_trusted >= 2 && type->tp_getattro == PyObject_GenericGetAttr && type->tp_version_tag && c->seen[0] && c->seen[1] && PyFunction_Check(c->seen[0]) && PyFunction_Check(c->seen[1]);
     if (ga_trusted < 2 || type->tp_getattro != PyObject_GenericGetAttr || !type->tp_version_tag)
         return 0;
     for (int i = N_ACCEPTING; i < N_COUNT; i++)

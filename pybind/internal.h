@@ -19,6 +19,7 @@ typedef struct ga_class {
     PyTypeObject *type; /* owned */
     PyObject *seen[N_COUNT]; /* owned: what the class had for each of ga_names, NULL for nothing */
     getattrofunc getattro;
+    int direct;
     ga_kind kind;
     Py_ssize_t users;
     
@@ -34,6 +35,7 @@ typedef struct ga_channel {
     int32_t fd;
     int32_t slot;         /* its place in mirror.own or mirror.sized, -1: in neither */
     uint8_t changed;      /* look at it again, it stands in mirror.dirty */
+    uint8_t direct;       /* the predicates are the class's functions */
     uint8_t own;          /* it is in mirror.own: Python is asked in each pass */
     uint8_t reported;     /* the engine knows of it */
     uint8_t filled;       /* whether `sized` had anything in it when last looked at */

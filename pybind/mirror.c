@@ -489,12 +489,18 @@ static int filled(PyObject *value, int *changing)
     return -1;
 }
 
+/* Whether the instance has predicates of its own. */
+static int shadowed(ga_channel *c)
+{
+    return PyDict_GetItemWithError(c->dict, ga_names[N_READABLE]) || PyDict_GetItemWithError(c->dict, ga_names[N_WRITABLE]);
+}
+
 /* Evaluates known predicates; -1 when they are not that. In *queue, what has to be looked at in each
  * pass. Runs no Python code. */
 static int evaluate(ga_channel *c, PyObject **queue)
 {
     *queue = NULL;
-    if (PyDict_GetItemWithError(c->dict, ga_names[N_READABLE]) || PyDict_GetItemWithError(c->dict, ga_names[N_WRITABLE]))
+    if (shadowed(c))
         return -1;
     int accepting = truth(attribute(c, N_ACCEPTING));
     if (accepting < 0)
@@ -535,7 +541,8 @@ static int look_at(ga_channel *c)
     }
     int want = -1;
     PyObject *queue = NULL;
-    if (c->class->kind == KIND_OWN)
+    c->direct = 0;
+    if (c->class->kind == KIND_OWN && !c->class->direct)
         drop_dict(c);
     else {
         if (!c->dict) {
@@ -544,8 +551,10 @@ static int look_at(ga_channel *c)
                 c->dict = dict;
             Py_XDECREF(dict); /* no reference is kept: replacing __dict__ must show as its end */
         }
-        if (c->dict)
+        if (c->dict && c->class->kind != KIND_OWN)
             want = evaluate(c, &queue);
+        else if (c->dict)
+            c->direct = !shadowed(c);
     }
     if (want < 0)
         return enter_own(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
@@ -596,10 +605,11 @@ static void look_at_sizes(ga_mirror *m)
 }
 
 /* 0, 1, or -1 with an exception set. */
-static int ask_one(PyObject *obj, int name)
+static int ask_one(PyObject *obj, int name, PyObject *function)
 {
     PyObject *args[2] = {NULL, obj};
-    PyObject *answer = PyObject_VectorcallMethod(ga_names[name], args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    PyObject *answer = function ? PyObject_Vectorcall(function, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+    : PyObject_VectorcallMethod(ga_names[name], args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     if (!answer)
         return -1;
     int is = answer == Py_True ? 1 : answer == Py_False || answer == Py_None ? 0 : PyObject_IsTrue(answer);
@@ -608,10 +618,10 @@ static int ask_one(PyObject *obj, int name)
 }
 
 /* What the channel's own predicates say; -1 with an exception set. */
-static int ask(PyObject *obj)
+static int ask(PyObject *obj, ga_class *class)
 {
-    int readable = ask_one(obj, N_READABLE);
-    int writable = readable < 0 ? -1 : ask_one(obj, N_WRITABLE);
+    int readable = ask_one(obj, N_READABLE, class? class->seen[N_READABLE] : NULL);
+    int writable = readable < 0 ? -1 : ask_one(obj, N_WRITABLE, class? class->seen[N_WRITABLE]:NULL);
     if (writable < 0)
         return -1;
     if (writable) {
@@ -641,7 +651,7 @@ static int ask_all(ga_mirror *m)
         uint64_t order = c->order;
         m->asking = order;
         Py_INCREF(obj);
-        int want = ask(obj);
+        int want = ask(obj, c->direct ? c->class : NULL);
         Py_DECREF(obj);
         if (want < 0)
             status = -1;

@@ -319,17 +319,17 @@ class dispatcher:
         """Whether the channel waits for room to send; asked in every pass."""
         return True
 
-    def listen(self, num: int) -> None:
+    def listen(self, num: int) -> Any:
         """Accept connections, `num` of them queued at most. Raises `OSError`."""
         self.accepting = True
         if os.name == "nt":
             num = min(num, 5)
-        self.socket.listen(num)
+        return self.socket.listen(num)
 
-    def bind(self, addr: Any) -> None:
+    def bind(self, addr: Any) -> Any:
         """Bind the socket to `addr` and remember it. Raises `OSError`."""
         self.addr = addr
-        self.socket.bind(addr)
+        return self.socket.bind(addr)
 
     def connect(self, address: Any) -> None:
         """Begin to connect; `handle_connect()` tells when it is done. Raises `OSError`."""
