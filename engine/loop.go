@@ -136,7 +136,11 @@ func (s *Selector) wait(src Source, timeout time.Duration) (ready []Ready, more 
 				return nil, false, err
 			}
 		}
-		if ready = s.digest(n); len(ready) > 0 {
+		ready = s.digest(n)
+		if s.meaning == Select && len(s.invalid) > 0 {
+			return nil, false, badFD("select")
+		}
+		if len(ready) > 0 {
 			return ready, true, nil
 		}
 		woken := s.woken(n)

@@ -153,8 +153,8 @@ func (p *epollPoller) note(fd int, want Events, err error) error {
 	switch {
 	case to != nowhere:
 		return nil
-	case err == unix.EBADF && isOpen(fd):
-		p.set = -1 // not fd but the set is closed
+	case err == unix.EINVAL, err == unix.EBADF && isOpen(fd):
+		p.set = -1 // not fd but the set is closed, or somebody else's number by now
 		return errLost
 	}
 	return os.NewSyscallError("epoll_ctl", err)

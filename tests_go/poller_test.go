@@ -116,7 +116,7 @@ func TestAddForgetsWhatWasUnderTheNumber(t *testing.T) {
 		a, _ := pair(t)
 		c, d := pair(t)
 		require.NoError(t, p.Add(a, read|write))
-		require.NoError(t, unix.Dup2(c, a))
+		require.NoError(t, dup2(c, a))
 		require.NoError(t, p.Add(a, read))
 		assert.Equal(t, 1, p.Len())
 		assert.Empty(t, waitFor(t, p, 0))
@@ -140,7 +140,7 @@ func TestSetFindsWhatCameUnderTheNumber(t *testing.T) {
 		a, _ := pair(t)
 		c, d := pair(t)
 		require.NoError(t, p.Add(a, read))
-		require.NoError(t, unix.Dup2(c, a))
+		require.NoError(t, dup2(c, a))
 		require.NoError(t, p.Set(a, read))
 		send(t, d)
 		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
@@ -209,7 +209,7 @@ func TestRegularFileGivesItsNumberToASocket(t *testing.T) {
 		fd := regular(t)
 		a, b := pair(t)
 		require.NoError(t, p.Add(fd, read))
-		require.NoError(t, unix.Dup2(a, fd))
+		require.NoError(t, dup2(a, fd))
 		require.NoError(t, p.Set(fd, read))
 		assert.Equal(t, 1, p.Len())
 		assert.Empty(t, waitFor(t, p, 0))
@@ -221,13 +221,11 @@ func TestRegularFileGivesItsNumberToASocket(t *testing.T) {
 func TestDescriptorsAbove1023(t *testing.T) {
 	onEachPoller(t, func(t *testing.T, p engine.Poller) {
 		a, b := pair(t)
-		high, err := unix.FcntlInt(uintptr(a), unix.F_DUPFD_CLOEXEC, 5000)
-		require.NoError(t, err)
-		closing(t, high)
-		require.NoError(t, p.Add(high, read))
+		a = high(t, a, 5000)
+		require.NoError(t, p.Add(a, read))
 		assert.Empty(t, waitFor(t, p, 0))
 		send(t, b)
-		assert.Equal(t, map[int]engine.Events{high: read}, waitFor(t, p, long))
+		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
 	})
 }
 

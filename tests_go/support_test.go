@@ -106,10 +106,18 @@ func regular(t *testing.T) int {
 	return closing(t, fd)
 }
 
-// closedFD is a number that is no descriptor. It is high, so that nothing opened meanwhile gets it.
-func closedFD(t *testing.T) int {
-	fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 900)
+// high moves fd to a number that nothing opened meanwhile gets once it is closed.
+func high(t *testing.T, fd, above int) int {
+	moved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, above)
 	require.NoError(t, err)
+	require.NoError(t, unix.Close(fd))
+	return closing(t, moved)
+}
+
+// closedFD is a number that is no descriptor, and stays none.
+func closedFD(t *testing.T) int {
+	a, _ := pair(t)
+	fd := high(t, a, 900)
 	require.NoError(t, unix.Close(fd))
 	return fd
 }
