@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestTimeoutsAreRoundedUp(t *testing.T) {
+	for timeout, expected := range map[time.Duration]int{
+		0:                          0,
+		1:                          1,
+		time.Millisecond:           1,
+		time.Millisecond + 1:       2,
+		-1:                         -1,
+		-time.Hour:                 -1,
+		math.MinInt64:              -1,
+		math.MaxInt64:              math.MaxInt32,
+		1000 * 24 * 60 * time.Hour: math.MaxInt32,
+	} {
+		assert.Equal(t, expected, millis(timeout), "%v", timeout)
+	}
+}
+
+func TestTablesGrowWithTheNumbers(t *testing.T) {
+	table := grown([]int(nil), 0)
+	table[0] = 7
+	for _, fd := range []int{63, 64, 1000, 100000, maxFD - 1} {
+		table = grown(table, fd)
+		require.Greater(t, len(table), fd)
+		assert.Less(t, len(table), fd+4097)
+	}
+	assert.Equal(t, 7, table[0])
+	assert.Len(t, grown(table, 5), len(table))
+}
+
+// withMechanisms has Open choose from these.
+func withMechanisms(t *testing.T, list ...mechanism) {
+	before := mechanisms
+	mechanisms = list
+	t.Cleanup(func() { mechanisms = before })
+}
+
+func TestOpenTakesTheNextWhereASandboxForbidsTheBest(t *testing.T) {
+	forbidden := func() (Poller, error) { return nil, unix.EPERM }
+	withMechanisms(t, mechanism{"best", forbidden}, mechanism{"poll", openPoll})
+	p, err := Open("")
+	require.NoError(t, err)
+	defer p.Close()
+	assert.Equal(t, "poll", p.Name())
+	_, err = Open("best")
+	assert.ErrorIs(t, err, unix.EPERM)
+}
+
+func TestOpenSaysWhyNothingWorks(t *testing.T) {
+	withMechanisms(t, mechanism{"only", func() (Poller, error) { return nil, unix.EMFILE }})
+	_, err := Open("")
+	assert.ErrorIs(t, err, unix.EMFILE)
+	assert.False(t, errors.Is(err, ErrUnknownPoller))
+}
+
+func TestWakingThroughAPipe(t *testing.T) {
+	w, err := openPipe()
+	require.NoError(t, err)
+	p := newPoll(w)
+	defer p.Close()
+	assert.Len(t, p.FDs(), 2)
+	for range 70000 { // more than it holds
+		require.NoError(t, p.Wake())
+	}
+	n, err := p.Wait(nil, -1)
+	require.NoError(t, err)
+	assert.Zero(t, n)
+	assert.True(t, w.woken())
+	assert.False(t, w.woken())
+}
+
+func TestPollGoesOnWithoutAWakerThatSomebodyClosed(t *testing.T) {
+	w, err := openPipe()
+	require.NoError(t, err)
+	p := newPoll(w)
+	p.Abandon()
+	require.NoError(t, unix.Close(int(p.fds[0].Fd)))
+	w.write = 1 // any that counts as open
+	n, err := p.Wait(nil, 0)
+	require.NoError(t, err)
+	assert.Zero(t, n)
+	assert.EqualValues(t, -1, p.fds[0].Fd)
+}
