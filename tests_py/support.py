@@ -1,5 +1,6 @@
 """What the tests share: sockets, channels that write down what happens to them, bounded loops."""
 
+import asyncore
 import os
 import socket
 import subprocess
@@ -7,7 +8,6 @@ import sys
 import textwrap
 import time
 
-import asyncore
 import pytest
 
 LIMIT = 20.0  # seconds until a loop or a child counts as stuck; never a measurement
@@ -50,7 +50,7 @@ def listener(family=socket.AF_INET, address=("127.0.0.1", 0)):
 
 
 def tcp_pair():
-    """Two ends of a TCP connection; a pair made by socketpair() has no priority data and no reset."""
+    """Two ends of a TCP connection: unlike a socketpair(), they know priority data and resets."""
     with listener() as server:
         near = socket.create_connection(server.getsockname(), timeout=LIMIT)
         far, _ = server.accept()
@@ -163,8 +163,7 @@ def run_python(code, *args, env=None, flags=(), check=True, pass_fds=()):
         [sys.executable, "-W", "ignore::DeprecationWarning", *flags, "-c", textwrap.dedent(code)]
         + [str(arg) for arg in args],
         env={**os.environ, **(env or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         stdin=subprocess.DEVNULL,
         text=True,
         timeout=2 * LIMIT,

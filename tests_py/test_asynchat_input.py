@@ -1,10 +1,10 @@
 """async_chat: finding terminators in what comes in."""
 
+import asynchat
+import asyncore
 import collections
 import errno
 
-import asynchat
-import asyncore
 import pytest
 from support import pair, run_until, run_until_empty
 
@@ -46,7 +46,9 @@ def test_class_attributes():
     assert (kind.use_encoding, kind.encoding) == (0, "latin-1")
 
 
-@pytest.mark.parametrize("method, args", [("collect_incoming_data", (b"",)), ("found_terminator", ())])
+@pytest.mark.parametrize(
+    "method, args", [("collect_incoming_data", (b"",)), ("found_terminator", ())]
+)
 def test_what_has_to_be_overridden(method, args):
     with pytest.raises(NotImplementedError):
         getattr(asynchat.async_chat(map={}), method)(*args)
@@ -197,7 +199,7 @@ def test_text_as_terminator_with_use_encoding():
     chat.use_encoding, chat.encoding = 1, "utf-8"
     chat.set_terminator("é")
     assert chat.get_terminator() == "é".encode()
-    chat.feed("caf".encode(), "é!".encode())
+    chat.feed(b"caf", "é!".encode())
     assert chat.pieces == [b"caf"]
 
 

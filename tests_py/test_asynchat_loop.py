@@ -2,6 +2,7 @@
 
 import asynchat
 import asyncore
+
 import pytest
 from support import full, one_pass, pair, receive_exactly, run_until, run_until_empty
 

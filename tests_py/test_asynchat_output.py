@@ -2,6 +2,7 @@
 
 import asynchat
 import asyncore
+
 import pytest
 
 

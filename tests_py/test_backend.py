@@ -1,11 +1,11 @@
 """Which backend serves: chosen by GOASYNCORE_BACKEND, at the first pass, told by backend()."""
 
+import asyncore
 import importlib.machinery
 import pathlib
 import shutil
 import sysconfig
 
-import asyncore
 import pytest
 from support import run_python
 
@@ -14,7 +14,9 @@ pytestmark = pytest.mark.ours_only("3.11 has no backends")
 EXTENSION = [
     path
     for suffix in importlib.machinery.EXTENSION_SUFFIXES
-    for path in (pathlib.Path(asyncore.__file__).parent.parent / "goasyncore").glob("_binding" + suffix)
+    for path in (pathlib.Path(asyncore.__file__).parent.parent / "goasyncore").glob(
+        "_binding" + suffix
+    )
 ]
 with_extension = pytest.mark.skipif(not EXTENSION, reason="this installation has no extension")
 
@@ -231,52 +233,6 @@ def test_portable_with_a_broken_extension_says_nothing(broken_extension):
     run_in(broken_extension, "portable", "warnings.simplefilter('error'); loop()")
 
 
-@with_extension
-def test_a_child_forked_after_a_loop_is_portable_and_says_why():
-    run(
-        """
-import goasyncore
-loop()
-child = os.fork()
-if child == 0:
-    status = 7
-    try:
-        served = goasyncore.backend()
-        assert served.name == "portable", served
-        assert "fork" in served.reason, served
-        loop()
-        status = 0
-    finally:
-        os._exit(status)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-assert goasyncore.backend().name == "native"
-""",
-        "native",
-    )
-
-
-@with_extension
-def test_a_child_forked_before_the_first_loop_is_native():
-    run(
-        """
-import goasyncore
-child = os.fork()
-if child == 0:
-    status = 7
-    try:
-        loop()
-        assert goasyncore.backend().name == "native"
-        status = 0
-    finally:
-        os._exit(status)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-loop()
-assert goasyncore.backend().name == "native"
-""",
-        "native",
-    )
-
-
 @pytest.mark.parametrize("backend", ["portable", pytest.param("native", marks=with_extension)])
 def test_first_loops_on_several_threads_at_once(backend):
     run(
@@ -308,7 +264,8 @@ def test_loading_leaves_the_process_as_it_was():
 import gc, signal, tempfile
 os.chdir(tempfile.gettempdir())
 def state():
-    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)]
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGPIPE
+    handlers = [signal.getsignal(number) for number in numbers]
     return os.getcwd(), list(gc.callbacks), handlers, list(sys.path)
 before = state()
 loop()

@@ -1,8 +1,8 @@
 """close_all(): closes every channel, then clears the map."""
 
+import asyncore
 import errno
 
-import asyncore
 import pytest
 from support import pair
 

@@ -1,8 +1,8 @@
 """compact_traceback(): the innermost place, the exception, the way there."""
 
+import asyncore
 import sys
 
-import asyncore
 import pytest
 
 

@@ -1,9 +1,9 @@
 """Connecting and accepting: refused, done at once, done in the loop, gone again."""
 
+import asyncore
 import errno
 import socket
 
-import asyncore
 import pytest
 from support import LIMIT, Recorder, listener, run_until_empty
 

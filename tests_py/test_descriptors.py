@@ -1,4 +1,4 @@
-"""Descriptors: closed behind our back, reused, high numbers, regular files."""
+"""Descriptors: closed behind our back, reused, high numbers."""
 
 import errno
 import fcntl
@@ -6,42 +6,60 @@ import os
 import resource
 import socket
 
-import asyncore
 import pytest
-from support import LIMIT, Recorder, one_pass, pair, run_until
+from support import Recorder, one_pass, pair, run_until
 
 
 def close_behind(channel):
     os.close(channel._fileno)
 
 
+def keep_looping(use_poll, channels):
+    """Loop until the closed descriptor shows: in the next pass in 3.11 and in the portable backend.
+
+    epoll forgets a descriptor that is closed, so the native backend finds out when it looks again.
+    """
+    run_until(lambda: not channels, channels, use_poll)
+
+
+@pytest.fixture(params=["first pass", "new", "served"])
+def closed(request, channels, closing):
+    """closed(use_poll, wants): a channel whose descriptor is closed, and what to loop with.
+
+    In the first pass over a map, what the loop opens for itself may get the number just closed.
+    """
+
+    def make(use_poll, wants):
+        near, far = pair()
+        closing(far)
+        if request.param == "new":
+            idle, idle_far = closing(*pair())
+            quiet = Recorder(idle, channels)
+            one_pass(use_poll, channels)
+            quiet.del_channel()
+        channel = Recorder(near, channels, wants=wants)
+        if request.param == "served":
+            one_pass(use_poll, channels)
+            channel.seen.clear()
+        close_behind(channel)
+        return channel, keep_looping if request.param == "served" else one_pass
+
+    return make
+
+
 @pytest.mark.parametrize("wants", ["r", "w", "rw"])
-@pytest.mark.parametrize("served", [False, True], ids=["new", "served"])
-def test_poll_raises_for_a_descriptor_closed_behind_our_back(channels, closing, wants, served):
-    near, far = pair()
-    closing(far)
-    channel = Recorder(near, channels, wants=wants)
-    if served:
-        one_pass(False, channels)
-        channel.seen.clear()
-    close_behind(channel)
+def test_poll_raises_for_a_descriptor_closed_behind_our_back(channels, closed, wants):
+    channel, loop = closed(False, wants)
     with pytest.raises(OSError) as caught:
-        asyncore.loop(0, False, channels, 1)
+        loop(False, channels)
     assert caught.value.errno == errno.EBADF
     assert channel.events == []
 
 
 @pytest.mark.parametrize("wants", ["r", "w", "rw"])
-@pytest.mark.parametrize("served", [False, True], ids=["new", "served"])
-def test_poll2_closes_a_channel_closed_behind_our_back(channels, closing, wants, served):
-    near, far = pair()
-    closing(far)
-    channel = Recorder(near, channels, wants=wants)
-    if served:
-        one_pass(True, channels)
-        channel.seen.clear()
-    close_behind(channel)
-    one_pass(True, channels, LIMIT)
+def test_poll2_closes_a_channel_closed_behind_our_back(channels, closed, wants):
+    channel, loop = closed(True, wants)
+    loop(True, channels)
     assert channel.events == ["close"]
     assert channels == {}
 
@@ -59,11 +77,13 @@ def test_poll_with_a_closed_descriptor_tells_nobody(channels, closing):
     (near, far), (other, other_far) = pair(), pair()
     closing(far, other_far)
     other_far.send(b"x")
+    good = Recorder(other, channels, wants="")
+    one_pass(False, channels)
     bad = Recorder(near, channels)
-    good = Recorder(other, channels)
+    good.wants = "r"
     close_behind(bad)
     with pytest.raises(OSError):
-        asyncore.loop(0, False, channels)
+        one_pass(False, channels)
     assert good.events == []
     bad.del_channel()
     one_pass(False, channels)
@@ -75,8 +95,10 @@ def test_poll2_with_a_closed_descriptor_still_serves_the_others(channels, closin
     (near, far), (other, other_far) = pair(), pair()
     closing(far, other_far)
     other_far.send(b"x")
+    good = Recorder(other, channels, wants="")
+    one_pass(True, channels)
     bad = Recorder(near, channels)
-    good = Recorder(other, channels)
+    good.wants = "r"
     close_behind(bad)
     one_pass(True, channels)
     assert (bad.events, good.events) == (["close"], ["read"])
@@ -90,11 +112,11 @@ def test_a_closed_socket_that_stays_in_the_map(use_poll, channels, closing):
     one_pass(use_poll, channels)
     channel.socket.close()
     if use_poll:
-        one_pass(use_poll, channels)
+        keep_looping(use_poll, channels)
         assert channel.events == ["close"]
     else:
         with pytest.raises(OSError):
-            one_pass(use_poll, channels)
+            keep_looping(use_poll, channels)
 
 
 def test_a_number_used_again_serves_the_new_channel(use_poll, channels, closing):
@@ -220,66 +242,5 @@ def test_a_high_number_closed_behind_our_back(channels, closing, high_number):
     one_pass(False, channels)
     close_behind(channel)
     with pytest.raises(OSError) as caught:
-        one_pass(False, channels)
+        keep_looping(False, channels)
     assert caught.value.errno == errno.EBADF
-
-
-class File(asyncore.file_dispatcher):
-    def __init__(self, fd, channels, wants):
-        self.events, self.wants = [], wants
-        asyncore.file_dispatcher.__init__(self, fd, channels)
-
-    def readable(self):
-        return "r" in self.wants
-
-    def writable(self):
-        return "w" in self.wants
-
-    def handle_read(self):
-        self.events.append("read")
-
-    def handle_write(self):
-        self.events.append("write")
-
-    def handle_close(self):
-        self.events.append("close")
-
-
-@pytest.mark.parametrize("wants, events", [("r", ["read"]), ("w", ["write"]), ("rw", ["read", "write"])])
-def test_a_regular_file_is_always_ready(use_poll, channels, tmp_path, wants, events):
-    (tmp_path / "file").write_bytes(b"")
-    with open(tmp_path / "file", "r+b") as file:
-        channel = File(file, channels, wants)
-    for passes in (1, 2, 3):
-        one_pass(use_poll, channels)
-        assert channel.events == events * passes
-
-
-def test_a_regular_file_does_not_keep_the_others_waiting(use_poll, channels, closing, tmp_path):
-    near, far = pair()
-    closing(far)
-    (tmp_path / "file").write_bytes(b"")
-    channel = Recorder(near, channels)
-    with open(tmp_path / "file", "rb") as file:
-        regular = File(file, channels, "r")
-    one_pass(use_poll, channels, 3600)
-    assert (channel.events, regular.events) == ([], ["read"])
-    far.send(b"x")
-    one_pass(use_poll, channels, 3600)
-    assert (channel.events, regular.events) == (["read"], ["read"] * 2)
-
-
-def test_a_socket_that_takes_the_number_of_a_regular_file(use_poll, channels, closing, tmp_path):
-    (tmp_path / "file").write_bytes(b"")
-    with open(tmp_path / "file", "rb") as file:
-        regular = File(file, channels, "r")
-    one_pass(use_poll, channels)
-    fd = regular._fileno
-    near, far = pair()
-    closing(far)
-    regular.close()
-    os.dup2(near.fileno(), fd)
-    near.close()
-    channel = Recorder(socket.socket(fileno=fd), channels)
-    one_pass(use_poll, channels)
-    assert (channel.events, regular.events) == ([], ["read"])

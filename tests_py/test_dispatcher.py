@@ -1,12 +1,13 @@
 """dispatcher: construction, its place in the map, connecting, accepting, closing."""
 
+import asyncore
 import errno
 import os
 import socket
 
-import asyncore
 import pytest
 from support import FakeSocket, Recorder, listener, pair
+
 
 class Closing(Recorder):
     def handle_close(self):

@@ -1,9 +1,9 @@
 """handle_read_event() and its like: what they make of an event."""
 
+import asyncore
 import errno
 import socket
 
-import asyncore
 import pytest
 from support import Recorder
 
@@ -45,7 +45,9 @@ def test_reading_while_connected_is_reading():
     assert made.events == ["read"]
 
 
-@pytest.mark.parametrize("method, event", [("handle_read_event", "read"), ("handle_write_event", "write")])
+@pytest.mark.parametrize(
+    "method, event", [("handle_read_event", "read"), ("handle_write_event", "write")]
+)
 def test_the_first_event_while_connecting_connects_first(method, event):
     made = channel(connecting=True)
     getattr(made, method)()
@@ -55,7 +57,9 @@ def test_the_first_event_while_connecting_connects_first(method, event):
     assert made.events == ["connect", event, event]
 
 
-@pytest.mark.parametrize("method, event", [("handle_read_event", "read"), ("handle_write_event", "write")])
+@pytest.mark.parametrize(
+    "method, event", [("handle_read_event", "read"), ("handle_write_event", "write")]
+)
 def test_events_of_a_channel_neither_connected_nor_connecting(method, event):
     made = channel()
     getattr(made, method)()

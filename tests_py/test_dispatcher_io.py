@@ -1,8 +1,8 @@
 """dispatcher.send() and recv(): what they give, when they close, what they raise."""
 
+import asyncore
 import errno
 
-import asyncore
 import pytest
 from support import FakeSocket, Recorder, pair
 

@@ -1,9 +1,9 @@
 """What dispatcher writes: log(), log_info(), repr(), handle_error()."""
 
+import asyncore
 import re
 import sys
 
-import asyncore
 import pytest
 from support import pair
 
@@ -124,7 +124,9 @@ def test_handle_error_without_an_exception_is_an_assertion_error(channel):
         channel.handle_error()
 
 
-def test_an_error_in_a_handler_is_logged_and_closes_the_channel(channels, closing, capsys, use_poll):
+def test_an_error_in_a_handler_is_logged_and_closes_the_channel(
+    channels, closing, capsys, use_poll
+):
     near, far = pair()
     closing(far)
     far.send(b"x")

@@ -1,8 +1,8 @@
 """Channels that are no dispatchers, and sockets that are no sockets."""
 
+import asyncore
 import os
 
-import asyncore
 import pytest
 from support import Recorder, one_pass, pair, run_until
 
@@ -35,7 +35,7 @@ class Duck:
         self.events.append("close")
 
     def handle_error(self):
-        raise  # noqa: PLE0704 -- what the loop handles passes through
+        raise
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_channel_with_slots(use_poll, channels, ready):
         __slots__ = ()
 
     class Slots:
-        __slots__ = ("wants", "events")
+        __slots__ = ("events", "wants")
         __init__ = Duck.__init__
         readable, writable, accepting = Duck.readable, Duck.writable, False
         handle_read_event, handle_write_event = Duck.handle_read_event, Duck.handle_write_event

@@ -1,11 +1,11 @@
 """Exceptions out of handlers, in the loop and in read(), write(), readwrite()."""
 
+import asyncore
 import errno
 import select
 import sys
 import traceback
 
-import asyncore
 import pytest
 from support import Recorder, one_pass, pair
 

@@ -1,11 +1,11 @@
 """file_wrapper and file_dispatcher."""
 
+import asyncore
 import gc
 import os
 import socket
 import warnings
 
-import asyncore
 import pytest
 from support import one_pass, run_until_empty
 
@@ -132,7 +132,7 @@ def test_set_file_registers(pipe, channels):
     channel.set_file(pipe[1])
     assert set(channels) == {first.fileno(), channel.socket.fileno()}
     first.close()
-    del channels[[fd for fd in channels if fd != channel._fileno][0]]
+    del channels[next(fd for fd in channels if fd != channel._fileno)]
 
 
 class Source(asyncore.file_dispatcher):

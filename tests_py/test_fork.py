@@ -64,10 +64,6 @@ def test_the_child_loops_after_the_import(use_poll):
     run("wait(in_child(echo)); echo()", use_poll)
 
 
-def test_only_the_child_loops(use_poll):
-    run("wait(in_child(echo))", use_poll)
-
-
 def test_the_child_loops_after_a_loop_has_run(use_poll):
     run("echo(); wait(in_child(echo)); echo()", use_poll)
 
@@ -120,8 +116,6 @@ class Forking(asyncore.dispatcher_with_send):
             self.peer.settimeout(LIMIT)
             self.peer.sendall(b"hello")
             self.del_channel()
-class Ending(asyncore.dispatcher_with_send):
-    pass
 forking = Forking(near, channels)
 far.send(b"x")
 status = 7
@@ -262,6 +256,43 @@ near, far = socket.socketpair()
 Waiting(near, channels)
 threading.Thread(target=asyncore.loop, args=(None, use_poll, channels), daemon=True).start()
 assert waiting.wait(LIMIT)
+""",
+        use_poll,
+    )
+
+
+@pytest.mark.ours_only("3.11 has no backends")
+def test_the_backend_of_a_child_forked_after_a_loop_is_portable_and_says_why(use_poll):
+    run(
+        """
+import goasyncore
+echo()
+parents = goasyncore.backend()
+def child():
+    served = goasyncore.backend()
+    assert served.name == "portable", served
+    assert parents.name == "portable" or "fork" in served.reason, served
+    echo()
+    assert goasyncore.backend() == served
+wait(in_child(child))
+assert goasyncore.backend() == parents
+""",
+        use_poll,
+    )
+
+
+@pytest.mark.ours_only("3.11 has no backends")
+def test_the_backend_of_a_child_forked_before_the_first_loop_is_the_parents(use_poll):
+    run(
+        """
+import goasyncore
+report, result = os.pipe()
+def child():
+    echo()
+    os.write(result, repr(goasyncore.backend()).encode())
+wait(in_child(child))
+echo()
+assert os.read(report, 10_000) == repr(goasyncore.backend()).encode()
 """,
         use_poll,
     )

@@ -1,9 +1,9 @@
 """loop(): how many passes, which pass, when it ends."""
 
+import asyncore
 import threading
 import time
 
-import asyncore
 import pytest
 from support import Recorder, one_pass, pair, poll_function
 

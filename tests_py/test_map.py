@@ -1,11 +1,11 @@
 """The map: edited by hand, of any kind, with keys of any kind."""
 
+import asyncore
 import collections
 import collections.abc
 import types
 import weakref
 
-import asyncore
 import pytest
 from support import Recorder, one_pass, pair
 

@@ -1,5 +1,7 @@
 """The modules' names and signatures are CPython 3.11's, and importing them does nothing else."""
 
+import asynchat
+import asyncore
 import errno
 import inspect
 import os
@@ -9,19 +11,19 @@ import sys
 import time
 import warnings
 
-import asynchat
-import asyncore
 import pytest
 from support import run_python
 
 # As observed on CPython 3.11.7; annotations are ours to add.
-ASYNCORE_NAMES = set(
-    """select socket sys time warnings os EALREADY EINPROGRESS EWOULDBLOCK ECONNRESET EINVAL
-    ENOTCONN ESHUTDOWN EISCONN EBADF ECONNABORTED EPIPE EAGAIN errorcode socket_map ExitNow read
-    write readwrite poll poll2 poll3 loop dispatcher dispatcher_with_send compact_traceback
-    close_all file_wrapper file_dispatcher""".split()
-)
-ASYNCHAT_NAMES = set("asyncore deque async_chat simple_producer find_prefix_at_end".split())
+ASYNCORE_NAMES = {
+    *("select", "socket", "sys", "time", "warnings", "os", "errorcode"),
+    *("EALREADY", "EINPROGRESS", "EWOULDBLOCK", "ECONNRESET", "EINVAL", "ENOTCONN", "ESHUTDOWN"),
+    *("EISCONN", "EBADF", "ECONNABORTED", "EPIPE", "EAGAIN"),
+    *("socket_map", "ExitNow", "read", "write", "readwrite", "poll", "poll2", "poll3", "loop"),
+    *("dispatcher", "dispatcher_with_send", "compact_traceback", "close_all"),
+    *("file_wrapper", "file_dispatcher"),
+}
+ASYNCHAT_NAMES = {"asyncore", "deque", "async_chat", "simple_producer", "find_prefix_at_end"}
 
 SIGNATURES = {
     "asyncore": {
@@ -157,14 +159,14 @@ def test_a_class_has_the_methods_of_the_reference_and_no_other(path):
     assert set(SIGNATURES[path]) - set(dir(kind)) == set()
 
 
-@pytest.mark.parametrize(
-    "module, names", [(asyncore, ASYNCORE_NAMES), (asynchat, ASYNCHAT_NAMES)]
-)
+@pytest.mark.parametrize("module, names", [(asyncore, ASYNCORE_NAMES), (asynchat, ASYNCHAT_NAMES)])
 def test_public_namespace_equals_the_reference(module, names):
     assert {name for name in vars(module) if not name.startswith("_")} == names
 
 
-@pytest.mark.parametrize("module, names", [("asyncore", ASYNCORE_NAMES), ("asynchat", ASYNCHAT_NAMES)])
+@pytest.mark.parametrize(
+    "module, names", [("asyncore", ASYNCORE_NAMES), ("asynchat", ASYNCHAT_NAMES)]
+)
 def test_star_import_gives_the_public_namespace(module, names):
     space = {}
     exec(f"from {module} import *", space)
@@ -178,16 +180,17 @@ def test_modules_in_the_namespace_are_the_real_ones():
     assert asynchat.asyncore is asyncore
 
 
-@pytest.mark.parametrize("name", [name for name in ASYNCORE_NAMES if name.startswith("E") and name.isupper()])
+@pytest.mark.parametrize(
+    "name", [name for name in ASYNCORE_NAMES if name.startswith("E") and name.isupper()]
+)
 def test_errno_names_have_their_numbers(name):
     assert getattr(asyncore, name) == getattr(errno, name)
 
 
 def test_disconnected_holds_the_errnos_of_a_lost_connection():
     assert isinstance(asyncore._DISCONNECTED, frozenset)
-    assert asyncore._DISCONNECTED == {
-        errno.ECONNRESET, errno.ENOTCONN, errno.ESHUTDOWN, errno.ECONNABORTED, errno.EPIPE, errno.EBADF,
-    }  # fmt: skip
+    names = ("ECONNRESET", "ENOTCONN", "ESHUTDOWN", "ECONNABORTED", "EPIPE", "EBADF")
+    assert asyncore._DISCONNECTED == {getattr(errno, name) for name in names}  # noqa: SIM300
 
 
 def test_private_names_that_programs_touch():

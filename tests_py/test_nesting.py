@@ -1,8 +1,8 @@
 """Handlers that loop themselves."""
 
+import asyncore
 import selectors
 
-import asyncore
 import pytest
 from support import Recorder, one_pass, pair, poll_function
 

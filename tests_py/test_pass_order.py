@@ -1,6 +1,7 @@
 """One pass: whom it asks, in which order, and whom it tells."""
 
 import asyncore
+
 import pytest
 from support import Recorder, full, one_pass, pair
 
@@ -91,9 +92,7 @@ def test_a_channel_added_while_asking_is_not_asked_in_this_pass(use_poll, channe
     assert ready.seen == [("new", "read")]
 
 
-def test_a_channel_removed_while_asking_is_still_asked_but_gets_nothing(
-    use_poll, channels, ready
-):
+def test_a_channel_removed_while_asking_is_still_asked_but_gets_nothing(use_poll, channels, ready):
     class Removing(Recorder):
         def readable(self):
             other.del_channel()

@@ -1,6 +1,7 @@
 """readable() and writable(): by truth value, from wherever they come."""
 
 import asyncore
+
 import pytest
 from support import Recorder, one_pass, pair
 

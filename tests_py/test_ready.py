@@ -1,10 +1,10 @@
 """What counts as ready: select's meaning in poll(), poll's in poll2()."""
 
+import asyncore
 import os
 import socket
 import struct
 
-import asyncore
 import pytest
 from support import LIMIT, Recorder, full, one_pass, pair, tcp_pair
 
@@ -82,7 +82,9 @@ def test_poll2_tells_a_writer_of_the_hang_up(channels):
     assert pass_after(True, channels, channel) == ["write", "close"]
 
 
-@pytest.mark.parametrize("wants, events", [("r", ["read"]), ("w", ["write"]), ("rw", ["read", "write"])])
+@pytest.mark.parametrize(
+    "wants, events", [("r", ["read"]), ("w", ["write"]), ("rw", ["read", "write"])]
+)
 def test_poll_takes_an_error_as_readable_and_as_writable(channels, wants, events):
     near, far = tcp_pair()
     channel = Keeping(near, channels, wants=wants)
@@ -90,7 +92,9 @@ def test_poll_takes_an_error_as_readable_and_as_writable(channels, wants, events
     assert pass_after(False, channels, channel) == events
 
 
-@pytest.mark.parametrize("wants, events", [("r", ["read"]), ("w", ["write"]), ("rw", ["read", "write"])])
+@pytest.mark.parametrize(
+    "wants, events", [("r", ["read"]), ("w", ["write"]), ("rw", ["read", "write"])]
+)
 def test_poll2_takes_an_error_as_one_close_after_the_rest(channels, wants, events):
     near, far = tcp_pair()
     channel = Keeping(near, channels, wants=wants)

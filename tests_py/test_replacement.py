@@ -1,5 +1,6 @@
 """What programs put in the place of our names at run time is what serves."""
 
+import asyncore
 import importlib.util
 import select
 import socket
@@ -7,7 +8,6 @@ import sys
 import time
 import types
 
-import asyncore
 import pytest
 from support import LIMIT, Recorder, one_pass, pair, tcp_pair
 
@@ -82,7 +82,9 @@ def test_a_replaced_global_map_is_the_default(use_poll, closing, monkeypatch):
 
 
 @pytest.mark.parametrize("name, event, want", [("read", "read", "r"), ("write", "write", "w")])
-def test_replaced_read_and_write_dispatch_for_poll(channels, channel, monkeypatch, name, event, want):
+def test_replaced_read_and_write_dispatch_for_poll(
+    channels, channel, monkeypatch, name, event, want
+):
     channel.wants = want
     told = []
     monkeypatch.setattr(asyncore, name, told.append)

@@ -1,8 +1,8 @@
 """dispatcher_with_send: buffers, sends at once, sends the rest when the socket takes it."""
 
+import asyncore
 import errno
 
-import asyncore
 import pytest
 from support import FakeSocket, full, one_pass, pair, receive_exactly, run_until
 

@@ -1,10 +1,10 @@
 """Signals during the wait."""
 
+import asyncore
 import contextlib
 import signal
 import threading
 
-import asyncore
 import pytest
 from support import LIMIT, Recorder, one_pass, pair
 

@@ -1,11 +1,11 @@
 """Real sockets of each kind through the loop."""
 
+import asyncore
 import errno
 import os
 import socket
 import struct
 
-import asyncore
 import pytest
 from support import LIMIT, Recorder, receive_exactly, run_until, run_until_empty, tcp_pair
 
@@ -80,9 +80,7 @@ def test_echo(use_poll, channels, family, size):
     kind, address = family
     server = Server(channels, kind, address)
     message = os.urandom(size)
-    clients = [
-        Client(channels, kind, server.socket.getsockname(), message) for _ in range(3)
-    ]
+    clients = [Client(channels, kind, server.socket.getsockname(), message) for _ in range(3)]
     run_until(lambda: all(client.received == message for client in clients), channels, use_poll)
     assert [client.events for client in clients] == [["connect"]] * 3
     assert len(server.clients) == 3

@@ -1,8 +1,8 @@
 """Several threads, several loops."""
 
+import asyncore
 import threading
 
-import asyncore
 from support import LIMIT, Recorder, pair, receive_exactly
 
 

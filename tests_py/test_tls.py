@@ -1,13 +1,13 @@
 """A TLS socket swapped in with set_socket() in the middle of a connection."""
 
+import asynchat
+import asyncore
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
 
-import asynchat
-import asyncore
 import pytest
 from support import LIMIT, Recorder, listener, one_pass, pair, receive_exactly, run_until_empty
 
@@ -212,7 +212,7 @@ def test_server_switches_to_tls(use_poll, channels, client_context, server_conte
 
 
 def test_the_map_follows_a_socket_set_in_a_handler(use_poll, channels, closing):
-    """set_socket() puts the channel under the new number; the old entry is the program's to remove."""
+    """set_socket() puts the channel under the new number; removing the old entry is not its."""
     (near, far), (second, second_far) = pair(), pair()
     closing(near, far, second_far)
     far.send(b"x")

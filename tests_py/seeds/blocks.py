@@ -1,7 +1,7 @@
 """The code blocks of the documentation's texts, whatever the way to the text has done to them.
 
-A reStructuredText source has them whole. In the HTML page and in plain text all indentation is gone;
-in one text the line breaks are too. What is given back is the same code, laid out again.
+A reStructuredText source has them whole. In the HTML page and in plain text all indentation is
+gone; in one text the line breaks are too. What is given back is the same code, laid out again.
 """
 
 import ast
@@ -86,7 +86,7 @@ def statements(line):
             ends.append(token.start[1])
         before = token
     line = line.strip()
-    parts = [line[a:b].strip() for a, b in zip(ends, [*ends[1:], None])]
+    parts = [line[a:b].strip() for a, b in zip(ends, [*ends[1:], None], strict=True)]
     return [part for part in parts if part]
 
 

@@ -167,4 +167,6 @@ def test_the_documented_program_runs(block, start, web):
     kind = kind_of(block)
     if kind == "python 2":
         pytest.skip("a Python 2 program: it has print statements")
-    {"client": fetches_a_page, "server": echoes, "method": sends_its_buffer}[kind](block, start, web)
+    {"client": fetches_a_page, "server": echoes, "method": sends_its_buffer}[kind](
+        block, start, web
+    )
