@@ -70,6 +70,24 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part or 0) for part in found.groups()) if found else ()
 
 
+def clean(source: Path, recipe: Path) -> None:
+    """Take out of gopy's binding.go and build.py what depends on the machine or on chance."""
+    text = source.read_text()
+    # It would link the builder's libpython in, and its folder as a run path; and the names of Go's
+    # symbols are hashes of this text, so no path may stay in it.
+    text = re.sub(r"(?m)^(?:#cgo LDFLAGS:|gopy gen ).*\n", "", text)
+    text = re.sub(r'(?m)^(#cgo CFLAGS:) "-I[^"\n]*"', r"\1", text)
+    # gopy walks a Go map: the functions come in another order each time.
+    head, mark, functions = text.partition("// ---- Functions ---\n")
+    blocks = sorted(block.strip() for block in re.split(r"(?m)^(?=//export )", functions))
+    source.write_text(head + mark + "\n\n".join(blocks) + "\n")
+    lines = recipe.read_text().splitlines(keepends=True)
+    places = [at for at, line in enumerate(lines) if re.match(r"\S+\(mod, 'pybind_", line)]
+    for at, line in zip(places, sorted(lines[at] for at in places), strict=True):
+        lines[at] = line
+    recipe.write_text("".join(lines))
+
+
 class GoBuild:
     """One build of the extension, in a folder of its own under build/."""
 
@@ -146,14 +164,11 @@ class GoBuild:
             "-no-make", "./pybind",
         )  # fmt: skip
         source = self.generated / "binding.go"
-        if not source.is_file() or not (self.generated / "build.py").is_file():
+        recipe = self.generated / "build.py"
+        if not source.is_file() or not recipe.is_file():
             raise stop("gopy generated nothing from ./pybind.")
         self.run("goimports", "-w", source)
-        # gopy would link the builder's libpython in, and its folder as a run path; and the names of
-        # Go's symbols are hashes of this text, so nothing of this machine may stay in it.
-        text = source.read_text()
-        text = re.sub(r"(?m)^(?:#cgo LDFLAGS:|gopy gen ).*\n", "", text)
-        source.write_text(re.sub(r'(?m)^(#cgo CFLAGS:) "-I[^"\n]*"', r"\1", text))
+        clean(source, recipe)
         first = self.generated / "binding_go.so"
         self.go_build(first, [])
         first.unlink()
