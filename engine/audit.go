@@ -11,6 +11,7 @@ const (
 	auditShare = 100                    // an audit is not repeated before this many times what it took
 	lookEvery  = 500 * time.Millisecond // at what is muted
 	lookAtOnce = 256                    // descriptors per poll(2)
+	fewToAudit = 64                     // with so few, every Run begins with an audit: it takes 2 µs
 )
 
 // audit is what a Selector needs to check its poller against poll(2). Descriptors that were closed

@@ -79,9 +79,13 @@ func (s *Selector) Run(src Source, o Options) error {
 	if o.Count == 0 {
 		return nil
 	}
+	s.passes = 0
 	s.auditDue = s.auditSoonest
+	if s.registered <= fewToAudit {
+		s.auditDue = 0
+	}
 	var ready []Ready
-	for pass := 0; ; {
+	for {
 		more, err := s.step(src, ready, o.Meaning)
 		if err != nil || !more {
 			return err
@@ -90,12 +94,16 @@ func (s *Selector) Run(src Source, o Options) error {
 		if err != nil || !more {
 			return err
 		}
-		if pass++; pass == o.Count {
+		if s.passes++; s.passes == o.Count {
 			src.Step(ready, false)
 			return nil
 		}
 	}
 }
+
+// Passes is how many passes the Run that is under way, or the last one, has made. During a Step that
+// tells what a wait found, that wait's pass counts.
+func (s *Selector) Passes() int { return s.passes }
 
 // step tells, asks and applies the answer.
 func (s *Selector) step(src Source, ready []Ready, meaning Meaning) (more bool, err error) {

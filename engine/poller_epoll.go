@@ -78,7 +78,13 @@ func (p *epollPoller) create() error {
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	p.closeSet()
+	if p.set >= 0 && unix.Dup3(set, p.set, unix.O_CLOEXEC) == nil {
+		unix.Close(set)
+		set = p.set // who holds FDs finds the successor under the same number
+	} else {
+		p.closeSet()
+		set = aside(set)
+	}
 	p.set = set
 	wake := unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeKey}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(set, unix.EPOLL_CTL_ADD, p.read, &wake))

@@ -60,6 +60,7 @@ func (p *kqueuePoller) create() error {
 	queue, err := unix.Kqueue()
 	if err == nil {
 		unix.CloseOnExec(queue)
+		queue = aside(queue)
 	}
 	syscall.ForkLock.RUnlock()
 	if err != nil {

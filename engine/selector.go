@@ -22,6 +22,7 @@ type Selector struct {
 	taken      func() bool // whether a wake-up ended a wait; nil if the poller cannot tell
 	audits     bool        // the poller loses closed descriptors
 	running    atomic.Bool
+	passes     int
 	meaning    Meaning
 	table      []entry          // by descriptor
 	beyond     map[int32]*entry // of the numbers that no descriptor has

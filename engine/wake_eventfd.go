@@ -11,5 +11,6 @@ func openWaker() (*waker, error) {
 	if err != nil {
 		return openPipe()
 	}
+	fd = aside(fd)
 	return &waker{read: fd, write: fd}, nil
 }

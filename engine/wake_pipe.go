@@ -18,9 +18,12 @@ func openPipe() (*waker, error) {
 	if err := unix.Pipe(ends[:]); err != nil {
 		return nil, os.NewSyscallError("pipe", err)
 	}
+	for i, fd := range ends {
+		unix.CloseOnExec(fd)
+		ends[i] = aside(fd)
+	}
 	w := &waker{read: ends[0], write: ends[1]}
 	for _, fd := range ends {
-		unix.CloseOnExec(fd)
 		if err := unix.SetNonblock(fd, true); err != nil {
 			w.close()
 			return nil, os.NewSyscallError("fcntl", err)

@@ -106,11 +106,11 @@ func serve(m *C.ga_map, options engine.Options) {
 		return
 	}
 	source.begin()
-	if err := source.selector.Run(source, options); err != nil && m.status == C.GA_RUNNING {
-		var errno unix.Errno
-		if !errors.As(err, &errno) {
-			errno = unix.EINVAL
-		}
+	err = source.selector.Run(source, options)
+	m.passes = C.int(source.selector.Passes())
+	if m.status == C.GA_RUNNING { // the engine ended it, not a Step
+		errno := unix.EINVAL
+		errors.As(err, &errno)
 		C.ga_fail(m, C.int(errno))
 	}
 }

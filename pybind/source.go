@@ -22,7 +22,8 @@ var (
 type dictSource struct {
 	m        *C.ga_map
 	selector *engine.Selector
-	entered  bool // ga_enter has collected already what the first Step asks for
+	poller   engine.Poller // whose descriptors C knows
+	entered  bool          // ga_enter has collected already what the first Step asks for
 }
 
 var _ engine.Source = (*dictSource)(nil)
@@ -70,7 +71,8 @@ func (s *dictSource) begin() {
 // holdDescriptors tells C which descriptors to close in a forked child, and which one wakes.
 func (s *dictSource) holdDescriptors() {
 	s.m.wake_fd = C.int(s.selector.WakeFD())
-	fds := s.selector.Poller().FDs()
+	s.poller = s.selector.Poller()
+	fds := s.poller.FDs()
 	for i := range s.m.own_fds {
 		s.m.own_fds[i] = -1
 		if i < len(fds) {
@@ -89,6 +91,9 @@ func (s *dictSource) Step(ready []engine.Ready, collect bool) ([]engine.Change, 
 			asked = 1
 		}
 		C.ga_step(s.m, (*C.ga_ready)(unsafe.Pointer(unsafe.SliceData(ready))), C.int(len(ready)), asked)
+	}
+	if s.selector.Poller() != s.poller { // it reached a limit of the kernel's
+		s.holdDescriptors()
 	}
 	changes := unsafe.Slice((*engine.Change)(unsafe.Pointer(s.m.changes)), int(s.m.change_count))
 	return changes, s.m.status == C.GA_RUNNING

@@ -206,6 +206,8 @@ def loop(
     """
     if map is None:
         map = socket_map
+    if not map:
+        return
     one_pass = poll2 if use_poll and hasattr(select, "poll") else poll
     if one_pass in _own_passes and (count is None or type(count) is int):
         _backends().serve(globals(), timeout, one_pass is _own_passes[1], map, count)

@@ -28,6 +28,7 @@ _KINDS = {"dispatcher": 1, "dispatcher_with_send": 2, "async_chat": 3}  # pybind
 
 _FINISHED = -1  # pybind_Run: the map is empty, or as many passes were made as asked for
 _FOREVER = -1.0
+_LONGEST = 2e6  # seconds that select and poll take for sure
 
 _lock = threading.Lock()
 _binding: ModuleType | None = None  # the extension, once it is loaded and until a fork
@@ -116,7 +117,7 @@ def _decide() -> None:
 
 def _load() -> ModuleType:
     # The extension itself: the module that gopy writes around it changes the working directory.
-    from . import _binding as binding  # type: ignore[attr-defined]
+    import goasyncore._binding as binding  # type: ignore[import-not-found]
 
     tools = (_kind_of, _Aftermath, intact, deque, sys.modules["asyncore"]._Backlog)
     binding.pybind_Setup(id(tools), False)
@@ -195,12 +196,12 @@ def _run(
     """Let the engine make passes. Returns how many it made, or `_FINISHED`."""
     if timeout is None:
         seconds = _FOREVER
-    elif type(timeout) not in (int, float) or not timeout < 1e9:
+    elif type(timeout) not in (int, float) or not -_LONGEST < timeout < _LONGEST:
         return 0  # what select or poll say to it
+    elif use_poll:
+        seconds = int(timeout * 1000) / 1000  # select.poll counts in milliseconds
     elif timeout < 0:
-        if not use_poll:
-            return 0
-        seconds = _FOREVER
+        return 0
     else:
         seconds = float(timeout)
     return binding.pybind_Run(id(map), id(namespace), seconds, use_poll, count)  # type: ignore[no-any-return]
