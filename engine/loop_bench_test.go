@@ -67,6 +67,6 @@ func BenchmarkPassWithOneReady(b *testing.B) {
 
 func BenchmarkPassWithOneEcho(b *testing.B) {
 	reader, peer := pair(b)
-	send(b, peer)
+	feed(b, peer)
 	benchmarkPass(b, -1, Change{int32(reader), Read, 0}, &echoing{fd: reader, peer: peer})
 }

@@ -25,7 +25,7 @@ func orphan(t testing.TB, p *epollPoller) {
 	require.NoError(t, p.Add(number, Read))
 	require.NoError(t, unix.Close(number))
 	require.NoError(t, p.Del(number))
-	send(t, b)
+	feed(t, b)
 }
 
 func TestEventOfAForgottenDescriptorMakesANewSet(t *testing.T) {
@@ -35,26 +35,26 @@ func TestEventOfAForgottenDescriptorMakesANewSet(t *testing.T) {
 	require.NoError(t, p.Add(idle, Read))
 	require.NoError(t, p.Add(busy, Write))
 	orphan(t, p)
-	before, wakeFD, ready := p.set, p.WakeFD(), make([]Ready, 3)
-	n, err := p.Wait(ready, -1)
+	before, wakeFD, ready := p.table[idle].generation, p.WakeFD(), make([]Ready, 3)
+	n, err := wait(p, ready, -1)
 	require.NoError(t, err)
 	assert.Equal(t, []Ready{{int32(busy), Write}}, ready[:n])
-	assert.NotEqual(t, before, p.set)
+	assert.NotEqual(t, before, p.table[idle].generation)
 	assert.Equal(t, wakeFD, p.WakeFD())
 	assert.Equal(t, 2, p.Len())
 
 	// The new set has it all: channels, waker, and no orphan.
 	require.NoError(t, p.Set(busy, Read))
 	require.NoError(t, p.Wake())
-	n, err = p.Wait(ready, -1)
+	n, err = wait(p, ready, -1)
 	require.NoError(t, err)
 	assert.Zero(t, n)
 	assert.True(t, p.woken())
-	before = p.set
-	n, err = p.Wait(ready, 0)
+	before = p.table[idle].generation
+	n, err = wait(p, ready, 0)
 	require.NoError(t, err)
 	assert.Zero(t, n)
-	assert.Equal(t, before, p.set)
+	assert.Equal(t, before, p.table[idle].generation)
 }
 
 func TestEventOfAnEarlierOwnerMakesANewSet(t *testing.T) {
@@ -65,14 +65,14 @@ func TestEventOfAnEarlierOwnerMakesANewSet(t *testing.T) {
 	require.NoError(t, p.Add(number, Read))
 	require.NoError(t, unix.Dup3(c, number, unix.O_CLOEXEC))
 	require.NoError(t, p.Add(number, Read))
-	send(t, b)
-	before, ready := p.set, make([]Ready, 3)
-	n, err := p.Wait(ready, -1)
+	feed(t, b)
+	before, ready := p.table[number].generation, make([]Ready, 3)
+	n, err := wait(p, ready, -1)
 	require.NoError(t, err)
 	assert.Zero(t, n)
-	assert.NotEqual(t, before, p.set)
-	send(t, d)
-	n, err = p.Wait(ready, -1)
+	assert.NotEqual(t, before, p.table[number].generation)
+	feed(t, d)
+	n, err = wait(p, ready, -1)
 	require.NoError(t, err)
 	assert.Equal(t, []Ready{{int32(number), Read}}, ready[:n])
 }
@@ -85,10 +85,10 @@ func TestNewSetFindsWhatIsClosed(t *testing.T) {
 	require.NoError(t, unix.Close(number))
 	orphan(t, p)
 	ready := make([]Ready, 1)
-	_, err := p.Wait(ready, -1)
+	_, err := wait(p, ready, -1)
 	require.NoError(t, err)
 	assert.Equal(t, 1, p.Len())
-	n, err := p.Wait(ready, -1)
+	n, err := wait(p, ready, -1)
 	require.NoError(t, err)
 	assert.Equal(t, []Ready{{int32(number), Invalid}}, ready[:n])
 	assert.Zero(t, p.Len())
@@ -102,9 +102,9 @@ func TestNewSetFindsARegularFile(t *testing.T) {
 	require.NoError(t, unix.Dup3(regular(t), number, unix.O_CLOEXEC))
 	orphan(t, p)
 	ready := make([]Ready, 1)
-	_, err := p.Wait(ready, -1)
+	_, err := wait(p, ready, -1)
 	require.NoError(t, err)
-	n, err := p.Wait(ready, -1)
+	n, err := wait(p, ready, -1)
 	require.NoError(t, err)
 	assert.Equal(t, []Ready{{int32(number), Read}}, ready[:n])
 }
@@ -129,9 +129,9 @@ func withLimit(t *testing.T, limit uint64) {
 func TestNewSetTakesTheOldOnesPlaceAtTheLimit(t *testing.T) {
 	p := newEpoll(t)
 	orphan(t, p)
-	withLimit(t, 100)
+	withLimit(t, uint64(p.set)+100)
 	for {
-		fd, err := unix.Dup(0)
+		fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			require.ErrorIs(t, err, unix.EMFILE)
 			break
@@ -139,7 +139,7 @@ func TestNewSetTakesTheOldOnesPlaceAtTheLimit(t *testing.T) {
 		t.Cleanup(func() { unix.Close(fd) })
 	}
 	for range 2 {
-		n, err := p.Wait(make([]Ready, 1), 10*time.Millisecond)
+		n, err := wait(p, make([]Ready, 1), 10*time.Millisecond)
 		require.NoError(t, err)
 		assert.Zero(t, n)
 	}
@@ -149,7 +149,7 @@ func TestNoNewSetIsPollsTurn(t *testing.T) {
 	p := newEpoll(t)
 	s := NewSelector(p)
 	a, b := pair(t)
-	send(t, b)
+	feed(t, b)
 	orphan(t, p)
 	func() {
 		withLimit(t, 3)
@@ -168,7 +168,7 @@ func TestBufferGrowsWithWhatIsReadyAtOnce(t *testing.T) {
 		all[int32(number)] = true
 	}
 	ready := make([]Ready, 1000)
-	n, err := p.Wait(ready, -1)
+	n, err := wait(p, ready, -1)
 	require.NoError(t, err)
 	require.Equal(t, 1000, n)
 	for _, r := range ready {
@@ -210,7 +210,7 @@ func TestALostSetIsPollsTurn(t *testing.T) {
 			if name == "replaced" {
 				defer unix.Close(number)
 			}
-			send(t, b)
+			feed(t, b)
 			assert.Equal(t, []Ready{{int32(a), Read}}, told(t, s, Options{Timeout: -1}))
 		})
 	}

@@ -129,9 +129,9 @@ func (p *selectPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	}
 	n := 0
 	for word := range words {
-		any := p.got[0][word] | p.got[1][word] | p.got[2][word]
-		for ; any != 0 && n < len(ready); any &= any - 1 {
-			fd := word*wordBits + bits.TrailingZeros(uint(any))
+		set := p.got[0][word] | p.got[1][word] | p.got[2][word]
+		for ; set != 0 && n < len(ready); set &= set - 1 {
+			fd := word*wordBits + bits.TrailingZeros(uint(set))
 			ready[n] = Ready{FD: int32(fd)}
 			for i, event := range selectEvents {
 				if p.got[i].has(fd) {

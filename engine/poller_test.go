@@ -73,7 +73,7 @@ func TestWakingThroughAPipe(t *testing.T) {
 	for range 70000 { // more than it holds
 		require.NoError(t, p.Wake())
 	}
-	n, err := p.Wait(nil, -1)
+	n, err := wait(p, nil, -1)
 	require.NoError(t, err)
 	assert.Zero(t, n)
 	assert.True(t, w.woken())
@@ -87,7 +87,7 @@ func TestPollGoesOnWithoutAWakerThatSomebodyClosed(t *testing.T) {
 	p.Abandon()
 	require.NoError(t, unix.Close(int(p.fds[0].Fd)))
 	w.write = 1 // any that counts as open
-	n, err := p.Wait(nil, 0)
+	n, err := wait(p, nil, 0)
 	require.NoError(t, err)
 	assert.Zero(t, n)
 	assert.EqualValues(t, -1, p.fds[0].Fd)

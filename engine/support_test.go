@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -25,6 +27,15 @@ func (s *script) Step(ready []Ready, _ bool) (changes []Change, more bool) {
 }
 
 func (s *script) Interrupted() bool { return true }
+
+// wait is p.Wait, begun again when a signal ends it: Go's runtime sends itself some.
+func wait(p Poller, ready []Ready, timeout time.Duration) (n int, err error) {
+	for {
+		if n, err = p.Wait(ready, timeout); !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}
 
 // told is what one pass tells.
 func told(t *testing.T, s *Selector, o Options, changes ...Change) []Ready {
@@ -53,8 +64,8 @@ func copyOf(t testing.TB, fd, above int) int {
 	return number
 }
 
-// send puts something to read at the other end of fd.
-func send(t testing.TB, fd int) {
+// feed puts something to read at the other end of fd.
+func feed(t testing.TB, fd int) {
 	_, err := unix.Write(fd, []byte("x"))
 	require.NoError(t, err)
 }

@@ -1,7 +1,6 @@
 package tests_go
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -254,7 +253,7 @@ func TestShortBufferGetsSomeOfThem(t *testing.T) {
 			require.NoError(t, p.Add(fd, write))
 		}
 		for ready := make([]engine.Ready, 7); len(left) > 0; {
-			n, err := p.Wait(ready, long)
+			n, err := wait(p, ready, long)
 			require.NoError(t, err)
 			require.NotZero(t, n)
 			for _, r := range ready[:n] {
@@ -266,65 +265,10 @@ func TestShortBufferGetsSomeOfThem(t *testing.T) {
 	})
 }
 
-func TestOwnDescriptorsAreNotInherited(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
-		require.Contains(t, p.FDs(), p.WakeFD())
-		for _, fd := range p.FDs() {
-			flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-			require.NoError(t, err)
-			assert.NotZero(t, flags&unix.FD_CLOEXEC)
-		}
-		flags, err := unix.FcntlInt(uintptr(p.WakeFD()), unix.F_GETFL, 0)
-		require.NoError(t, err)
-		assert.NotZero(t, flags&unix.O_NONBLOCK)
-	})
-}
-
-func TestClosedPollerSaysSo(t *testing.T) {
-	for _, name := range engine.Pollers() {
-		p, err := engine.Open(name)
-		require.NoError(t, err)
-		fds := p.FDs()
-		require.NoError(t, p.Close())
-		for _, fd := range fds {
-			_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-			assert.ErrorIs(t, err, unix.EBADF)
-		}
-		assertClosed(t, p)
-	}
-}
-
-func TestAbandonedPollerClosesNothing(t *testing.T) {
-	for _, name := range engine.Pollers() {
-		p, err := engine.Open(name)
-		require.NoError(t, err)
-		fds := p.FDs()
-		p.Abandon()
-		assertClosed(t, p)
-		for _, fd := range fds {
-			assert.NoError(t, unix.Close(fd))
-		}
-	}
-}
-
-// assertClosed checks what a poller does that has no descriptors any more.
-func assertClosed(t *testing.T, p engine.Poller) {
-	a, _ := pair(t)
-	assert.ErrorIs(t, p.Add(a, read), os.ErrClosed)
-	assert.ErrorIs(t, p.Set(a, read), os.ErrClosed)
-	assert.ErrorIs(t, p.Wake(), os.ErrClosed)
-	_, err := p.Wait(make([]engine.Ready, 1), 0)
-	assert.ErrorIs(t, err, os.ErrClosed)
-	assert.Empty(t, p.FDs())
-	assert.NoError(t, p.Del(a))
-	assert.NoError(t, p.Close())
-	p.Abandon()
-}
-
 func TestShortTimeoutIsNotRoundedDown(t *testing.T) {
 	onEachPoller(t, func(t *testing.T, p engine.Poller) {
 		began := time.Now()
-		_, err := p.Wait(nil, 100*time.Microsecond)
+		_, err := wait(p, nil, 100*time.Microsecond)
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, time.Since(began), 100*time.Microsecond)
 	})

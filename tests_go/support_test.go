@@ -2,6 +2,7 @@
 package tests_go
 
 import (
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -122,10 +123,19 @@ func closedFD(t *testing.T) int {
 	return fd
 }
 
+// wait is p.Wait, begun again when a signal ends it: Go's runtime sends itself some.
+func wait(p engine.Poller, ready []engine.Ready, timeout time.Duration) (n int, err error) {
+	for {
+		if n, err = p.Wait(ready, timeout); !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}
+
 // waitFor is everything that p says is ready within timeout.
 func waitFor(t *testing.T, p engine.Poller, timeout time.Duration) map[int]engine.Events {
 	ready := make([]engine.Ready, p.Len()+1)
-	n, err := p.Wait(ready, timeout)
+	n, err := wait(p, ready, timeout)
 	require.NoError(t, err)
 	found := map[int]engine.Events{}
 	for _, r := range ready[:n] {

@@ -29,7 +29,7 @@ func TestWakeEndsTheRunningWait(t *testing.T) {
 		for range 20 {
 			done := make(chan error)
 			go func() {
-				_, err := p.Wait(nil, -1)
+				_, err := wait(p, nil, -1)
 				done <- err
 			}()
 			require.NoError(t, p.Wake())
