@@ -36,15 +36,7 @@ func (s *Selector) inspect(now time.Duration) error {
 			return err
 		}
 	}
-	if len(s.invalid) > 0 {
-		if err := s.retry(); err != nil {
-			return err
-		}
-		if len(s.invalid) > 0 && s.meaning == Select {
-			return badFD("select")
-		}
-	}
-	return nil
+	return s.retry()
 }
 
 // lapsed is called when a wait found nothing at all: a good moment for an audit. It says whether

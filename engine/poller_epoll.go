@@ -5,9 +5,6 @@ package engine
 import (
 	"os"
 	"slices"
-	"syscall"
-	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -194,117 +191,6 @@ func (p *epollPoller) unlist(fd int) {
 func (p *epollPoller) control(op, fd int, want Events) error {
 	event := unix.EpollEvent{Events: uint32(want), Fd: int32(fd), Pad: int32(p.table[fd].generation)}
 	return unix.EpollCtl(p.set, op, fd, &event)
-}
-
-func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
-	if p.closed() {
-		return 0, os.ErrClosed
-	}
-	if len(p.files)+len(p.lost) > 0 {
-		timeout = 0
-	}
-	got, err := p.wait(min(len(ready), p.n)+1, timeout)
-	if err != nil {
-		return 0, err
-	}
-	n, stale := 0, false
-	for i := range p.events[:got] {
-		event := &p.events[i]
-		switch {
-		case event.Fd == wakeKey:
-			p.drain()
-		case !p.current(event):
-			stale = true
-		case n < len(ready):
-			ready[n] = Ready{event.Fd, Events(event.Events)}
-			n++
-		}
-	}
-	for _, fd := range p.files[:min(len(p.files), len(ready)-n)] {
-		ready[n] = Ready{fd, Events(p.table[fd].want) & (Read | Write)}
-		n++
-	}
-	for n < len(ready) && len(p.lost) > 0 {
-		fd := p.lost[0]
-		p.Del(int(fd))
-		ready[n] = Ready{fd, Invalid}
-		n++
-	}
-	if stale {
-		err = p.rebuild()
-	}
-	return n, err
-}
-
-// wait is epoll_wait for up to room events. The buffer grows when it was too small: then the
-// second call tells all again, since nobody took anything in between.
-func (p *epollPoller) wait(room int, timeout time.Duration) (int, error) {
-	for {
-		buf := p.events[:min(room, len(p.events))]
-		n, err := epollWait(p.set, buf, millis(timeout))
-		switch {
-		case err == unix.EINTR:
-			return 0, errInterrupted
-		case err == unix.EBADF || err == unix.EINVAL:
-			p.set = -1 // the number is somebody else's now
-			return 0, errLost
-		case err != 0:
-			return 0, os.NewSyscallError("epoll_wait", err)
-		case n < len(buf) || len(buf) == room:
-			return n, nil
-		}
-		p.events = make([]unix.EpollEvent, min(2*len(p.events), p.n+1))
-		timeout = 0
-	}
-}
-
-// epollWait is the system call. One that does not block goes past Go's scheduler, which need not
-// know of it. epoll_pwait is the one that every architecture has.
-func epollWait(set int, buf []unix.EpollEvent, timeout int) (int, syscall.Errno) {
-	var n uintptr
-	var err syscall.Errno
-	if timeout == 0 {
-		n, _, err = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(set),
-			uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0, 0)
-	} else {
-		n, _, err = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(set),
-			uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), uintptr(timeout), 0, 0)
-	}
-	return int(n), err
-}
-
-// current says whether the event belongs to the entry that has its number now.
-func (p *epollPoller) current(event *unix.EpollEvent) bool {
-	if uint(event.Fd) >= uint(len(p.table)) {
-		return false
-	}
-	e := &p.table[event.Fd]
-	return e.place == inKernel && e.generation == uint32(event.Pad)
-}
-
-// rebuild registers everything in a new set, and so leaves behind what no number reaches.
-func (p *epollPoller) rebuild() error {
-	if err := p.create(); err != nil {
-		return err
-	}
-	for fd := range p.table {
-		e := &p.table[fd]
-		if e.place != inKernel {
-			continue
-		}
-		want := Events(e.want)
-		err := p.add(fd, want)
-		switch {
-		case err == nil:
-		case e.place == nowhere && !isOpen(fd):
-			e.place = inLost
-			p.lost = append(p.lost, int32(fd))
-			p.n++
-		default:
-			return err
-		}
-	}
-	return nil
 }
 
 // handOver gives the waker to the poller that takes this one's place.
