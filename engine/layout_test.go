@@ -1,0 +1,21 @@
+package engine
+
+import (
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// C has these structs as well.
+func TestLayoutIsTheOneThatCHas(t *testing.T) {
+	assert.EqualValues(t, 8, unsafe.Sizeof(Ready{}))
+	assert.EqualValues(t, 4, unsafe.Offsetof(Ready{}.Events))
+	assert.EqualValues(t, 16, unsafe.Sizeof(Change{}))
+	assert.EqualValues(t, 4, unsafe.Offsetof(Change{}.Want))
+	assert.EqualValues(t, 8, unsafe.Offsetof(Change{}.Order))
+}
+
+func TestWhatADescriptorCosts(t *testing.T) {
+	assert.LessOrEqual(t, unsafe.Sizeof(entry{}), uintptr(16))
+}
