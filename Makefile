@@ -1,5 +1,5 @@
 .POSIX:
-.PHONY: help demo test lint wheel clean
+.PHONY: help demo test lint wheel bench clean
 
 # The interpreters to use; empty means every CPython >= 3.12 that .ci/pythons finds.
 PYTHON =
@@ -10,6 +10,7 @@ help:
 	@echo 'make test    everything: lint, Go, and each Python found on both backends'
 	@echo 'make lint    gofmt, go vet, staticcheck, ruff and mypy alone'
 	@echo 'make wheel   a wheel for each Python found, and the portable one, into dist/'
+	@echo 'make bench   measure it beside pyasyncore, asyncio and uvloop (QUICK=1: one short round)'
 	@echo 'make clean   remove what the others left behind'
 	@echo
 	@echo 'PYTHON="python3.12 /path/to/python3.13" names the interpreters to use.'
@@ -25,6 +26,9 @@ lint:
 
 wheel:
 	@.ci/wheels
+
+bench:
+	@QUICK='$(QUICK)' PLOTS='$(PLOTS)' bench/run
 
 clean:
 	rm -rf build dist python/*.egg-info .hypothesis

@@ -1,0 +1,159 @@
+"""What is measured: each case knows its unit and how to measure it on one server."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from machine import Machine
+from servers import Server, run, run_program, serving
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Settings:
+    loadgen: Path
+    machine: Machine
+    warm: float  # seconds
+    window: float  # seconds
+    starts: int  # fresh processes that one measurement of an import takes
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one operation cost, and how it came about."""
+
+    cost: float  # seconds of the server's CPU time; of memory, bytes
+    rate: float | None = None  # operations per second
+    server_busy: float | None = None  # parts of the window that the process was on its core
+    generator_busy: float | None = None
+    memory: int | None = None  # resident bytes of the server when the window closed
+    about: str | None = None
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Load from outside, over the loopback network."""
+
+    key: str
+    title: str
+    unit: str
+    load: str
+    active: int = 1
+    idle: int = 0
+    per: int = 1  # what the generator counts, in one operation
+    rate_unit: str = "1/s"
+
+    def possible(self, server: Server) -> bool:
+        return server.limit is None or self.active + self.idle < server.limit
+
+    def measure(self, server: Server, settings: Settings) -> Measurement:
+        machine = settings.machine
+        # An asyncore server takes the idle ones before its loop begins, so none can be asked.
+        blind = ["-blind"] if server.is_asyncore else []
+        preaccepted = self.idle if server.is_asyncore else 0
+        with serving(server, machine.server_core, self.load, preaccepted) as running:
+            command = [
+                str(settings.loadgen), *blind,
+                "-load", self.load,
+                "-port", str(running.port),
+                "-server", str(running.pid),
+                "-active", str(self.active),
+                "-idle", str(self.idle),
+                "-warm", f"{settings.warm}s",
+                "-duration", f"{settings.window}s",
+                "-at-least", "5",
+            ]  # fmt: skip
+            told = json.loads(run(command, machine.generator_core, dict(os.environ), 60))
+        operations, seconds = told["operations"] / self.per, told["seconds"]
+        return Measurement(
+            cost=told["server_cpu"] / operations,
+            rate=operations / seconds,
+            server_busy=told["server_cpu"] / seconds,
+            generator_busy=told["generator_cpu"] / seconds,
+            memory=told["server_memory"],
+            about=running.about,
+        )
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Passes of asyncore's loop over idle channels."""
+
+    key: str
+    title: str
+    kind: str
+    number: int
+    unit: str = "µs/pass"
+
+    def possible(self, server: Server) -> bool:
+        return server.is_asyncore and (server.limit is None or self.number < server.limit)
+
+    def measure(self, server: Server, settings: Settings) -> Measurement:
+        told = run_program(
+            server, settings.machine.server_core, "time_passes.py",
+            self.kind, server.mode, str(self.number), str(settings.window),
+        )  # fmt: skip
+        return Measurement(float(told))
+
+
+@dataclass(frozen=True)
+class Start:
+    """Fresh processes that import, and perhaps run one pass."""
+
+    key: str
+    title: str
+    what: str  # import or pass
+    unit: str = "ms"
+
+    def possible(self, server: Server) -> bool:
+        return True
+
+    def measure(self, server: Server, settings: Settings) -> Measurement:
+        core = settings.machine.server_core
+        arguments = ("time_import.py", self.what, server.module)
+        told = [run_program(server, core, *arguments) for _ in range(settings.starts)]
+        return Measurement(statistics.median(map(float, told)))
+
+
+Case = Traffic | Passes | Start
+
+
+@dataclass(frozen=True)
+class Sizes:
+    active: list[int]
+    idle: list[int]  # ascending, from 0
+    passes: list[int]
+
+
+def cases(sizes: Sizes) -> list[Case]:
+    """All cases, in the order in which each round takes them."""
+    message = "µs/message"
+    found: list[Case] = [
+        Traffic(f"echo-{n}", f"echo, {n:,} active", message, "echo", n) for n in sizes.active
+    ]
+    found += [
+        Traffic(f"idle-{n}", f"echo, 1 active beside {n:,} idle", message, "echo", 1, n)
+        for n in sizes.idle
+    ]
+    found += [
+        Traffic("churn", "connect, echo, close", "µs/connection", "churn", 10),
+        Traffic("in", "stream in", "µs/MiB", "in", per=MIB, rate_unit="MiB/s"),
+        Traffic("out", "stream out", "µs/MiB", "out", per=MIB, rate_unit="MiB/s"),
+        Traffic("lines", "lines, 100 active, 16 under way each", "µs/line", "lines", 100),
+    ]
+    kinds = {"send": "dispatcher_with_send", "chat": "async_chat", "own": "own predicates"}
+    found += [
+        Passes(f"pass-{kind}-{n}", f"pass over {n:,} idle, {name}", kind, n)
+        for n in sizes.passes
+        for kind, name in kinds.items()
+    ]
+    found += [
+        Start("import", "import", "import"),
+        Start("start", "import and first pass", "pass"),
+    ]
+    return found
