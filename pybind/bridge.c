@@ -26,14 +26,14 @@ static void after_fork_in_child(void)
             }
 }
 
-/* `tools`: the four of ga_tools. */
 int ga_setup(intptr_t tools)
 {
     PyGILState_STATE gil = PyGILState_Ensure();
     static const char *const names[N_COUNT] = {"readable", "writable", "accepting", "connected", "out_buffer", "producer_fifo"};
     int status = -1;
-    PyObject *deque;
-    if (!PyArg_ParseTuple((PyObject *)tools, "OOOOO", &ga_tools.kind_of, &ga_tools.aftermath, &ga_tools.intact, &deque, &ga_tools.backlog))
+    PyObject *deque, *methods;
+    if (!PyArg_ParseTuple((PyObject *)tools, "OOOOOO", &ga_tools.kind_of, &ga_tools.aftermath, &ga_tools.intact, &deque,
+                          &ga_tools.backlog, &methods))
         goto done;
     Py_INCREF((PyObject *)tools); /* for good */
     ga_tools.deque = (PyTypeObject *)deque;
@@ -50,7 +50,7 @@ int ga_setup(intptr_t tools)
         PyErr_NoMemory();
         goto done;
     }
-    status = ga_watch_setup();
+    status = ga_watch_setup() < 0 ? -1 : ga_methods_setup(methods);
 done:
     PyGILState_Release(gil);
     return status;

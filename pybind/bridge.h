@@ -46,6 +46,9 @@ typedef struct {
 /* Takes the GIL. `tools` is a tuple, see _native.py. Returns 0, or -1 with an exception set. */
 int ga_setup(intptr_t tools);
 
+/* Takes the GIL. As ga_setup, for asynchat, which may be imported later. */
+int ga_chat_methods(intptr_t tools);
+
 /* Takes the GIL. Begins a run over the dict at address `map` for the asyncore whose namespace is at
  * `names`, and collects what its channels wait for. Returns the map, whose status is GA_RUNNING or
  * tells why there is nothing to run; or NULL when passes must be portable, or an exception is set. */

@@ -91,6 +91,7 @@ extern struct ga_tools {
     PyObject *kind_of;   /* class -> ga_kind */
     PyObject *aftermath; /* (channel, exception) -> stand-in for read() and readwrite() */
     PyObject *intact;    /* namespace -> whether the pass functions in it are ours */
+    PyObject *sender_initiate, *chat_initiate; /* initiate_send of dispatcher_with_send and async_chat */
     PyTypeObject *deque;
     PyObject *backlog;   /* the bytearray of dispatcher_with_send */
 } ga_tools;
@@ -127,5 +128,8 @@ void ga_class_release(ga_class *c);
 int ga_classes_refresh(void); /* runs Python code: looks at the stale ones; 0, or -1 with an exception set */
 void ga_classes_drop_unused(void); /* may run Python code */
 PyObject *ga_class_default(ga_class *c, int name); /* borrowed; NULL: the class has none */
+
+/* methods.c */
+int ga_methods_setup(PyObject *tools); /* 0, or -1 with an exception set */
 
 #endif

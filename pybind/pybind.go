@@ -34,6 +34,11 @@ func Setup(tools int) {
 	C.ga_setup(C.intptr_t(tools))
 }
 
+// SetupChat does the same for asynchat, which may be imported later.
+func SetupChat(tools int) {
+	C.ga_chat_methods(C.intptr_t(tools))
+}
+
 // Probe watches the instance dict of the object at the address as a channel's would be; false if
 // that cannot be done.
 func Probe(object int) bool {

@@ -673,6 +673,13 @@ _own_predicates = {
     (dispatcher.readable, dispatcher.writable): "dispatcher",
     (dispatcher.readable, dispatcher_with_send.writable): "dispatcher_with_send",
 }
+# The engine puts native ones in the place of these, each where the class still has ours by then.
+_own_methods = (
+    dispatcher,
+    (dispatcher.recv, dispatcher.send),
+    (dispatcher_with_send.send,),
+    dispatcher_with_send,
+)
 
 _hide_annotations(globals())
 del annotations, TYPE_CHECKING  # type: ignore[name-defined]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import sys
 import threading
 import warnings
@@ -32,6 +33,7 @@ _LONGEST = 2e6  # seconds that select and poll take for sure
 
 _lock = threading.Lock()
 _binding: ModuleType | None = None  # the extension, once it is loaded and until a fork
+_chat_tools: tuple[Any, ...] | None = None
 _reason: str | None = None  # why the backend is what it is; None: not decided yet
 
 
@@ -119,7 +121,11 @@ def _load() -> ModuleType:
     # The extension itself: the module that gopy writes around it changes the working directory.
     import goasyncore._binding as binding  # type: ignore[import-not-found]
 
-    tools = (_kind_of, _Aftermath, intact, deque, sys.modules["asyncore"]._Backlog)
+    asyncore = sys.modules["asyncore"]
+    tools = (
+        *(_kind_of, _Aftermath, intact, deque, asyncore._Backlog),
+        (*asyncore._own_methods, socket.socket, asyncore.dispatcher_with_send.initiate_send),
+    )
     binding.pybind_Setup(id(tools), False)
     binding.pybind_Trust(_watchers.trusted_level(binding), False)
     return binding  # type: ignore[no-any-return]
@@ -132,10 +138,30 @@ def _kind_of(cls: type) -> int:
         holder = next((base for base in cls.__mro__ if name in vars(base)), None)
         pair.append(vars(holder)[name] if holder is not None else None)
     try:
-        known = pair[1].__globals__["_own_predicates"]
-        return _KINDS[known[tuple(pair)]]
+        namespace = pair[1].__globals__  # type: ignore[union-attr]
+        kind = _KINDS[namespace["_own_predicates"][tuple(pair)]]
     except (AttributeError, KeyError, TypeError):
         return 0
+    if namespace is getattr(sys.modules.get("asynchat"), "__dict__", None):
+        _set_up_chat(namespace)
+    return kind
+
+
+def _set_up_chat(asynchat: dict[str, Any]) -> None:
+    """Give asynchat its native methods, when the first of its channels is seen."""
+    global _chat_tools
+    if _chat_tools is None and _binding is not None:
+        own = asynchat["_own_methods"]
+        _chat_tools = (own[0], own[1], own[2], _send_failed)
+        _binding.pybind_SetupChat(id(_chat_tools), False)
+
+
+def _send_failed(channel: Any, exc: OSError) -> None:
+    """What async_chat does with an error out of its send()."""
+    try:
+        raise exc
+    except OSError:
+        channel.handle_error()
 
 
 def intact(namespace: dict[str, Any]) -> bool:

@@ -1,0 +1,445 @@
+//go:build gopy_binding
+
+/* The data path: native methods in the place of asyncore's and asynchat's own. Requires the GIL throughout.
+ *
+ * Each does in one step what the Python method does where nothing of the program's is in between: the socket is
+ * exactly a socket.socket, non-blocking, its methods and the methods on the way are ours, the buffers are plain.
+ * Anything else goes to the Python method that it replaced, which stays the definition of what is right. */
+#include "internal.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+enum { M_RECV, M_SEND, M_SENDER_SEND, M_COLLECT, M_GET_DATA, M_PUSH, M_COUNT };
+
+static struct {
+    const char *name;
+    PyObject *python; /* the function that was replaced; owned */
+    PyObject *native; /* our method descriptor; owned */
+} methods[M_COUNT];
+
+static PyTypeObject *dispatcher, *socket_type;
+static PyObject *socket_recv, *socket_send; /* what socket.socket has for them; owned */
+static PyObject *send_failed;               /* async_chat's way with an OSError out of send; owned */
+
+static PyObject *s_socket, *s_recv, *s_send, *s_debug, *s_initiate_send, *s_out_buffer, *s_incoming, *s_producer_fifo, *s_connected,
+    *s_handle_close, *s_ac_out_buffer_size, *s_join, *empty;
+
+/* The head of CPython's socket object. ga_methods_setup proves it on a socket before anything uses it. */
+typedef struct {
+    PyObject_HEAD int fd, family, type, protocol;
+    void *errorhandler;
+    int64_t timeout;
+} socket_head;
+
+/* The descriptor of a socket whose methods can be gone round, or -2 (-1 is a closed one). */
+static int plain_socket(PyObject *sock, PyObject *name, PyObject *method)
+{
+    if (!sock || Py_TYPE(sock) != socket_type || ((socket_head *)sock)->timeout != 0 || _PyType_Lookup(socket_type, name) != method)
+        return -2;
+    return ((socket_head *)sock)->fd;
+}
+
+/* The instance's value of an attribute, or the class's; borrowed. NULL, without an exception, if there is none or
+ * finding out would run code. `dict` is the instance's. */
+static PyObject *peek(PyObject *self, PyObject *dict, PyObject *name)
+{
+    PyObject *value = PyDict_GetItemWithError(dict, name);
+    if (value)
+        return value;
+    value = _PyType_Lookup(Py_TYPE(self), name);
+    return value && !Py_TYPE(value)->tp_descr_get ? value : NULL;
+}
+
+/* The instance's dict, borrowed, if its attributes are stored and found the ordinary way; else NULL. */
+static PyObject *plain_dict(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    if (type->tp_getattro != PyObject_GenericGetAttr || type->tp_setattro != PyObject_GenericSetAttr)
+        return NULL;
+    PyObject **at = _PyObject_GetDictPtr(self);
+    return at && *at && PyDict_CheckExact(*at) ? *at : NULL;
+}
+
+/* Whether self.name() is our method or the Python one that it replaced. */
+static int is_ours(PyObject *self, PyObject *dict, PyObject *name, int method)
+{
+    PyObject *found = _PyType_Lookup(Py_TYPE(self), name);
+    return found && (found == methods[method].native || found == methods[method].python) && !PyDict_GetItemWithError(dict, name);
+}
+
+/* As asyncore._DISCONNECTED. */
+static int is_disconnected(int error)
+{
+    return error == ECONNRESET || error == ENOTCONN || error == ESHUTDOWN || error == ECONNABORTED || error == EPIPE || error == EBADF;
+}
+
+/* 0, or -1 with an exception set. */
+static int call_handle_close(PyObject *self)
+{
+    PyObject *result = PyObject_CallMethodNoArgs(self, s_handle_close);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* The single argument called `name`, borrowed; NULL if the call does not have just that. */
+static PyObject *only_argument(const char *name, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+    if (count + named != 1)
+        return NULL;
+    if (named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0), name))
+        return NULL;
+    return args[0];
+}
+
+/* Calls the Python method that `method` replaced with the arguments as they came. */
+static PyObject *fall_back(int method, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    Py_ssize_t all = count + (keywords ? PyTuple_GET_SIZE(keywords) : 0);
+    PyObject *few[8], **with_self = few;
+    if (all + 1 > 8 && !(with_self = PyMem_Malloc((size_t)(all + 1) * sizeof *with_self)))
+        return PyErr_NoMemory();
+    with_self[0] = self;
+    for (Py_ssize_t i = 0; i < all; i++)
+        with_self[i + 1] = args[i];
+    PyObject *result = PyObject_Vectorcall(methods[method].python, with_self, (size_t)count + 1, keywords);
+    if (with_self != few)
+        PyMem_Free(with_self);
+    return result;
+}
+
+/* recv(2) on a non-blocking socket. Data as bytes, empty at the end; NULL with errno set, or errno 0 and an
+ * exception. */
+static PyObject *receive(int fd, Py_ssize_t size)
+{
+    static char buffer[1 << 16];
+    static int large; /* the last one was: then the next is received in place */
+    if (large || size > (Py_ssize_t)sizeof buffer) {
+        PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
+        if (!bytes) {
+            errno = 0;
+            return NULL;
+        }
+        ssize_t got = recv(fd, PyBytes_AS_STRING(bytes), (size_t)size, MSG_DONTWAIT);
+        if (got < 0) {
+            int error = errno;
+            Py_DECREF(bytes);
+            errno = error;
+            return NULL;
+        }
+        large = got > 1 << 14;
+        if (got < size && _PyBytes_Resize(&bytes, got) < 0)
+            errno = 0;
+        return bytes;
+    }
+    ssize_t got = recv(fd, buffer, (size_t)size, MSG_DONTWAIT);
+    if (got < 0)
+        return NULL;
+    large = got > 1 << 14;
+    PyObject *bytes = PyBytes_FromStringAndSize(buffer, got);
+    if (!bytes)
+        errno = 0;
+    return bytes;
+}
+
+/* dispatcher.recv */
+static PyObject *m_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    PyObject *argument = only_argument("buffer_size", args, count, keywords), *dict = plain_dict(self);
+    Py_ssize_t size = argument && PyLong_CheckExact(argument) ? PyLong_AsSsize_t(argument) : -1;
+    if (size < 0)
+        PyErr_Clear();
+    int fd = dict && size >= 0 ? plain_socket(peek(self, dict, s_socket), s_recv, socket_recv) : -2;
+    if (fd == -2)
+        return fall_back(M_RECV, self, args, count, keywords);
+    PyObject *data;
+    while (!(data = receive(fd, size)) && errno == EINTR)
+        if (PyErr_CheckSignals() < 0)
+            return NULL;
+    if (data && PyBytes_GET_SIZE(data))
+        return data;
+    int error = errno;
+    if (!data && (PyErr_Occurred() || !is_disconnected(error))) {
+        errno = error;
+        return PyErr_Occurred() ? NULL : PyErr_SetFromErrno(PyExc_OSError);
+    }
+    int at_end = data != NULL;
+    Py_XDECREF(data);
+    int status = call_handle_close(self);
+    if (status < 0 && at_end && PyErr_ExceptionMatches(PyExc_OSError)) {
+        /* A handle_close() that finds the connection lost in its turn is called for that too. */
+        PyObject *exc = PyErr_GetRaisedException();
+        PyObject *number = ((PyOSErrorObject *)exc)->myerrno;
+        if (number && PyLong_CheckExact(number) && is_disconnected((int)PyLong_AsLong(number))) {
+            Py_DECREF(exc);
+            status = call_handle_close(self);
+        } else
+            PyErr_SetRaisedException(exc);
+    }
+    return status < 0 ? NULL : Py_NewRef(empty);
+}
+
+/* send(2) on a non-blocking socket: how much, or -1 with errno set, or -2 with an exception. */
+static Py_ssize_t transmit(int fd, PyObject *data)
+{
+    Py_buffer view = {0};
+    const char *start = PyBytes_CheckExact(data) ? PyBytes_AS_STRING(data) : NULL;
+    Py_ssize_t size = start ? PyBytes_GET_SIZE(data) : 0;
+    if (!start) {
+        if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+            return -2;
+        start = view.buf;
+        size = view.len;
+    }
+    ssize_t sent;
+    while ((sent = send(fd, start, (size_t)size, MSG_DONTWAIT)) < 0 && errno == EINTR)
+        if (PyErr_CheckSignals() < 0) {
+            sent = -2;
+            break;
+        }
+    if (view.obj) {
+        int error = errno;
+        PyBuffer_Release(&view);
+        errno = error;
+    }
+    return sent;
+}
+
+/* What dispatcher.send makes of a send(2) that failed with `error`: 0 bytes, or -1 with an exception set. */
+static int send_refused(PyObject *self, int error)
+{
+    if (error == EWOULDBLOCK)
+        return 0;
+    if (is_disconnected(error))
+        return call_handle_close(self);
+    errno = error;
+    PyErr_SetFromErrno(PyExc_OSError);
+    return -1;
+}
+
+/* dispatcher.send */
+static PyObject *m_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    PyObject *data = only_argument("data", args, count, keywords), *dict = plain_dict(self);
+    int fd = data && dict ? plain_socket(peek(self, dict, s_socket), s_send, socket_send) : -2;
+    if (fd == -2)
+        return fall_back(M_SEND, self, args, count, keywords);
+    Py_ssize_t sent = transmit(fd, data);
+    if (sent == -2)
+        return NULL;
+    if (sent < 0) {
+        if (send_refused(self, errno) < 0)
+            return NULL;
+        sent = 0;
+    }
+    return PyLong_FromSsize_t(sent);
+}
+
+/* Sends data through a plain socket while nothing waits before it; what is left goes to *rest, an owned
+ * reference or NULL for nothing. 0, or an errno, or -1 with an exception set. */
+static int send_at_once(int fd, PyObject *data, PyObject **rest)
+{
+    *rest = NULL;
+    Py_ssize_t sent = transmit(fd, data), size = PyBytes_GET_SIZE(data);
+    int error = sent == -1 ? errno : 0;
+    if (sent == size)
+        return 0;
+    *rest = sent <= 0 ? Py_NewRef(data) : PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + sent, size - sent);
+    return sent == -2 || !*rest ? -1 : error;
+}
+
+/* dispatcher_with_send.send */
+static PyObject *m_sender_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    PyObject *data = only_argument("data", args, count, keywords), *dict = plain_dict(self);
+    if (!data || !dict || !PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) > 1 << 16)
+        goto python;
+    PyObject *debug = peek(self, dict, s_debug), *waiting = PyDict_GetItemWithError(dict, s_out_buffer);
+    PyObject *initiate = _PyType_Lookup(Py_TYPE(self), s_initiate_send), *way = _PyType_Lookup(dispatcher, s_send);
+    if (debug != Py_False || !waiting || !PyBytes_CheckExact(waiting) || PyBytes_GET_SIZE(waiting) || initiate != ga_tools.sender_initiate ||
+        PyDict_GetItemWithError(dict, s_initiate_send) || (way != methods[M_SEND].native && way != methods[M_SEND].python))
+        goto python;
+    int fd = plain_socket(peek(self, dict, s_socket), s_send, socket_send);
+    if (fd == -2)
+        goto python;
+    PyObject *rest;
+    int error = send_at_once(fd, data, &rest);
+    if (!rest && error == 0)
+        Py_RETURN_NONE;
+    int status = rest ? PyObject_SetAttr(self, s_out_buffer, rest) : -1;
+    Py_XDECREF(rest);
+    if (status < 0 || error < 0 || (error && send_refused(self, error) < 0))
+        return NULL;
+    Py_RETURN_NONE;
+python:
+    return fall_back(M_SENDER_SEND, self, args, count, keywords);
+}
+
+/* async_chat._collect_incoming_data */
+static PyObject *m_collect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    PyObject *data = only_argument("data", args, count, keywords), *dict = plain_dict(self);
+    PyObject *incoming = dict ? PyDict_GetItemWithError(dict, s_incoming) : NULL;
+    if (!data || !incoming || !PyList_CheckExact(incoming))
+        return fall_back(M_COLLECT, self, args, count, keywords);
+    if (PyList_Append(incoming, data) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* async_chat._get_data */
+static PyObject *m_get_data(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    PyObject *dict = plain_dict(self);
+    PyObject *incoming = dict ? PyDict_GetItemWithError(dict, s_incoming) : NULL;
+    if (count || keywords || !incoming || !PyList_CheckExact(incoming))
+        return fall_back(M_GET_DATA, self, args, count, keywords);
+    Py_INCREF(incoming);
+    PyObject *data;
+    if (PyList_GET_SIZE(incoming) == 1 && PyBytes_CheckExact(PyList_GET_ITEM(incoming, 0)))
+        data = Py_NewRef(PyList_GET_ITEM(incoming, 0));
+    else
+        data = PyObject_CallMethodOneArg(empty, s_join, incoming);
+    if (data && PyList_SetSlice(incoming, 0, PyList_GET_SIZE(incoming), NULL) < 0)
+        Py_CLEAR(data);
+    Py_DECREF(incoming);
+    return data;
+}
+
+/* async_chat.push, where it comes down to one send(2) */
+static PyObject *m_push(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    PyObject *data = only_argument("data", args, count, keywords), *dict = plain_dict(self);
+    if (!data || !dict || !PyBytes_CheckExact(data) || !PyBytes_GET_SIZE(data))
+        goto python;
+    PyObject *size = peek(self, dict, s_ac_out_buffer_size), *fifo = PyDict_GetItemWithError(dict, s_producer_fifo);
+    if (!size || !PyLong_CheckExact(size) || PyLong_AsSsize_t(size) < PyBytes_GET_SIZE(data) || !fifo || Py_TYPE(fifo) != ga_tools.deque ||
+        Py_SIZE(fifo) || peek(self, dict, s_connected) != Py_True || !is_ours(self, dict, s_send, M_SEND) ||
+        _PyType_Lookup(Py_TYPE(self), s_initiate_send) != ga_tools.chat_initiate || PyDict_GetItemWithError(dict, s_initiate_send))
+        goto python;
+    int fd = plain_socket(peek(self, dict, s_socket), s_send, socket_send);
+    if (fd == -2)
+        goto python;
+    PyObject *rest;
+    int error = send_at_once(fd, data, &rest);
+    if (!rest && error == 0)
+        Py_RETURN_NONE;
+    PyObject *added = rest ? PyObject_CallMethod(fifo, "append", "O", rest) : NULL;
+    Py_XDECREF(rest);
+    Py_XDECREF(added);
+    if (!added || error < 0)
+        return NULL;
+    if (error == 0 || send_refused(self, error) == 0)
+        Py_RETURN_NONE;
+    if (!PyErr_ExceptionMatches(PyExc_OSError))
+        return NULL;
+    PyObject *exc = PyErr_GetRaisedException();
+    PyObject *result = PyObject_CallFunctionObjArgs(send_failed, self, exc, NULL);
+    Py_DECREF(exc);
+    return result;
+python:
+    PyErr_Clear();
+    return fall_back(M_PUSH, self, args, count, keywords);
+}
+
+#define WAY (METH_FASTCALL | METH_KEYWORDS)
+#define FUNCTION(f) (PyCFunction)(void (*)(void))(f)
+static PyMethodDef definitions[M_COUNT] = {
+    [M_RECV] = {"recv", FUNCTION(m_recv), WAY, "recv(self, buffer_size)\n--\n\nAs asyncore.dispatcher.recv, natively."},
+    [M_SEND] = {"send", FUNCTION(m_send), WAY, "send(self, data)\n--\n\nAs asyncore.dispatcher.send, natively."},
+    [M_SENDER_SEND] = {"send", FUNCTION(m_sender_send), WAY, "send(self, data)\n--\n\nAs asyncore.dispatcher_with_send.send, natively."},
+    [M_COLLECT] = {"_collect_incoming_data", FUNCTION(m_collect), WAY, "_collect_incoming_data(self, data)\n--\n\n"},
+    [M_GET_DATA] = {"_get_data", FUNCTION(m_get_data), WAY, "_get_data(self)\n--\n\n"},
+    [M_PUSH] = {"push", FUNCTION(m_push), WAY, "push(self, data)\n--\n\nAs asynchat.async_chat.push, natively."},
+};
+
+/* Puts our methods on a class, each only where the class still has the function that is to be replaced: `own`
+ * is a tuple of them. 0, or -1 with an exception set. */
+static int install(PyTypeObject *type, int first, int last, PyObject *own)
+{
+    for (int i = first; i <= last; i++) {
+        PyObject *function = PyTuple_GetItem(own, i - first);
+        if (!function)
+            return -1;
+        /* A descriptor of object: the Python function takes any object as self, so this one must. */
+        methods[i].native = PyDescr_NewMethod(&PyBaseObject_Type, &definitions[i]);
+        methods[i].python = Py_NewRef(function);
+        if (!methods[i].native)
+            return -1;
+        if (PyDict_GetItemString(type->tp_dict, definitions[i].ml_name) == function &&
+            PyObject_SetAttrString((PyObject *)type, definitions[i].ml_name, methods[i].native) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Whether socket objects begin as socket_head says. 0 or 1, or -1 with an exception set. */
+static int socket_is_as_expected(void)
+{
+    int as_expected = 1;
+    PyObject *sock = PyObject_CallNoArgs((PyObject *)socket_type), *result = NULL, *number = NULL;
+    if (!sock)
+        return -1;
+    socket_head *head = (socket_head *)sock;
+    if (!(number = PyObject_CallMethod(sock, "fileno", NULL)) || !(result = PyObject_CallMethod(sock, "settimeout", "d", 1.5)))
+        goto done;
+    as_expected = head->fd == PyLong_AsLong(number) && head->timeout == 1500000000;
+    Py_SETREF(result, PyObject_CallMethod(sock, "setblocking", "i", 0));
+    as_expected = as_expected && result && head->timeout == 0;
+    if (result)
+        Py_SETREF(result, PyObject_CallMethod(sock, "close", NULL));
+    as_expected = as_expected && result && head->fd == -1;
+done:
+    Py_DECREF(sock);
+    Py_XDECREF(number);
+    Py_XDECREF(result);
+    return PyErr_Occurred() ? -1 : as_expected;
+}
+
+int ga_methods_setup(PyObject *tools)
+{
+    PyObject *own, *sender_own, *dispatcher_class, *sender, *socket_class;
+    static const struct {
+        PyObject **at;
+        const char *name;
+    } names[] = {{&s_socket, "socket"}, {&s_recv, "recv"}, {&s_send, "send"}, {&s_debug, "debug"},
+                 {&s_initiate_send, "initiate_send"}, {&s_out_buffer, "out_buffer"}, {&s_incoming, "incoming"},
+                 {&s_producer_fifo, "producer_fifo"}, {&s_connected, "connected"}, {&s_handle_close, "handle_close"},
+                 {&s_ac_out_buffer_size, "ac_out_buffer_size"}, {&s_join, "join"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!(*names[i].at = PyUnicode_InternFromString(names[i].name)))
+            return -1;
+    if (!(empty = PyBytes_FromStringAndSize(NULL, 0)) ||
+        !PyArg_ParseTuple(tools, "OO!O!OO!O", &dispatcher_class, &PyTuple_Type, &own, &PyTuple_Type, &sender_own, &sender,
+                          &PyType_Type, &socket_class, &ga_tools.sender_initiate))
+        return -1;
+    dispatcher = (PyTypeObject *)dispatcher_class;
+    socket_type = (PyTypeObject *)socket_class;
+    int as_expected = socket_is_as_expected();
+    if (as_expected <= 0)
+        return as_expected;
+    socket_recv = Py_XNewRef(_PyType_Lookup(socket_type, s_recv));
+    socket_send = Py_XNewRef(_PyType_Lookup(socket_type, s_send));
+    /* A program may have replaced those before we came. */
+    if (!socket_recv || Py_TYPE(socket_recv) != &PyMethodDescr_Type || !socket_send || Py_TYPE(socket_send) != &PyMethodDescr_Type)
+        return 0;
+    if (install(dispatcher, M_RECV, M_SEND, own) < 0)
+        return -1;
+    return install((PyTypeObject *)sender, M_SENDER_SEND, M_SENDER_SEND, sender_own);
+}
+
+int ga_chat_methods(intptr_t tools)
+{
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *chat, *own;
+    int status = -1;
+    if (!socket_send)
+        status = 0; /* no way round a socket: the Python methods stay */
+    else if (PyArg_ParseTuple((PyObject *)tools, "O!O!OO", &PyType_Type, &chat, &PyTuple_Type, &own, &ga_tools.chat_initiate, &send_failed)) {
+        Py_INCREF((PyObject *)tools); /* for good */
+        status = install((PyTypeObject *)chat, M_COLLECT, M_PUSH, own);
+    }
+    PyGILState_Release(gil);
+    return status;
+}
