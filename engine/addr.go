@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// Addr is the address of a socket: an IP address with a port, or the path of a unix socket. It is
+// a net.Addr, and comparable. The zero Addr is that of a socket without a name.
+type Addr struct {
+	network string
+	ip      netip.AddrPort
+	path    string
+}
+
+// Network is the network that CreateSocket took.
+func (a Addr) Network() string { return a.network }
+
+// AddrPort is the IP address and port; invalid if a has none.
+func (a Addr) AddrPort() netip.AddrPort { return a.ip }
+
+// Path is the path of a unix socket; one in Linux's abstract name space begins with an @.
+func (a Addr) Path() string { return a.path }
+
+// IsValid says whether a is an address.
+func (a Addr) IsValid() bool { return a.network != "" }
+
+// String is host:port, [host]:port or the path.
+func (a Addr) String() string {
+	if a.ip.IsValid() {
+		return a.ip.String()
+	}
+	return a.path
+}
+
+// familyOf is the address family and type of a network.
+func familyOf(network string) (family, kind int, err error) {
+	switch network {
+	case "tcp", "tcp4":
+		return unix.AF_INET, unix.SOCK_STREAM, nil
+	case "tcp6":
+		return unix.AF_INET6, unix.SOCK_STREAM, nil
+	case "udp", "udp4":
+		return unix.AF_INET, unix.SOCK_DGRAM, nil
+	case "udp6":
+		return unix.AF_INET6, unix.SOCK_DGRAM, nil
+	case "unix":
+		return unix.AF_UNIX, unix.SOCK_STREAM, nil
+	case "unixgram":
+		return unix.AF_UNIX, unix.SOCK_DGRAM, nil
+	}
+	return 0, 0, fmt.Errorf("network %q: %w", network, unix.EPROTONOSUPPORT)
+}
+
+// ParseAddr reads an address of the network: a path, or host:port with a host that is an IP
+// address, "localhost" or empty, which stands for every address of the machine. Other names are
+// not looked up, for that takes time in which the loop stands still.
+func ParseAddr(network, address string) (Addr, error) {
+	family, _, err := familyOf(network)
+	if err != nil {
+		return Addr{}, err
+	}
+	if family == unix.AF_UNIX {
+		return Addr{network: network, path: address}, nil
+	}
+	host, port, ok := cutPort(address)
+	if ok {
+		address = hostFor(family, host) + ":" + port
+	}
+	ip, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return Addr{}, fmt.Errorf("address %q: %w", address, unix.EINVAL)
+	}
+	if ip.Addr().Is4() != (family == unix.AF_INET) {
+		return Addr{}, fmt.Errorf("address %q on %s: %w", address, network, unix.EAFNOSUPPORT)
+	}
+	return Addr{network: network, ip: ip}, nil
+}
+
+// cutPort divides host:port where there are no brackets.
+func cutPort(address string) (host, port string, ok bool) {
+	for i := range len(address) {
+		if address[i] == ':' {
+			return address[:i], address[i+1:], true
+		}
+		if address[i] == '[' {
+			break
+		}
+	}
+	return "", "", false
+}
+
+// hostFor is the IP address that the host stands for.
+func hostFor(family int, host string) string {
+	any, loopback := "0.0.0.0", "127.0.0.1"
+	if family == unix.AF_INET6 {
+		any, loopback = "[::]", "[::1]"
+	}
+	switch host {
+	case "":
+		return any
+	case "localhost":
+		return loopback
+	}
+	return host
+}
+
+// sockaddr is a in the system's form.
+func (a Addr) sockaddr() (unix.Sockaddr, error) {
+	switch ip := a.ip.Addr(); {
+	case ip.Is4():
+		return &unix.SockaddrInet4{Port: int(a.ip.Port()), Addr: ip.As4()}, nil
+	case ip.Is6():
+		zone, err := zoneID(ip.Zone())
+		return &unix.SockaddrInet6{Port: int(a.ip.Port()), Addr: ip.As16(), ZoneId: zone}, err
+	}
+	return &unix.SockaddrUnix{Name: a.path}, nil
+}
+
+// addrOf is an address of the system's. Zones come as numbers.
+func addrOf(network string, sa unix.Sockaddr) Addr {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return Addr{network: network, ip: netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))}
+	case *unix.SockaddrInet6:
+		ip := netip.AddrFrom16(sa.Addr)
+		if sa.ZoneId != 0 {
+			ip = ip.WithZone(fmt.Sprint(sa.ZoneId))
+		}
+		return Addr{network: network, ip: netip.AddrPortFrom(ip, uint16(sa.Port))}
+	case *unix.SockaddrUnix:
+		return Addr{network: network, path: sa.Name}
+	}
+	return Addr{}
+}
+
+// zoneID is the number of a zone, which must be given as a number.
+func zoneID(zone string) (id uint32, err error) {
+	if zone == "" {
+		return 0, nil
+	}
+	if _, err := fmt.Sscanf(zone, "%d", &id); err != nil {
+		return 0, fmt.Errorf("zone %q: %w", zone, unix.EINVAL)
+	}
+	return id, nil
+}

@@ -1,0 +1,51 @@
+package chat
+
+import "io"
+
+// SimpleProducer makes pieces of a string of bytes.
+type SimpleProducer struct {
+	data []byte
+	size int
+}
+
+// NewSimpleProducer makes a producer of data, size bytes of it at a time; 512 if size is 0.
+func NewSimpleProducer(data []byte, size int) *SimpleProducer {
+	if size <= 0 {
+		size = 512
+	}
+	return &SimpleProducer{data, size}
+}
+
+// More implements Producer.
+func (p *SimpleProducer) More() ([]byte, error) {
+	piece := p.data[:min(p.size, len(p.data))]
+	p.data = p.data[len(piece):]
+	return piece, nil
+}
+
+// ReaderProducer makes pieces of what a reader gives, which must not block.
+type ReaderProducer struct {
+	from   io.Reader
+	buffer []byte
+}
+
+// NewReaderProducer makes a producer of r, with up to size bytes at a time; 512 if size is 0.
+func NewReaderProducer(r io.Reader, size int) *ReaderProducer {
+	if size <= 0 {
+		size = 512
+	}
+	return &ReaderProducer{r, make([]byte, size)}
+}
+
+// More implements Producer. It calls the reader until there is something, or io.EOF.
+func (p *ReaderProducer) More() ([]byte, error) {
+	for {
+		n, err := p.from.Read(p.buffer)
+		if n > 0 || err == io.EOF {
+			return p.buffer[:n], nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// FileWrapper makes a descriptor that is no socket, of a file, a pipe or a device, an [Endpoint]. It
+// owns a duplicate.
+type FileWrapper struct{ fd int }
+
+var _ Endpoint = (*FileWrapper)(nil)
+
+// NewFileWrapper duplicates fd, which stays the caller's to close. The duplicate is close-on-exec.
+func NewFileWrapper(fd int) (*FileWrapper, error) {
+	duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("dup", err)
+	}
+	return &FileWrapper{duplicate}, nil
+}
+
+// FD is the duplicate, -1 once it is closed.
+func (f *FileWrapper) FD() int { return f.fd }
+
+// Recv reads into p; 0 is the end of the file.
+func (f *FileWrapper) Recv(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(f.fd, p)
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return 0, errReadAgain
+		default:
+			return 0, os.NewSyscallError("read", err)
+		}
+	}
+}
+
+// Send writes some of p.
+func (f *FileWrapper) Send(p []byte) (int, error) {
+	for {
+		n, err := unix.Write(f.fd, p)
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return 0, errWriteAgain
+		default:
+			return 0, os.NewSyscallError("write", err)
+		}
+	}
+}
+
+var (
+	errReadAgain  = os.NewSyscallError("read", unix.EAGAIN)
+	errWriteAgain = os.NewSyscallError("write", unix.EAGAIN)
+)
+
+// Close closes the duplicate. A second Close does nothing.
+func (f *FileWrapper) Close() error {
+	fd := f.fd
+	if fd < 0 {
+		return nil
+	}
+	f.fd = -1
+	return os.NewSyscallError("close", unix.Close(fd))
+}
+
+// FileDispatcher is a [Dispatcher] for a file, a pipe or a device. A regular file is always ready,
+// in both directions.
+type FileDispatcher struct{ Dispatcher }
+
+// SetFile takes a duplicate of fd, makes it non-blocking (which the original then is too) and puts
+// the channel, connected, into its map.
+func (d *FileDispatcher) SetFile(fd int) error {
+	f, err := NewFileWrapper(fd)
+	if err != nil {
+		return err
+	}
+	if err := unix.SetNonblock(f.fd, true); err != nil {
+		f.Close()
+		return os.NewSyscallError("fcntl", err)
+	}
+	if err := d.Attach(f); err != nil {
+		f.Close()
+		return err
+	}
+	return nil
+}

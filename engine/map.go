@@ -1,0 +1,257 @@
+package engine
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// Map holds channels by descriptor, in the order in which they came. It belongs to one goroutine
+// at a time, with its channels; only Wake and Do may be called from others.
+//
+// The poller is opened by the first loop and kept until Close. A Map needs no Close if it lives as
+// long as the program.
+type Map struct {
+	table    []slot
+	n        int
+	places   uint64 // given so far
+	marked   []int32
+	asked    []asked
+	changes  []Change
+	applied  bool // changes went to the selector
+	selector *Selector
+	pollers  string // the name for Open
+	running  bool   // a loop is
+	buffer   []byte
+	spare    [][]byte
+
+	posted atomic.Bool // tasks is not empty; looked at in each pass
+	mu     sync.Mutex  // guards what follows
+	tasks  []func()
+	waker  Poller
+	woken  bool // before there was a poller
+}
+
+// slot is what the map knows of a number.
+type slot struct {
+	channel *Dispatcher
+	order   uint64 // place<<replacements | how often the channel there was replaced
+	told    uint64 // the order that the selector knows
+	want    Events // what the selector knows
+	marked  bool
+}
+
+const replacements = 20
+
+// asked is a channel with predicates of its own.
+type asked struct {
+	order   uint64
+	channel *Dispatcher
+}
+
+var defaultMap = NewMap()
+
+// DefaultMap is the map of channels that were given none, and of a Loop without WithMap.
+func DefaultMap() *Map { return defaultMap }
+
+// NewMap makes an empty map.
+func NewMap() *Map { return new(Map) }
+
+// NewMapOn makes an empty map whose loop uses the poller of that name; see [Pollers].
+func NewMapOn(poller string) *Map { return &Map{pollers: poller} }
+
+// Len is how many channels there are.
+func (m *Map) Len() int { return m.n }
+
+// Channel is the one under the number, nil if there is none.
+func (m *Map) Channel(fd int) *Dispatcher {
+	if uint(fd) < uint(len(m.table)) {
+		return m.table[fd].channel
+	}
+	return nil
+}
+
+// Channels are the channels, in map order.
+func (m *Map) Channels() []*Dispatcher {
+	all := make([]*Dispatcher, 0, m.n)
+	for i := range m.table {
+		if d := m.table[i].channel; d != nil {
+			all = append(all, d)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Dispatcher) int {
+		return cmp.Compare(m.table[a.fd].order, m.table[b.fd].order)
+	})
+	return all
+}
+
+// add puts d under the number fd. It takes the place of the channel that it replaces.
+func (m *Map) add(d *Dispatcher, fd int) error {
+	if uint(fd) >= maxFD {
+		return badFD("add")
+	}
+	if d.inMap && int(d.fd) == fd {
+		return nil
+	}
+	d.DelChannel()
+	m.table = grown(m.table, fd)
+	s := &m.table[fd]
+	order := s.order + 1
+	if s.channel == nil {
+		m.places++
+		order = m.places << replacements
+		m.n++
+	} else {
+		m.remove(s.channel)
+		m.n++
+	}
+	s.channel, s.order = d, order
+	d.fd, d.inMap = int32(fd), true
+	m.mark(d.fd)
+	if d.own() {
+		i, _ := m.findAsked(order)
+		m.asked = slices.Insert(m.asked, i, asked{order, d})
+	}
+	return nil
+}
+
+// remove takes d out.
+func (m *Map) remove(d *Dispatcher) {
+	s := &m.table[d.fd]
+	if i, found := m.findAsked(s.order); found {
+		m.asked = slices.Delete(m.asked, i, i+1)
+	}
+	s.channel, d.inMap = nil, false
+	m.n--
+	m.mark(d.fd)
+}
+
+func (m *Map) findAsked(order uint64) (int, bool) {
+	return slices.BinarySearchFunc(m.asked, order, func(a asked, order uint64) int {
+		return cmp.Compare(a.order, order)
+	})
+}
+
+// mark has collect look at the number.
+func (m *Map) mark(fd int32) {
+	if s := &m.table[fd]; !s.marked {
+		s.marked = true
+		m.marked = append(m.marked, fd)
+	}
+}
+
+// collect answers what changed in what the channels wait for. It asks those with predicates of
+// their own, in map order, and looks at those that are marked. What a predicate's panic kept from
+// the selector is answered the next time.
+func (m *Map) collect() []Change {
+	if m.applied {
+		m.applied, m.changes = false, m.changes[:0]
+	}
+	for i := 0; i < len(m.asked); i++ { // a predicate may change the map
+		d := m.asked[i].channel
+		if want := d.want(); d.inMap {
+			m.note(d.fd, want)
+		}
+	}
+	for _, fd := range m.marked {
+		s := &m.table[fd]
+		s.marked = false
+		switch {
+		case s.channel == nil:
+			m.note(fd, 0)
+		case !s.channel.own():
+			m.note(fd, s.channel.want())
+		}
+	}
+	m.marked = m.marked[:0]
+	m.applied = true
+	return m.changes
+}
+
+// note records that the channel under fd wants want, for the selector if that is news.
+func (m *Map) note(fd int32, want Events) {
+	s := &m.table[fd]
+	if want != s.want || want != 0 && s.order != s.told {
+		s.want, s.told = want, s.order
+		m.changes = append(m.changes, Change{FD: fd, Want: want, Order: s.order})
+	}
+}
+
+// Buffer is room to receive into, 64 KiB that all channels of the map share. What is in it is good
+// until a handler returns or calls Loop.
+func (m *Map) Buffer() []byte {
+	if m.buffer == nil {
+		m.buffer = make([]byte, bufferSize)
+	}
+	return m.buffer
+}
+
+const bufferSize = 64 << 10
+
+// Borrow is room like Buffer's that nobody else uses until it is given back.
+func (m *Map) Borrow() []byte {
+	if n := len(m.spare); n > 0 {
+		buffer := m.spare[n-1]
+		m.spare = m.spare[:n-1]
+		return buffer
+	}
+	return make([]byte, bufferSize)
+}
+
+// GiveBack ends a Borrow.
+func (m *Map) GiveBack(buffer []byte) { m.spare = append(m.spare, buffer[:bufferSize]) }
+
+// CloseAll closes all channels, in map order, and leaves the map empty. It answers the errors of
+// all of them; that one was closed already is none.
+func (m *Map) CloseAll() error {
+	var failures []error
+	for _, d := range m.Channels() {
+		if err := d.closeOverridden(); err != nil && !errors.Is(err, unix.EBADF) {
+			failures = append(failures, err)
+		}
+	}
+	for _, d := range m.Channels() {
+		m.remove(d)
+	}
+	return errors.Join(failures...)
+}
+
+// CloseAll is m.CloseAll; nil stands for DefaultMap.
+func CloseAll(m *Map) error {
+	if m == nil {
+		m = defaultMap
+	}
+	return m.CloseAll()
+}
+
+// Close gives back the poller. It leaves the channels as they are: see CloseAll. A loop may be
+// started again afterwards.
+func (m *Map) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.selector == nil {
+		return nil
+	}
+	if m.running {
+		return ErrRunning
+	}
+	err := m.selector.Close()
+	m.selector, m.waker, m.woken = nil, nil, true
+	m.forgetTold()
+	return err
+}
+
+// forgetTold marks every channel, for a new selector.
+func (m *Map) forgetTold() {
+	for fd := range m.table {
+		s := &m.table[fd]
+		s.want, s.told = 0, 0
+		if s.channel != nil {
+			m.mark(int32(fd))
+		}
+	}
+}

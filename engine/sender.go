@@ -1,0 +1,80 @@
+package engine
+
+// DispatcherWithSend is a [Dispatcher] whose Send takes everything: what the socket does not take at
+// once waits in a buffer, and is sent when there is room.
+type DispatcherWithSend struct {
+	Dispatcher
+	buffer []byte // buffer[sent:] is still to send
+	sent   int
+}
+
+// sendSize is how much goes to the socket in one call.
+const sendSize = 64 << 10
+
+// keptSize is how much room an empty buffer keeps.
+const keptSize = 4 << 10
+
+// Init is Dispatcher's.
+func (d *DispatcherWithSend) Init(handler any, m *Map) {
+	d.Dispatcher.Init(handler, m)
+	d.SetWritable(false)
+}
+
+// Buffered is how many bytes wait to be sent.
+func (d *DispatcherWithSend) Buffered() int { return len(d.buffer) - d.sent }
+
+// Send takes all of p, of which it keeps a copy where it has to, and sends what the socket takes at
+// once.
+func (d *DispatcherWithSend) Send(p []byte) (int, error) {
+	if d.Buffered() > 0 {
+		d.keep(p)
+		return len(p), d.initiateSend()
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err := d.Dispatcher.Send(p[:min(len(p), sendSize)])
+	if err != nil {
+		d.keep(p)
+		return len(p), err
+	}
+	d.keep(p[n:])
+	return len(p), nil
+}
+
+// Write is Send: the channel is an io.Writer.
+func (d *DispatcherWithSend) Write(p []byte) (int, error) { return d.Send(p) }
+
+// HandleWrite sends more.
+func (d *DispatcherWithSend) HandleWrite() error { return d.initiateSend() }
+
+// keep puts p behind what is buffered.
+func (d *DispatcherWithSend) keep(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	if d.sent > len(d.buffer)/2 { // so that each byte is moved once, however little is sent at a time
+		d.buffer = d.buffer[:copy(d.buffer, d.buffer[d.sent:])]
+		d.sent = 0
+	}
+	d.buffer = append(d.buffer, p...)
+	d.SetWritable(true)
+}
+
+// initiateSend sends what is buffered, in one call.
+func (d *DispatcherWithSend) initiateSend() error {
+	waiting := d.buffer[d.sent:]
+	if len(waiting) == 0 {
+		return nil
+	}
+	n, err := d.Dispatcher.Send(waiting[:min(len(waiting), sendSize)])
+	d.sent += n
+	if d.sent == len(d.buffer) {
+		d.buffer, d.sent = d.buffer[:0], 0
+		if cap(d.buffer) > keptSize {
+			d.buffer = nil
+		}
+		d.SetWritable(false)
+	}
+	return err
+}

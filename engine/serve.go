@@ -1,0 +1,247 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"time"
+)
+
+// Option is an option of Loop.
+type Option func(*options)
+
+type options struct {
+	Options
+	m   *Map
+	ctx context.Context
+}
+
+// WithTimeout says how long a pass waits at most; negative is for ever. The default is 30 seconds.
+// It is not how long the loop runs: see [WithContext].
+func WithTimeout(timeout time.Duration) Option {
+	return func(o *options) { o.Timeout = timeout }
+}
+
+// WithPoll has the passes follow poll(2)'s idea of ready instead of select(2)'s: a hang-up or an
+// error is told as HandleClose, not as readiness. See [Meaning].
+func WithPoll() Option { return func(o *options) { o.Meaning = Poll } }
+
+// WithMap says which channels to serve, in the place of those of [DefaultMap].
+func WithMap(m *Map) Option { return func(o *options) { o.m = m } }
+
+// WithCount ends the loop after so many passes; negative is no limit, which is the default.
+func WithCount(passes int) Option { return func(o *options) { o.Count = passes } }
+
+// WithContext ends the loop when ctx is cancelled, with the cause as its error.
+func WithContext(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }
+
+// Loop serves the channels of a map until none is left. Then it returns nil, as it does after
+// WithCount passes. It returns early with
+//
+//   - ErrExitNow from a handler, or what HandleError returned;
+//   - the cause of the context's end;
+//   - an error wrapping EBADF when, without WithPoll, a channel's descriptor is not open;
+//   - the error of a system call that the poller cannot do without.
+//
+// A panic out of HandleError, a predicate or a function that Do got goes on through Loop. After each
+// of these the map is good for another Loop. A handler may call Loop, for its own map too.
+func Loop(opts ...Option) error {
+	o := options{Options: Options{Timeout: 30 * time.Second, Count: -1}, m: defaultMap}
+	for _, set := range opts {
+		set(&o)
+	}
+	if o.m == nil {
+		o.m = defaultMap
+	}
+	return o.m.serve(o)
+}
+
+// Loop is [Loop] for the channels of m.
+func (m *Map) Loop(opts ...Option) error {
+	o := options{Options: Options{Timeout: 30 * time.Second, Count: -1}}
+	for _, set := range opts {
+		set(&o)
+	}
+	return m.serve(o)
+}
+
+// serve runs a loop. Inside another one over the same map it runs on a selector of its own.
+func (m *Map) serve(o options) error {
+	if o.ctx != nil && o.ctx.Err() != nil {
+		return context.Cause(o.ctx)
+	}
+	if m.n == 0 && !m.posted.Load() {
+		return nil
+	}
+	p := &pass{m: m, meaning: o.Meaning, ctx: o.ctx, collect: m.collect}
+	selector, leave, err := m.enter(p)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if o.ctx != nil {
+		defer context.AfterFunc(o.ctx, m.Wake)()
+	}
+	err = selector.Run(p, o.Options)
+	return cmp.Or(p.err, err)
+}
+
+// enter answers what to wait with, and how to end that.
+func (m *Map) enter(p *pass) (*Selector, func(), error) {
+	if m.running {
+		return m.enterNested(p)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.selector == nil {
+		poller, err := Open(m.pollers)
+		if err != nil {
+			return nil, nil, err
+		}
+		m.selector, m.waker = NewSelector(poller), poller
+	}
+	if m.woken {
+		m.woken = false
+		_ = m.waker.Wake() // a poller just opened has room for it
+	}
+	m.running = true
+	return m.selector, func() { m.running = false }, nil
+}
+
+// enterNested is enter inside a running loop.
+func (m *Map) enterNested(p *pass) (*Selector, func(), error) {
+	poller, err := Open(m.pollers)
+	if err != nil {
+		return nil, nil, err
+	}
+	n := &nested{m: m}
+	p.collect = n.collect
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	outer := m.waker
+	m.waker = poller
+	return NewSelector(poller), func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.waker = outer
+		poller.Close()
+	}, nil
+}
+
+// pass is a loop over a map, as a [Source].
+type pass struct {
+	m       *Map
+	meaning Meaning
+	ctx     context.Context
+	collect func() []Change
+	err     error         // what ends the loop
+	ready   []*Dispatcher // who stood under the numbers that are ready
+}
+
+var _ Source = (*pass)(nil)
+
+// Step implements Source.
+func (p *pass) Step(ready []Ready, collect bool) ([]Change, bool) {
+	if len(ready) > 0 {
+		if p.err = p.tell(ready); p.err != nil {
+			return nil, false
+		}
+	}
+	p.m.work()
+	if p.ctx != nil && p.ctx.Err() != nil {
+		p.err = context.Cause(p.ctx)
+		return nil, false
+	}
+	if !collect || p.m.n == 0 {
+		return nil, false
+	}
+	return p.collect(), true
+}
+
+// Interrupted implements Source. Go's runtime has taken the signal.
+func (p *pass) Interrupted() bool { return true }
+
+// tell tells the channels what happened, in select's order or in poll's. One that an earlier
+// handler took out of the map, or replaced, is told nothing.
+func (p *pass) tell(ready []Ready) error {
+	var any Events
+	p.ready = p.ready[:0]
+	for _, r := range ready {
+		p.ready = append(p.ready, p.m.Channel(int(r.FD)))
+		any |= r.Events
+	}
+	if p.meaning == Poll {
+		for i, r := range ready {
+			if d := p.present(i, r.FD); d != nil {
+				if err := d.tellPoll(r.Events); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	for _, kind := range kinds {
+		if any&kind.event == 0 {
+			continue
+		}
+		for i, r := range ready {
+			if d := p.present(i, r.FD); d != nil && r.Events&kind.event != 0 {
+				if err := d.tell(kind.handle); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// kinds are the events in select's order.
+var kinds = [...]struct {
+	event  Events
+	handle func(*Dispatcher) error
+}{
+	{Read, (*Dispatcher).readEvent},
+	{Write, (*Dispatcher).writeEvent},
+	{Priority, (*Dispatcher).priorityEvent},
+}
+
+// present is the channel that was ready under fd, if it still stands there.
+func (p *pass) present(i int, fd int32) *Dispatcher {
+	if d := p.ready[i]; d != nil && p.m.table[fd].channel == d {
+		return d
+	}
+	return nil
+}
+
+// nested collects for a loop inside a loop over the same map. What the outer one has told its
+// selector is not touched; everybody is asked, and a few words are allocated, in each pass.
+type nested struct {
+	m       *Map
+	told    map[int32]Change
+	changes []Change
+}
+
+func (n *nested) collect() []Change {
+	n.changes = n.changes[:0]
+	now := make(map[int32]Change, n.m.n)
+	for _, d := range n.m.Channels() {
+		if !d.inMap {
+			continue
+		}
+		fd, want := d.fd, d.want()
+		if !d.inMap || want == 0 {
+			continue
+		}
+		c := Change{FD: fd, Want: want, Order: n.m.table[fd].order}
+		now[fd] = c
+		if n.told[fd] != c {
+			n.changes = append(n.changes, c)
+		}
+	}
+	for fd := range n.told {
+		if _, still := now[fd]; !still {
+			n.changes = append(n.changes, Change{FD: fd})
+		}
+	}
+	n.told = now
+	return n.changes
+}
