@@ -7,6 +7,8 @@ each backend. The tests of the package itself run in the venvs that the jobs mak
 from __future__ import annotations
 
 import re
+import signal
+import sys
 
 import pytest
 from job import Job
@@ -15,6 +17,11 @@ from workshop import LOGS, Interpreter, Workshop, interpreters
 PYTHONS = interpreters()
 JOB = pytest.StashKey[Job]()
 JOBS: list[tuple[Job, str, float]] = []
+
+
+def pytest_configure() -> None:
+    # A job leads a session of its own, so it outlives us unless we unwind and end it.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
