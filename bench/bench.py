@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import sys
 import time
 from dataclasses import asdict
@@ -34,6 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--active", type=numbers, default=[1, 10, 100, 500])
     parser.add_argument("--idle", type=numbers, help="0,100,1000,5000,10000, quick 0,1000,5000")
     parser.add_argument("--passes", type=numbers, help="1000,10000, quick 1000")
+    parser.add_argument("--only", default="", help="cases whose key this expression finds: echo-")
     options = parser.parse_args()
     quick: bool = options.quick
     options.rounds = options.rounds or (1 if quick else 7)
@@ -75,8 +77,8 @@ def one_round(
 
 def memory(taken: dict[str, dict[str, Measurement]], idle: list[int]) -> None:
     """Add what an idle connection takes: the growth between the fewest and the most of them."""
-    few, many = taken[f"idle-{idle[0]}"], taken[f"idle-{idle[-1]}"]
-    for name in few.keys() & many.keys():
+    few, many = taken.get(f"idle-{idle[0]}", {}), taken.get(f"idle-{idle[-1]}", {})
+    for name in few.keys() & many.keys() if len(idle) > 1 else ():
         less, more = few[name].memory, many[name].memory
         assert less is not None and more is not None
         growth = Measurement((more - less) / (idle[-1] - idle[0]))
@@ -97,8 +99,7 @@ def measure(
         taken: dict[str, dict[str, Measurement]] = {}
         # What a server leaves behind (heat, ports) must not always meet the same next one.
         one_round(taken, todo, compared if len(rounds) % 2 == 0 else compared[::-1], settings)
-        if len(idle) > 1:
-            memory(taken, idle)
+        memory(taken, idle)
         rounds.append(taken)
         longest = max(longest, time.monotonic() - start)
         told = f"round {len(rounds)} of {options.rounds}: {time.monotonic() - start:.0f} s"
@@ -106,7 +107,7 @@ def measure(
     return compared, rounds
 
 
-def described(todo: list[Case], idle: list[int]) -> list[dict[str, str]]:
+def described(todo: list[Case], idle: list[int], memory: bool) -> list[dict[str, str]]:
     told = [
         {
             "key": case.key,
@@ -116,10 +117,16 @@ def described(todo: list[Case], idle: list[int]) -> list[dict[str, str]]:
         }
         for case in todo
     ]
-    if len(idle) > 1:
+    if memory:
         title = f"memory per idle connection, {idle[-1]:,} of them"
         told.append({"key": "memory", "title": title, "unit": "B", "rate_unit": ""})
     return told
+
+
+def about(server: Server, taken: dict[str, dict[str, Measurement]]) -> str:
+    """What the server said of itself, where it served."""
+    said = [found[server.name].about for found in taken.values() if server.name in found]
+    return next(filter(None, said), "")
 
 
 def main() -> int:
@@ -135,20 +142,22 @@ def main() -> int:
         window=options.window,
         starts=1 if options.quick else 5,
     )
-    todo = cases(sizes)
+    todo = [case for case in cases(sizes) if re.search(options.only, case.key)]
+    if not todo:
+        print(f"--only {options.only} finds no case", file=sys.stderr)
+        return 1
     try:
         compared, rounds = measure(options, settings, todo, sizes.idle)
     except Failed as failed:
         print(failed, file=sys.stderr)
         return 1
-    first = next(iter(rounds[0].values()))
     results: Results = {
         "machine": machine.name,
         "python": platform.python_version(),
         "window": options.window,
-        "servers": {server.name: first[server.name].about for server in compared},
+        "servers": {server.name: about(server, rounds[0]) for server in compared},
         "notes": notes,
-        "cases": described(todo, sizes.idle),
+        "cases": described(todo, sizes.idle, "memory" in rounds[0]),
         "rounds": [
             {key: {name: asdict(m) for name, m in found.items()} for key, found in taken.items()}
             for taken in rounds

@@ -60,5 +60,6 @@ def find_machine() -> Machine:
     if hard == resource.RLIM_INFINITY:
         hard = 1 << 20
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    name = f"{processor()}, {len(cores)} cores, Linux {platform.release()}"
+    number = "1 core" if len(cores) == 1 else f"{len(cores)} cores"
+    name = f"{processor()}, {number}, Linux {platform.release()}"
     return Machine(server, generator, hard, name)

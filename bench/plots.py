@@ -114,11 +114,16 @@ def rate_over_active(results: Results) -> Figure:
 
 
 def draw_plots(results: Results, folder: Path) -> list[Path]:
-    """Write both plots into `folder` and return their names."""
+    """Write into `folder` those plots that the results have numbers for; return their names."""
     prepare()
     folder.mkdir(parents=True, exist_ok=True)
     made = []
-    for name, plot in (("idle", cost_over_idle), ("active", rate_over_active)):
+    for name, prefix, plot in (
+        ("idle", "idle-", cost_over_idle),
+        ("active", "echo-", rate_over_active),
+    ):
+        if not sizes(results, prefix):
+            continue
         path = folder / f"{name}.svg"
         plot(results).savefig(path, format="svg", metadata={"Date": None}, facecolor="white")
         made.append(path)
