@@ -5,12 +5,13 @@
  * Each does in one step what the Python method does where nothing of the program's is in between: the socket is
  * exactly a socket.socket, non-blocking, its methods and the methods on the way are ours, the buffers are plain.
  * Anything else goes to the Python method that it replaced, which stays the definition of what is right. */
+#define _GNU_SOURCE /* memmem */
 #include "internal.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
-enum { M_RECV, M_SEND, M_SENDER_SEND, M_COLLECT, M_GET_DATA, M_PUSH, M_COUNT };
+enum { M_RECV, M_SEND, M_SENDER_SEND, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_COUNT };
 
 static struct {
     const char *name;
@@ -20,10 +21,12 @@ static struct {
 
 static PyTypeObject *dispatcher, *socket_type;
 static PyObject *socket_recv, *socket_send; /* what socket.socket has for them; owned */
-static PyObject *send_failed;               /* async_chat's way with an OSError out of send; owned */
+static PyObject *io_failed;                 /* async_chat's way with an OSError out of send and recv; owned */
+static PyObject *collect_rest;              /* asynchat._collect; owned */
 
 static PyObject *s_socket, *s_recv, *s_send, *s_debug, *s_initiate_send, *s_out_buffer, *s_incoming, *s_producer_fifo, *s_connected,
-    *s_handle_close, *s_ac_out_buffer_size, *s_join, *empty;
+    *s_handle_close, *s_ac_out_buffer_size, *s_join, *s_ac_in_buffer_size, *s_ac_in_buffer, *s_terminator, *s_get_terminator,
+    *s_collect_incoming_data, *s_found_terminator, *empty;
 
 /* The head of CPython's socket object. ga_methods_setup proves it on a socket before anything uses it. */
 typedef struct {
@@ -335,12 +338,179 @@ static PyObject *m_push(PyObject *self, PyObject *const *args, Py_ssize_t count,
     if (!PyErr_ExceptionMatches(PyExc_OSError))
         return NULL;
     PyObject *exc = PyErr_GetRaisedException();
-    PyObject *result = PyObject_CallFunctionObjArgs(send_failed, self, exc, NULL);
+    PyObject *result = PyObject_CallFunctionObjArgs(io_failed, self, exc, NULL);
     Py_DECREF(exc);
     return result;
 python:
     PyErr_Clear();
     return fall_back(M_PUSH, self, args, count, keywords);
+}
+
+/* -- async_chat.handle_read ------------------------------------------------------------------------ */
+
+#define SHORT_TERMINATOR 64 /* bytes; asynchat knows a better way for longer ones */
+#define IN_PLACE (1 << 12)  /* bytes; as asynchat's */
+
+/* 0, or -1 with an exception set. */
+static int tell(PyObject *self, PyObject *method, PyObject *data)
+{
+    PyObject *args[3] = {NULL, self, data};
+    PyObject *result = PyObject_VectorcallMethod(method, args + 1, (data ? 2 : 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* The input buffer, owned, if it is what this file left there; else NULL without an exception. */
+static PyObject *input(PyObject *self, const char **start, Py_ssize_t *size)
+{
+    PyObject *dict = plain_dict(self), *buffer = dict ? PyDict_GetItemWithError(dict, s_ac_in_buffer) : NULL;
+    if (buffer && PyBytes_CheckExact(buffer)) {
+        *start = PyBytes_AS_STRING(buffer);
+        *size = PyBytes_GET_SIZE(buffer);
+    } else if (buffer && (PyObject *)Py_TYPE(buffer) == ga_tools.backlog) {
+        *start = PyByteArray_AS_STRING(buffer);
+        *size = PyByteArray_GET_SIZE(buffer);
+    } else
+        return NULL;
+    return Py_NewRef(buffer);
+}
+
+/* Takes `size` bytes off the front of the input, whatever it is by now. 0, or -1 with an exception set. */
+static int drop(PyObject *self, Py_ssize_t size)
+{
+    const char *start;
+    Py_ssize_t there;
+    PyObject *buffer = input(self, &start, &there), *rest = NULL;
+    int status = -1;
+    if (!buffer) { /* the program has put something else there */
+        if ((buffer = PyObject_GetAttr(self, s_ac_in_buffer)))
+            rest = PySequence_GetSlice(buffer, size, PY_SSIZE_T_MAX);
+    } else if (there - size >= IN_PLACE) {
+        PyObject *backlog = (PyObject *)Py_TYPE(buffer) == ga_tools.backlog ? Py_NewRef(buffer) : PyObject_CallOneArg(ga_tools.backlog, buffer);
+        if (backlog && PySequence_DelSlice(backlog, 0, size) == 0)
+            rest = Py_NewRef(backlog);
+        Py_XDECREF(backlog);
+    } else
+        rest = there > size ? PyBytes_FromStringAndSize(start + size, there - size) : Py_NewRef(empty);
+    if (rest)
+        status = rest == buffer ? 0 : PyObject_SetAttr(self, s_ac_in_buffer, rest);
+    Py_XDECREF(buffer);
+    Py_XDECREF(rest);
+    return status;
+}
+
+/* Hands the first `size` bytes of the input to collect_incoming_data. 0, or -1 with an exception set. */
+static int collect_front(PyObject *self, PyObject *buffer, const char *start, Py_ssize_t there, Py_ssize_t size)
+{
+    PyObject *data = size == there && PyBytes_CheckExact(buffer) ? Py_NewRef(buffer) : PyBytes_FromStringAndSize(start, size);
+    if (!data)
+        return -1;
+    int status = tell(self, s_collect_incoming_data, data);
+    Py_DECREF(data);
+    return status;
+}
+
+/* As asynchat.find_prefix_at_end. */
+static Py_ssize_t prefix_at_end(const char *start, Py_ssize_t size, const char *needle, Py_ssize_t needed)
+{
+    for (Py_ssize_t n = needed - 1 < size ? needed - 1 : size; n > 0; n--)
+        if (memcmp(start + size - n, needle, (size_t)n) == 0)
+            return n;
+    return 0;
+}
+
+/* What asynchat._collect does. 0, or -1 with an exception set. */
+static int collect_all(PyObject *self)
+{
+    for (;;) {
+        const char *start;
+        Py_ssize_t there;
+        PyObject *buffer = input(self, &start, &there);
+        if (!buffer)
+            break;
+        if (!there) {
+            Py_DECREF(buffer);
+            return 0;
+        }
+        PyObject *terminator = PyObject_CallMethodNoArgs(self, s_get_terminator);
+        if (!terminator) {
+            Py_DECREF(buffer);
+            return -1;
+        }
+        Py_ssize_t length = PyBytes_CheckExact(terminator) ? PyBytes_GET_SIZE(terminator) : -1;
+        int status = 0, known = 1;
+        const char *at;
+        if (terminator == Py_None || length == 0) {
+            status = collect_front(self, buffer, start, there, there);
+            if (status == 0)
+                status = PyObject_SetAttr(self, s_ac_in_buffer, empty);
+        } else if (length < 0 || length > SHORT_TERMINATOR)
+            known = 0; /* a number, or what only Python knows to deal with */
+        else if ((at = memmem(start, (size_t)there, PyBytes_AS_STRING(terminator), (size_t)length))) {
+            Py_ssize_t line = at - start;
+            if (line)
+                status = collect_front(self, buffer, start, there, line);
+            if (status == 0 && (status = drop(self, line + length)) == 0)
+                status = tell(self, s_found_terminator, NULL);
+        } else {
+            Py_ssize_t begun = prefix_at_end(start, there, PyBytes_AS_STRING(terminator), length);
+            if (begun < there && (status = collect_front(self, buffer, start, there, there - begun)) == 0)
+                status = drop(self, there - begun);
+            if (begun) {
+                Py_DECREF(buffer);
+                Py_DECREF(terminator);
+                return status;
+            }
+        }
+        Py_DECREF(buffer);
+        Py_DECREF(terminator);
+        if (!known)
+            break;
+        if (status < 0)
+            return -1;
+    }
+    PyObject *result = PyObject_CallOneArg(collect_rest, self);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* async_chat.handle_read */
+static PyObject *m_handle_read(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    PyObject *dict = plain_dict(self);
+    PyObject *buffer = dict && !count && !keywords ? PyDict_GetItemWithError(dict, s_ac_in_buffer) : NULL;
+    if (!buffer || !(PyBytes_CheckExact(buffer) || (PyObject *)Py_TYPE(buffer) == ga_tools.backlog) || !is_ours(self, dict, s_recv, M_RECV))
+        return fall_back(M_HANDLE_READ, self, args, count, keywords);
+    PyObject *size = PyObject_GetAttr(self, s_ac_in_buffer_size);
+    PyObject *data = size ? m_recv(self, &size, 1, NULL) : NULL;
+    Py_XDECREF(size);
+    if (!data) {
+        if (!size || !PyErr_ExceptionMatches(PyExc_OSError))
+            return NULL;
+        if (PyErr_ExceptionMatches(PyExc_BlockingIOError)) {
+            PyErr_Clear();
+            Py_RETURN_NONE;
+        }
+        PyObject *exc = PyErr_GetRaisedException();
+        PyObject *result = PyObject_CallFunctionObjArgs(io_failed, self, exc, NULL);
+        Py_DECREF(exc);
+        return result;
+    }
+    /* recv() may have called handle_close(), which may have done anything: look again. */
+    buffer = PyObject_GetAttr(self, s_ac_in_buffer);
+    int status = -1;
+    if (buffer && PyBytes_CheckExact(buffer) && PyBytes_GET_SIZE(buffer) == 0 && PyBytes_CheckExact(data))
+        status = PyBytes_GET_SIZE(data) ? PyObject_SetAttr(self, s_ac_in_buffer, data) : 0;
+    else if (buffer) {
+        PyObject *both = (PyObject *)Py_TYPE(buffer) == ga_tools.backlog ? PySequence_InPlaceConcat(buffer, data) : PySequence_Concat(buffer, data);
+        status = both ? PyObject_SetAttr(self, s_ac_in_buffer, both) : -1;
+        Py_XDECREF(both);
+    }
+    Py_XDECREF(buffer);
+    Py_DECREF(data);
+    if (status < 0 || collect_all(self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 #define WAY (METH_FASTCALL | METH_KEYWORDS)
@@ -352,6 +522,7 @@ static PyMethodDef definitions[M_COUNT] = {
     [M_COLLECT] = {"_collect_incoming_data", FUNCTION(m_collect), WAY, "_collect_incoming_data(self, data)\n--\n\n"},
     [M_GET_DATA] = {"_get_data", FUNCTION(m_get_data), WAY, "_get_data(self)\n--\n\n"},
     [M_PUSH] = {"push", FUNCTION(m_push), WAY, "push(self, data)\n--\n\nAs asynchat.async_chat.push, natively."},
+    [M_HANDLE_READ] = {"handle_read", FUNCTION(m_handle_read), WAY, "handle_read(self)\n--\n\nAs asynchat.async_chat.handle_read, natively."},
 };
 
 /* Puts our methods on a class, each only where the class still has the function that is to be replaced: `own`
@@ -406,7 +577,10 @@ int ga_methods_setup(PyObject *tools)
     } names[] = {{&s_socket, "socket"}, {&s_recv, "recv"}, {&s_send, "send"}, {&s_debug, "debug"},
                  {&s_initiate_send, "initiate_send"}, {&s_out_buffer, "out_buffer"}, {&s_incoming, "incoming"},
                  {&s_producer_fifo, "producer_fifo"}, {&s_connected, "connected"}, {&s_handle_close, "handle_close"},
-                 {&s_ac_out_buffer_size, "ac_out_buffer_size"}, {&s_join, "join"}};
+                 {&s_ac_out_buffer_size, "ac_out_buffer_size"}, {&s_join, "join"},
+                 {&s_ac_in_buffer_size, "ac_in_buffer_size"}, {&s_ac_in_buffer, "ac_in_buffer"}, {&s_terminator, "terminator"},
+                 {&s_get_terminator, "get_terminator"}, {&s_collect_incoming_data, "collect_incoming_data"},
+                 {&s_found_terminator, "found_terminator"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!(*names[i].at = PyUnicode_InternFromString(names[i].name)))
             return -1;
@@ -436,9 +610,9 @@ int ga_chat_methods(intptr_t tools)
     int status = -1;
     if (!socket_send)
         status = 0; /* no way round a socket: the Python methods stay */
-    else if (PyArg_ParseTuple((PyObject *)tools, "O!O!OO", &PyType_Type, &chat, &PyTuple_Type, &own, &ga_tools.chat_initiate, &send_failed)) {
+    else if (PyArg_ParseTuple((PyObject *)tools, "O!O!OOO", &PyType_Type, &chat, &PyTuple_Type, &own, &ga_tools.chat_initiate, &collect_rest, &io_failed)) {
         Py_INCREF((PyObject *)tools); /* for good */
-        status = install((PyTypeObject *)chat, M_COLLECT, M_PUSH, own);
+        status = install((PyTypeObject *)chat, M_COLLECT, M_HANDLE_READ, own);
     }
     PyGILState_Release(gil);
     return status;

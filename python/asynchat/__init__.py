@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["async_chat", "asyncore", "deque", "find_prefix_at_end", "simple_producer"]
 
 _IN_PLACE = 1 << 12  # bytes of input from which a line is taken off in place instead of by copying
+_LONG_TERMINATOR = 64  # bytes up to which a terminator is simply searched for again
 _LONG = 1 << 16  # bytes of output from which the rest is a view instead of a copy
 
 
@@ -93,59 +94,11 @@ class async_chat(asyncore.dispatcher):
             return
         if isinstance(data, str) and self.use_encoding:
             data = bytes(data, self.encoding)
-        self.ac_in_buffer = self.ac_in_buffer + data
-        while self.ac_in_buffer:
-            # Each time anew: the callbacks may change the terminator and the buffer.
-            terminator = self.get_terminator()
-            if not terminator:
-                self._collect(len(self.ac_in_buffer))
-            elif isinstance(terminator, int):
-                self._collect_counted(terminator)
-            elif not self._collect_until(terminator):
-                break
-
-    def _front(self, size: int) -> bytes:
-        data = self.ac_in_buffer
-        return data if type(data) is bytes and size == len(data) else bytes(data[:size])
-
-    def _drop(self, size: int) -> None:
-        rest = self.ac_in_buffer
-        if len(rest) - size < _IN_PLACE:
-            self.ac_in_buffer = bytes(rest[size:])
-            return
-        if type(rest) is not asyncore._Backlog:
-            self.ac_in_buffer = rest = asyncore._Backlog(rest)
-        del rest[:size]
-
-    def _collect(self, size: int) -> None:
-        # In this order: a callback that raises, or looks, finds the data still in the buffer.
-        self.collect_incoming_data(self._front(size))
-        self._drop(size)
-
-    def _collect_counted(self, wanted: int) -> None:
-        there = len(self.ac_in_buffer)
-        if there < wanted:
-            self._collect(there)
-            self.terminator = self.terminator - there  # type: ignore[operator]
+        if type(self.ac_in_buffer) is asyncore._Backlog:
+            self.ac_in_buffer += data
         else:
-            self._collect(wanted)
-            self.terminator = 0
-            self.found_terminator()
-
-    def _collect_until(self, terminator: Any) -> bool:
-        """Collect up to the terminator; false when more input is needed to know."""
-        there = len(self.ac_in_buffer)
-        at = self.ac_in_buffer.find(terminator)
-        if at >= 0:
-            if at:
-                self.collect_incoming_data(self._front(at))
-            self._drop(at + len(terminator))
-            self.found_terminator()
-            return True
-        begun = find_prefix_at_end(self.ac_in_buffer, terminator)
-        if begun < there:
-            self._collect(there - begun)
-        return not begun
+            self.ac_in_buffer = self.ac_in_buffer + data
+        _collect(self)
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -223,6 +176,119 @@ class async_chat(asyncore.dispatcher):
         self.producer_fifo.clear()
 
 
+# In module functions, not in methods: subclasses have long used any name for theirs.
+
+
+def _collect(chat: async_chat) -> None:
+    """Hand on what is in the input buffer, as far as the terminators go."""
+    while chat.ac_in_buffer:
+        # Each time anew: the callbacks may change the terminator and the buffer. The buffer loses its
+        # front after the callback: one that raises, or looks, finds the data still there.
+        there = len(chat.ac_in_buffer)
+        terminator = chat.get_terminator()
+        if not terminator:
+            chat.collect_incoming_data(_front(chat, there))
+            chat.ac_in_buffer = b""
+        elif isinstance(terminator, int):
+            counted = min(there, terminator)
+            chat.collect_incoming_data(_front(chat, counted))
+            _drop(chat, counted)
+            if there < terminator:
+                chat.terminator = chat.terminator - there  # type: ignore[operator]
+            else:
+                chat.terminator = 0
+                chat.found_terminator()
+        else:
+            at, begun = _search(chat, terminator)
+            if at < 0:
+                if begun < there:
+                    chat.collect_incoming_data(_front(chat, there - begun))
+                    _drop(chat, there - begun)
+                if begun:
+                    return
+                continue
+            if at:
+                chat.collect_incoming_data(_front(chat, at))
+            _drop(chat, at + len(terminator))
+            chat.found_terminator()
+
+
+def _front(chat: async_chat, size: int) -> bytes:
+    data = chat.ac_in_buffer
+    return data if type(data) is bytes and size == len(data) else bytes(data[:size])
+
+
+def _drop(chat: async_chat, size: int) -> None:
+    rest = chat.ac_in_buffer
+    if len(rest) - size < _IN_PLACE:
+        chat.ac_in_buffer = bytes(rest[size:])
+        return
+    if type(rest) is not asyncore._Backlog:
+        chat.ac_in_buffer = rest = asyncore._Backlog(rest)
+    del rest[:size]
+
+
+def _search(chat: async_chat, terminator: Any) -> tuple[int, int]:
+    """Where the terminator stands in the input, or -1 and how much of it stands at the end."""
+    data = chat.ac_in_buffer
+    if len(terminator) > _LONG_TERMINATOR and not isinstance(terminator, str):
+        return _Matcher.of(chat, bytes(terminator)).search(data)
+    at = data.find(terminator)
+    return at, 0 if at >= 0 else find_prefix_at_end(data, terminator)
+
+
+class _Matcher:
+    """Looks for one long terminator in an input that grows.
+
+    It knows what it has seen, so that input which comes a byte at a time is not searched from the
+    beginning of the terminator again and again (Knuth, Morris and Pratt's search).
+    """
+
+    def __init__(self, terminator: bytes) -> None:
+        self.terminator = terminator
+        self.matched = 0  # so much of the terminator is all that the buffer held when last seen
+        self.buffer: object = None
+        self.shorter = [0] * (len(terminator) + 1)
+        size = 0
+        for at in range(1, len(terminator)):
+            size = self._step(size, terminator[at])
+            self.shorter[at + 1] = size
+
+    @staticmethod
+    def of(chat: async_chat, terminator: bytes) -> _Matcher:
+        matcher: _Matcher | None = vars(chat).get("_goasyncore_matcher")
+        if matcher is None or matcher.terminator != terminator:
+            matcher = _Matcher(terminator)
+            vars(chat)["_goasyncore_matcher"] = matcher
+        return matcher
+
+    def _step(self, size: int, byte: int) -> int:
+        while size and self.terminator[size] != byte:
+            size = self.shorter[size]
+        return size + (self.terminator[size] == byte)
+
+    def search(self, data: bytes | bytearray) -> tuple[int, int]:
+        """As `_search`."""
+        terminator, there = self.terminator, len(data)
+        size = self.matched if data[: self.matched] == terminator[: self.matched] else 0
+        at = size
+        self.matched = 0
+        while at < there:
+            if not size:  # nothing begun: no need to look at each byte
+                found = data.find(terminator, at)
+                if found >= 0:
+                    return found, 0
+                at = data.find(terminator[:1], max(at, there - len(terminator) + 1))
+                if at < 0:
+                    return -1, 0
+            size = self._step(size, data[at])
+            at += 1
+            if size == len(terminator):
+                return at - size, 0
+        self.matched = size
+        return -1, size
+
+
 def _rest(data: Any, size: int) -> Any:
     """`data[size:]`, without copying a long rest again at each step."""
     if len(data) - size < _LONG or not isinstance(data, (bytes, bytearray)):
@@ -262,8 +328,14 @@ def find_prefix_at_end(haystack: Any, needle: Any) -> int:
 _own_predicates = {(async_chat.readable, async_chat.writable): "async_chat"}
 _own_methods = (
     async_chat,
-    (async_chat._collect_incoming_data, async_chat._get_data, async_chat.push),
+    (
+        async_chat._collect_incoming_data,
+        async_chat._get_data,
+        async_chat.push,
+        async_chat.handle_read,
+    ),
     async_chat.initiate_send,
+    _collect,
 )
 
 asyncore._hide_annotations(globals())

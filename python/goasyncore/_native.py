@@ -151,13 +151,12 @@ def _set_up_chat(asynchat: dict[str, Any]) -> None:
     """Give asynchat its native methods, when the first of its channels is seen."""
     global _chat_tools
     if _chat_tools is None and _binding is not None:
-        own = asynchat["_own_methods"]
-        _chat_tools = (own[0], own[1], own[2], _send_failed)
+        _chat_tools = (*asynchat["_own_methods"], _io_failed)
         _binding.pybind_SetupChat(id(_chat_tools), False)
 
 
-def _send_failed(channel: Any, exc: OSError) -> None:
-    """What async_chat does with an error out of its send()."""
+def _io_failed(channel: Any, exc: OSError) -> None:
+    """What async_chat does with an error out of its send() or recv()."""
     try:
         raise exc
     except OSError:
