@@ -211,7 +211,7 @@ ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever)
     m = ga_mirror_of((PyObject *)map);
     if (!m)
         goto done;
-    if (m->names) { /* a run is under way: in this thread, from a handler, or in another one */
+    if (__atomic_load_n(&m->go.busy, __ATOMIC_ACQUIRE)) { /* in this thread, from a handler, or in another one */
         m = NULL;
         goto done;
     }
@@ -221,6 +221,7 @@ ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever)
         m = NULL;
         goto done;
     }
+    m->go.busy = 1;
     m->names = namespace;
     m->use_poll = (uint8_t)use_poll;
     m->forever = (uint8_t)forever;

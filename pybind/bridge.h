@@ -34,6 +34,7 @@ enum {
 
 /* What Go sees of a mirrored map. Valid until the map is gone, which cannot be during a run. */
 typedef struct {
+    int32_t busy;        /* a run is under way; set by ga_enter, cleared by Go, atomically, as the run's last act */
     long handle;         /* Go's number for what serves the map; 0: none yet */
     int status;          /* GA_RUNNING while a run is under way */
     int passes;          /* passes completed in this run */

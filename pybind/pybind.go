@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -76,6 +77,10 @@ func Run(mapID, names int, timeout float64, usePoll bool, count int) (made int) 
 			text := C.CString(fmt.Sprintf("the engine failed: %v\n%s", r, debug.Stack()))
 			C.ga_panic(m, text)
 			C.free(unsafe.Pointer(text))
+		}
+		if m != nil {
+			// Only now may another thread enter: the status has been read, the selector is free.
+			atomic.StoreInt32((*int32)(unsafe.Pointer(&m.busy)), 0)
 		}
 	}()
 	options := engine.Options{Timeout: -1, Meaning: engine.Select, Count: count}
