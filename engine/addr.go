@@ -131,7 +131,9 @@ func addrOf(network string, sa unix.Sockaddr) Addr {
 		}
 		return Addr{network: network, ip: netip.AddrPortFrom(ip, uint16(sa.Port))}
 	case *unix.SockaddrUnix:
-		return Addr{network: network, path: sa.Name}
+		if sa.Name != "" && sa.Name != "@" { // what a socket without a name is said to have
+			return Addr{network: network, path: sa.Name}
+		}
 	}
 	return Addr{}
 }
