@@ -252,20 +252,19 @@ class dispatcher:
             self.socket = None
             return
         sock.setblocking(False)
-        peer = trouble = None
         # Asked before the channel is in the map: the question lets other threads run, and one that
         # loops over the map would find a channel whose __init__() has not come to its end.
         try:
             peer = sock.getpeername()
         except OSError as why:
-            trouble = why
-        self.set_socket(sock, map)
-        self.connected = trouble is None
-        if trouble is None:
+            self.set_socket(sock, map)
+            if why.errno not in (ENOTCONN, EINVAL):
+                self.del_channel(map)
+                raise
+        else:
+            self.set_socket(sock, map)
+            self.connected = True
             self.addr = peer
-        elif trouble.errno not in (ENOTCONN, EINVAL):
-            self.del_channel(map)
-            raise trouble
 
     def __repr__(self) -> str:
         cls = type(self)
