@@ -10,8 +10,16 @@
 PyObject *ga_names[N_COUNT];
 struct ga_tools ga_tools;
 
-static PyObject *handle_read_event, *handle_write_event, *handle_expt_event, *handle_close;
+static PyObject *handle_expt_event, *handle_close;
 static PyObject *name_read, *name_readwrite;
+
+void ga_take_gil(void)
+{
+    PyThreadState *thread = PyGILState_GetThisThreadState();
+    while (!thread) /* the interpreter is gone, and the process is about to be */
+        pause();
+    PyEval_RestoreThread(thread);
+}
 
 /* Runs in the child of any fork, with one thread and perhaps in a run. The parent's registrations live
  * on in the open files; these descriptors are only this process's copies. */
@@ -28,8 +36,19 @@ static void after_fork_in_child(void)
 
 int ga_setup(intptr_t tools)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
-    static const char *const names[N_COUNT] = {"readable", "writable", "accepting", "connected", "out_buffer", "producer_fifo"};
+    ga_take_gil();
+    static const char *const names[N_COUNT] = {
+        [N_READABLE] = "readable",
+        [N_WRITABLE] = "writable",
+        [N_ACCEPTING] = "accepting",
+        [N_CONNECTED] = "connected",
+        [N_OUT_BUFFER] = "out_buffer",
+        [N_PRODUCER_FIFO] = "producer_fifo",
+        [N_HANDLE_READ_EVENT] = "handle_read_event",
+        [N_HANDLE_WRITE_EVENT] = "handle_write_event",
+        [N_HANDLE_READ] = "handle_read",
+        [N_HANDLE_WRITE] = "handle_write",
+    };
     int status = -1;
     PyObject *deque, *methods;
     if (!PyArg_ParseTuple((PyObject *)tools, "OOOOOO", &ga_tools.kind_of, &ga_tools.aftermath, &ga_tools.intact, &deque,
@@ -40,9 +59,7 @@ int ga_setup(intptr_t tools)
     for (int i = 0; i < N_COUNT; i++)
         if (!(ga_names[i] = PyUnicode_InternFromString(names[i])))
             goto done;
-    if (!(handle_read_event = PyUnicode_InternFromString("handle_read_event")) ||
-        !(handle_write_event = PyUnicode_InternFromString("handle_write_event")) ||
-        !(handle_expt_event = PyUnicode_InternFromString("handle_expt_event")) ||
+    if (!(handle_expt_event = PyUnicode_InternFromString("handle_expt_event")) ||
         !(handle_close = PyUnicode_InternFromString("handle_close")) || !(name_read = PyUnicode_InternFromString("read")) ||
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
@@ -52,7 +69,7 @@ int ga_setup(intptr_t tools)
     }
     status = ga_watch_setup() < 0 ? -1 : ga_methods_setup(methods);
 done:
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
     return status;
 }
 
@@ -67,6 +84,25 @@ static int call(PyObject *obj, PyObject *method)
         return -1;
     Py_DECREF(result);
     return 0;
+}
+
+/* Calls handle_read_event or handle_write_event. On a connected channel whose class leaves those alone they come
+ * down to handle_read and handle_write, which are called in their place: a frame less. 0, or -1 with an exception set. */
+static int call_event(ga_channel *c, int event)
+{
+    PyObject *obj = c->obj;
+    ga_class *class = c->class;
+    if (class && c->dict && c->bare && !c->changed && (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) &&
+        c->mirror->class_epoch == ga_class_epoch && class->type == Py_TYPE(obj) && ga_mirror_truth(c, N_CONNECTED) == 1 &&
+        ga_mirror_truth(c, N_ACCEPTING) == 0) {
+        PyObject *args[2] = {NULL, obj};
+        PyObject *handler = Py_NewRef(class->seen[event == N_HANDLE_READ_EVENT ? N_HANDLE_READ : N_HANDLE_WRITE]);
+        PyObject *result = PyObject_Vectorcall(handler, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        Py_DECREF(handler);
+        Py_XDECREF(result);
+        return result ? 0 : -1;
+    }
+    return call(obj, ga_names[event]);
 }
 
 /* A handler has raised: asyncore's own read() or readwrite() decides what that means. Called with the
@@ -90,20 +126,40 @@ static int aftermath(ga_mirror *m, PyObject *obj)
     return result ? 0 : -1;
 }
 
-/* poll's meaning: everything that happened to one channel. 0, or -1 with an exception set. */
-static int tell_all(ga_mirror *m, PyObject *obj, uint32_t events)
+/* The channel that became ready, if it still stands under its number, or again; else NULL. */
+static ga_channel *still_there(ga_mirror *m, int32_t fd, PyObject *obj)
 {
-    if ((events & GA_READ && call(obj, handle_read_event) < 0) || (events & GA_WRITE && call(obj, handle_write_event) < 0) ||
-        (events & GA_PRIORITY && call(obj, handle_expt_event) < 0) ||
-        (events & (GA_HANGUP | GA_ERROR | GA_INVALID) && call(obj, handle_close) < 0))
-        return aftermath(m, obj);
-    return 0;
+    ga_channel *c = obj && fd < m->size ? m->by_fd[fd] : NULL;
+    if (!c || c->obj != obj)
+        return NULL;
+    if (ga_forked) { /* in a handler of this pass: nobody tells the child's mirror of changes any more */
+        PyObject *key = PyLong_FromLong(fd), *found = key ? PyDict_GetItemWithError(m->map, key) : NULL;
+        Py_XDECREF(key);
+        PyErr_Clear();
+        if (found != obj)
+            return NULL;
+    }
+    return c;
 }
 
-/* Whether the channel that became ready still stands under its number, or again. */
-static int still_there(ga_mirror *m, int32_t fd, PyObject *obj)
+/* poll's meaning: everything that happened to one channel, whatever its handlers do to it meanwhile. 0, or -1
+ * with an exception set. */
+static int tell_all(ga_mirror *m, ga_channel *c, uint32_t events)
 {
-    return obj && fd < m->size && m->by_fd[fd] && m->by_fd[fd]->obj == obj;
+    PyObject *obj = c->obj; /* the caller's */
+    int32_t fd = c->fd;
+    int status = 0;
+    if (events & GA_READ)
+        status = call_event(c, N_HANDLE_READ_EVENT);
+    if (status == 0 && events & GA_WRITE) {
+        c = still_there(m, fd, obj);
+        status = c ? call_event(c, N_HANDLE_WRITE_EVENT) : call(obj, ga_names[N_HANDLE_WRITE_EVENT]);
+    }
+    if (status == 0 && events & GA_PRIORITY)
+        status = call(obj, handle_expt_event);
+    if (status == 0 && events & (GA_HANGUP | GA_ERROR | GA_INVALID))
+        status = call(obj, handle_close);
+    return status < 0 ? aftermath(m, obj) : 0;
 }
 
 /* 0, or -1 with an exception set. */
@@ -121,21 +177,21 @@ static int dispatch(ga_mirror *m, const ga_ready *ready, int count)
         channels[i] = c && c->reported ? Py_NewRef(c->obj) : NULL;
     }
     int status = 0;
-    if (m->use_poll) {
-        for (int i = 0; i < count && status == 0; i++)
-            if (still_there(m, ready[i].fd, channels[i]))
-                status = tell_all(m, channels[i], ready[i].events);
-    } else {
-        struct {
-            uint32_t event;
-            PyObject *method;
-        } const sweeps[] = {{GA_READ, handle_read_event}, {GA_WRITE, handle_write_event}, {GA_PRIORITY, handle_expt_event}};
-        for (int s = 0; s < 3; s++)
-            for (int i = 0; i < count && status == 0; i++)
-                if (ready[i].events & sweeps[s].event && still_there(m, ready[i].fd, channels[i]) &&
-                    call(channels[i], sweeps[s].method) < 0)
-                    status = aftermath(m, channels[i]);
-    }
+    for (int sweep = 0; sweep < (m->use_poll ? 1 : 3); sweep++)
+        for (int i = 0; i < count && status == 0; i++) {
+            static const uint32_t sweeps[] = {GA_READ, GA_WRITE, GA_PRIORITY}; /* select's meaning */
+            if (!m->use_poll && !(ready[i].events & sweeps[sweep]))
+                continue;
+            ga_channel *c = still_there(m, ready[i].fd, channels[i]);
+            if (!c)
+                continue;
+            if (m->use_poll)
+                status = tell_all(m, c, ready[i].events);
+            else if ((sweep == 0   ? call_event(c, N_HANDLE_READ_EVENT)
+                      : sweep == 1 ? call_event(c, N_HANDLE_WRITE_EVENT)
+                                   : call(channels[i], handle_expt_event)) < 0)
+                status = aftermath(m, channels[i]);
+        }
     PyObject *exc = status < 0 ? PyErr_GetRaisedException() : NULL;
     for (int i = 0; i < count; i++)
         Py_XDECREF(channels[i]);
@@ -204,7 +260,7 @@ static void collect(ga_mirror *m)
 
 ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_take_gil();
     ga_mirror *m = NULL;
     if (ga_forked || ga_trusted == 0 || !PyDict_CheckExact((PyObject *)map))
         goto done;
@@ -231,14 +287,14 @@ ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever)
         m->namespace_epoch = (uint64_t)-1; /* not looked at yet */
     collect(m);
 done:
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
     return m ? &m->go : NULL;
 }
 
 void ga_step(ga_map *go, const ga_ready *ready, int count, int collecting)
 {
     ga_mirror *m = (ga_mirror *)go;
-    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_take_gil();
     m->waiting = 0;
     m->go.change_count = 0;
     if (count && dispatch(m, ready, count) < 0)
@@ -249,45 +305,45 @@ void ga_step(ga_map *go, const ga_ready *ready, int count, int collecting)
         collect(m);
     else
         leave(m, GA_FINISHED);
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
 }
 
 void ga_interrupted(ga_map *go)
 {
     ga_mirror *m = (ga_mirror *)go;
-    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_take_gil();
     if (PyErr_CheckSignals() < 0)
         leave(m, GA_RAISED);
     else if (ga_forked)
         leave(m, GA_HANDOVER);
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
 }
 
 void ga_hand_over(ga_map *go)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_take_gil();
     ga_mirror_retell_all((ga_mirror *)go);
     leave((ga_mirror *)go, GA_HANDOVER);
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
 }
 
 void ga_fail(ga_map *go, int error)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_take_gil();
     errno = error;
     PyErr_SetFromErrno(PyExc_OSError);
     ga_mirror_retell_all((ga_mirror *)go);
     leave((ga_mirror *)go, GA_RAISED);
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
 }
 
 void ga_panic(ga_map *go, const char *text)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_take_gil();
     PyErr_SetString(PyExc_RuntimeError, text);
     if (go) {
         ga_mirror_retell_all((ga_mirror *)go);
         leave((ga_mirror *)go, GA_RAISED);
     }
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
 }

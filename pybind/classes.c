@@ -11,6 +11,12 @@ static int is_plain(PyObject *value)
     return !value || !Py_TYPE(value)->tp_descr_get;
 }
 
+/* Whether calling it with the instance is what calling the attribute would be. */
+static int is_method(PyObject *value)
+{
+    return value && PyType_HasFeature(Py_TYPE(value), Py_TPFLAGS_METHOD_DESCRIPTOR);
+}
+
 /* Borrowed. The lookup gives the class a version again, without which its watcher stays silent. */
 static PyObject *lookup(PyTypeObject *type, int name)
 {
@@ -37,10 +43,15 @@ static int look(ga_class *c, int *changed)
     if (changed && !different)
         return 0;
     c->kind = KIND_OWN;
-    c->direct = ga_trusted >= 2 && type->tp_getattro == PyObject_GenericGetAttr && type->tp_version_tag && c->seen[0] && c->seen[1] && PyFunction_Check(c->seen[0]) && PyFunction_Check(c->seen[1]);
+    c->direct = c->direct_read = c->direct_write = 0;
     if (ga_trusted < 2 || type->tp_getattro != PyObject_GenericGetAttr || !type->tp_version_tag)
         return 0;
-    for (int i = N_ACCEPTING; i < N_COUNT; i++)
+    c->direct = is_method(c->seen[N_READABLE]) && is_method(c->seen[N_WRITABLE]);
+    if (is_plain(c->seen[N_ACCEPTING]) && is_plain(c->seen[N_CONNECTED])) {
+        c->direct_read = c->seen[N_HANDLE_READ_EVENT] == ga_tools.handle_read_event && is_method(c->seen[N_HANDLE_READ]);
+        c->direct_write = c->seen[N_HANDLE_WRITE_EVENT] == ga_tools.handle_write_event && is_method(c->seen[N_HANDLE_WRITE]);
+    }
+    for (int i = N_ACCEPTING; i <= N_PRODUCER_FIFO; i++)
         if (!is_plain(c->seen[i]))
             return 0;
     PyObject *kind = PyObject_CallOneArg(ga_tools.kind_of, (PyObject *)type);

@@ -7,8 +7,20 @@
 
 #include "bridge.h"
 
-/* The attributes that decide what a channel waits for. */
-enum { N_READABLE, N_WRITABLE, N_ACCEPTING, N_CONNECTED, N_OUT_BUFFER, N_PRODUCER_FIFO, N_COUNT };
+/* The attributes that decide what a channel waits for, and who is called when it is ready. */
+enum {
+    N_READABLE,
+    N_WRITABLE,
+    N_ACCEPTING, /* from here on what has to be a plain attribute */
+    N_CONNECTED,
+    N_OUT_BUFFER,
+    N_PRODUCER_FIFO, /* up to here */
+    N_HANDLE_READ_EVENT,
+    N_HANDLE_WRITE_EVENT,
+    N_HANDLE_READ,
+    N_HANDLE_WRITE,
+    N_COUNT
+};
 
 /* Which predicates a class has, as _native.kind_of tells. */
 typedef enum { KIND_OWN, KIND_DISPATCHER, KIND_SENDER, KIND_CHAT } ga_kind;
@@ -19,7 +31,9 @@ typedef struct ga_class {
     PyTypeObject *type; /* owned */
     PyObject *seen[N_COUNT]; /* owned: what the class had for each of ga_names, NULL for nothing */
     getattrofunc getattro;
-    int direct;
+    int direct;       /* its predicates are functions that can be called without looking them up */
+    int direct_read;  /* its handle_read_event is ours, so handle_read can be called when connected */
+    int direct_write; /* the same of writing */
     ga_kind kind;
     Py_ssize_t users;
     
@@ -35,6 +49,7 @@ typedef struct ga_channel {
     int32_t fd;
     int32_t slot;         /* its place in mirror.own or mirror.sized, -1: in neither */
     uint8_t changed;      /* look at it again, it stands in mirror.dirty */
+    uint8_t bare;         /* nothing on the instance hides the class's handlers */
     uint8_t direct;       /* the predicates are the class's functions */
     uint8_t own;          /* it is in mirror.own: Python is asked in each pass */
     uint8_t reported;     /* the engine knows of it */
@@ -92,9 +107,15 @@ extern struct ga_tools {
     PyObject *aftermath; /* (channel, exception) -> stand-in for read() and readwrite() */
     PyObject *intact;    /* namespace -> whether the pass functions in it are ours */
     PyObject *sender_initiate, *chat_initiate; /* initiate_send of dispatcher_with_send and async_chat */
+    PyObject *handle_read_event, *handle_write_event; /* dispatcher's */
     PyTypeObject *deque;
     PyObject *backlog;   /* the bytearray of dispatcher_with_send */
 } ga_tools;
+
+/* bridge.c: for a thread that came from Python and gave the GIL back; PyEval_SaveThread() gives it
+ * back again. Other than PyGILState_Ensure() it is safe in an interpreter that is ending: then it
+ * does not return. */
+void ga_take_gil(void);
 
 /* watch.c */
 typedef enum { WATCH_MAP, WATCH_CHANNEL, WATCH_NAMESPACE, WATCH_PROBE } ga_watch_kind;
@@ -118,6 +139,7 @@ void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *k
 void ga_mirror_class_event(void);
 void ga_mirror_retell_all(ga_mirror *m);
 void ga_mirror_retell_changes(ga_mirror *m);
+int ga_mirror_truth(ga_channel *c, int name); /* of an attribute in its watched dict; -1: only Python can tell */
 int ga_mirror_collect(ga_mirror *m); /* runs Python code; 0, or -1 with an exception set */
 void ga_mirror_class_assigned(PyObject *obj);
 void ga_mirror_class_changed(ga_class *class); /* look at all its channels again */

@@ -588,6 +588,8 @@ int ga_methods_setup(PyObject *tools)
         !PyArg_ParseTuple(tools, "OO!O!OO!O", &dispatcher_class, &PyTuple_Type, &own, &PyTuple_Type, &sender_own, &sender,
                           &PyType_Type, &socket_class, &ga_tools.sender_initiate))
         return -1;
+    if (!(ga_tools.handle_read_event = PyTuple_GetItem(own, 2)) || !(ga_tools.handle_write_event = PyTuple_GetItem(own, 3)))
+        return -1;
     dispatcher = (PyTypeObject *)dispatcher_class;
     socket_type = (PyTypeObject *)socket_class;
     int as_expected = socket_is_as_expected();
@@ -605,7 +607,7 @@ int ga_methods_setup(PyObject *tools)
 
 int ga_chat_methods(intptr_t tools)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_take_gil();
     PyObject *chat, *own;
     int status = -1;
     if (!socket_send)
@@ -614,6 +616,6 @@ int ga_chat_methods(intptr_t tools)
         Py_INCREF((PyObject *)tools); /* for good */
         status = install((PyTypeObject *)chat, M_COLLECT, M_HANDLE_READ, own);
     }
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
     return status;
 }

@@ -310,9 +310,9 @@ static int32_t abandoned_count, abandoned_size;
 
 long ga_next_abandoned(void)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_take_gil();
     long handle = abandoned_count ? abandoned[--abandoned_count] : 0;
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
     return handle;
 }
 
@@ -470,6 +470,11 @@ static PyObject *attribute(ga_channel *c, int name)
     return value ? value : ga_class_default(c->class, name);
 }
 
+int ga_mirror_truth(ga_channel *c, int name)
+{
+    return truth(attribute(c, name));
+}
+
 /* The length of a buffer or queue matters only in being 0. In *changing, whether it can change in
  * place. -1 when only Python can tell. */
 static int filled(PyObject *value, int *changing)
@@ -489,10 +494,13 @@ static int filled(PyObject *value, int *changing)
     return -1;
 }
 
-/* Whether the instance has predicates of its own. */
-static int shadowed(ga_channel *c)
+/* Whether the instance has one of these attributes itself. */
+static int hides(ga_channel *c, int first, int last)
 {
-    return PyDict_GetItemWithError(c->dict, ga_names[N_READABLE]) || PyDict_GetItemWithError(c->dict, ga_names[N_WRITABLE]);
+    for (int i = first; i <= last; i++)
+        if (PyDict_GetItemWithError(c->dict, ga_names[i]))
+            return 1;
+    return 0;
 }
 
 /* Evaluates known predicates; -1 when they are not that. In *queue, what has to be looked at in each
@@ -500,7 +508,7 @@ static int shadowed(ga_channel *c)
 static int evaluate(ga_channel *c, PyObject **queue)
 {
     *queue = NULL;
-    if (shadowed(c))
+    if (hides(c, N_READABLE, N_WRITABLE))
         return -1;
     int accepting = truth(attribute(c, N_ACCEPTING));
     if (accepting < 0)
@@ -541,7 +549,7 @@ static int look_at(ga_channel *c)
     }
     int want = -1;
     PyObject *queue = NULL;
-    c->direct = 0;
+    c->direct = c->bare = 0;
     if (c->class->kind == KIND_OWN && !c->class->direct)
         drop_dict(c);
     else {
@@ -551,10 +559,13 @@ static int look_at(ga_channel *c)
                 c->dict = dict;
             Py_XDECREF(dict); /* no reference is kept: replacing __dict__ must show as its end */
         }
-        if (c->dict && c->class->kind != KIND_OWN)
-            want = evaluate(c, &queue);
-        else if (c->dict)
-            c->direct = !shadowed(c);
+        if (c->dict) {
+            c->bare = !hides(c, N_HANDLE_READ_EVENT, N_HANDLE_WRITE);
+            if (c->class->kind != KIND_OWN)
+                want = evaluate(c, &queue);
+            else
+                c->direct = !hides(c, N_READABLE, N_WRITABLE);
+        }
     }
     if (want < 0)
         return enter_own(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
@@ -599,17 +610,23 @@ static void look_at_sizes(ga_mirror *m)
 {
     for (int32_t i = 0; i < m->sized_count; i++) {
         ga_channel *c = m->sized[i];
-        if ((Py_SIZE(c->sized) != 0) != c->filled)
+        /* A changed channel may have another queue by now, and this one may be gone. */
+        if (!c->changed && (Py_SIZE(c->sized) != 0) != c->filled)
             mark_channel(c);
     }
 }
 
 /* 0, 1, or -1 with an exception set. */
-static int ask_one(PyObject *obj, int name, PyObject *function)
+static int ask_one(ga_channel *c, PyObject *obj, int name)
 {
-    PyObject *args[2] = {NULL, obj};
-    PyObject *answer = function ? PyObject_Vectorcall(function, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
-    : PyObject_VectorcallMethod(ga_names[name], args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    PyObject *args[2] = {NULL, obj}, *answer;
+    size_t count = 1 | PY_VECTORCALL_ARGUMENTS_OFFSET;
+    if (c) {
+        PyObject *function = Py_NewRef(c->class->seen[name]);
+        answer = PyObject_Vectorcall(function, args + 1, count, NULL);
+        Py_DECREF(function);
+    } else
+        answer = PyObject_VectorcallMethod(ga_names[name], args + 1, count, NULL);
     if (!answer)
         return -1;
     int is = answer == Py_True ? 1 : answer == Py_False || answer == Py_None ? 0 : PyObject_IsTrue(answer);
@@ -617,11 +634,25 @@ static int ask_one(PyObject *obj, int name, PyObject *function)
     return is;
 }
 
-/* What the channel's own predicates say; -1 with an exception set. */
-static int ask(PyObject *obj, ga_class *class)
+/* Whether the class's functions can be called without looking for them. */
+static int is_direct(ga_channel *c)
 {
-    int readable = ask_one(obj, N_READABLE, class? class->seen[N_READABLE] : NULL);
-    int writable = readable < 0 ? -1 : ask_one(obj, N_WRITABLE, class? class->seen[N_WRITABLE]:NULL);
+    return c->direct && !c->changed && c->mirror->class_epoch == ga_class_epoch;
+}
+
+/* What the channel's own predicates say; -1 with an exception set. `c` may be gone after the first. */
+static int ask(ga_channel *c)
+{
+    PyObject *obj = c->obj;
+    ga_mirror *m = c->mirror;
+    int32_t fd = c->fd;
+    uint64_t order = c->order;
+    int readable = ask_one(is_direct(c) ? c : NULL, obj, N_READABLE);
+    if (readable < 0)
+        return -1;
+    c = fd < m->size ? m->by_fd[fd] : NULL;
+    int still = c && c->order == order && c->obj == obj && is_direct(c);
+    int writable = ask_one(still ? c : NULL, obj, N_WRITABLE);
     if (writable < 0)
         return -1;
     if (writable) {
@@ -651,7 +682,7 @@ static int ask_all(ga_mirror *m)
         uint64_t order = c->order;
         m->asking = order;
         Py_INCREF(obj);
-        int want = ask(obj, c->direct ? c->class : NULL);
+        int want = ask(c);
         Py_DECREF(obj);
         if (want < 0)
             status = -1;

@@ -152,6 +152,8 @@ static int on_audit(const char *event, PyObject *args, void *data)
     if (event[0] != 'o' || strcmp(event, "object.__setattr__") || ga_forked || !PyTuple_Check(args) || PyTuple_GET_SIZE(args) != 3)
         return 0;
     PyObject *name = PyTuple_GET_ITEM(args, 1);
+    if (PyInterpreterState_Get() != PyInterpreterState_Main())
+        return 0; /* the hook is the process's, and another interpreter may have a GIL of its own */
     if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__class__") == 0)
         ga_mirror_class_assigned(PyTuple_GET_ITEM(args, 0));
     return 0;
@@ -205,27 +207,27 @@ void ga_unwatch_class(PyTypeObject *type)
 
 int ga_probe(intptr_t object)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_take_gil();
     static char owner[8] __attribute__((aligned(8)));
     PyObject *dict = ga_watchable_dict((PyObject *)object);
     int status = dict ? ga_watch(dict, WATCH_PROBE, owner) : -1;
     Py_XDECREF(dict);
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
     return status;
 }
 
 int ga_probe_count(void)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_take_gil();
     int count = probe_count;
     probe_count = 0;
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
     return count;
 }
 
 void ga_trust(int trusted)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    ga_take_gil();
     ga_trusted = dict_watcher < 0 ? 0 : class_watcher < 0 && trusted > 1 ? 1 : trusted;
-    PyGILState_Release(gil);
+    PyEval_SaveThread();
 }

@@ -258,6 +258,7 @@ class dispatcher:
             peer = sock.getpeername()
         except OSError as why:
             self.set_socket(sock, map)
+            self.connected = False
             if why.errno not in (ENOTCONN, EINVAL):
                 self.del_channel(map)
                 raise
@@ -680,7 +681,7 @@ _own_predicates = {
 # The engine puts native ones in the place of these, each where the class still has ours by then.
 _own_methods = (
     dispatcher,
-    (dispatcher.recv, dispatcher.send),
+    (dispatcher.recv, dispatcher.send, dispatcher.handle_read_event, dispatcher.handle_write_event),
     (dispatcher_with_send.send,),
     dispatcher_with_send,
 )

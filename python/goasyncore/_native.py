@@ -7,6 +7,7 @@ later makes portable passes.
 
 from __future__ import annotations
 
+import importlib
 import os
 import select
 import socket
@@ -86,7 +87,21 @@ def _cannot_load() -> str | None:
         return f"the engine needs CPython, this is {sys.implementation.name}"
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         return "the engine needs the GIL, and this CPython runs without"
+    if not _in_main_interpreter():
+        return "the engine serves the main interpreter alone, and this is another one"
     return None
+
+
+def _in_main_interpreter() -> bool:
+    # A second interpreter that shares the GIL could load the extension, and share its state with it.
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            continue
+        current, main = module.get_current(), module.get_main()
+        return bool(current == main)
+    return True
 
 
 def _decide() -> None:
@@ -119,9 +134,9 @@ def _decide() -> None:
 
 def _load() -> ModuleType:
     # The extension itself: the module that gopy writes around it changes the working directory.
+    import asyncore
     import goasyncore._binding as binding  # type: ignore[import-not-found]
 
-    asyncore = sys.modules["asyncore"]
     tools = (
         *(_kind_of, _Aftermath, intact, deque, asyncore._Backlog),
         (*asyncore._own_methods, socket.socket, asyncore.dispatcher_with_send.initiate_send),
