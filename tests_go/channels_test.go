@@ -55,14 +55,20 @@ func onePass(t *testing.T, m *engine.Map, opts ...engine.Option) {
 
 // ends are the two ends of a connection. Unlike pair's numbers they know that they are closed.
 func ends(t *testing.T) (a, b *engine.Socket) {
+	both := stream(t)
+	return both[0], both[1]
+}
+
+// stream is ends for benchmarks too.
+func stream(t testing.TB) (both [2]*engine.Socket) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	require.NoError(t, err)
-	for i, end := range []**engine.Socket{&a, &b} {
-		*end, err = engine.Adopt(&raw{fd: fds[i]})
+	for i := range both {
+		both[i], err = engine.Adopt(&raw{fd: fds[i]})
 		require.NoError(t, err)
-		t.Cleanup(func() { (*end).Close() })
+		t.Cleanup(func() { both[i].Close() })
 	}
-	return a, b
+	return both
 }
 
 // channel is a Dispatcher whose handlers are functions; those that are nil do the default, as far
