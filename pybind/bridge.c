@@ -4,7 +4,6 @@
 #include "internal.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <unistd.h>
 
 PyObject *ga_names[N_COUNT];
@@ -19,19 +18,6 @@ void ga_take_gil(void)
     while (!thread) /* the interpreter is gone, and the process is about to be */
         pause();
     PyEval_RestoreThread(thread);
-}
-
-/* Runs in the child of any fork, with one thread and perhaps in a run. The parent's registrations live
- * on in the open files; these descriptors are only this process's copies. */
-static void after_fork_in_child(void)
-{
-    ga_forked = 1;
-    for (ga_mirror *m = ga_mirrors; m; m = m->next)
-        for (int i = 0; i < 3; i++)
-            if (m->go.own_fds[i] >= 0) {
-                close(m->go.own_fds[i]);
-                m->go.own_fds[i] = -1;
-            }
 }
 
 int ga_setup(intptr_t tools)
@@ -50,9 +36,9 @@ int ga_setup(intptr_t tools)
         [N_HANDLE_WRITE] = "handle_write",
     };
     int status = -1;
-    PyObject *deque, *methods;
-    if (!PyArg_ParseTuple((PyObject *)tools, "OOOOOO", &ga_tools.kind_of, &ga_tools.aftermath, &ga_tools.intact, &deque,
-                          &ga_tools.backlog, &methods))
+    PyObject *deque, *methods, *module;
+    if (!PyArg_ParseTuple((PyObject *)tools, "OOOOOOO", &ga_tools.kind_of, &ga_tools.aftermath, &ga_tools.intact, &deque,
+                          &ga_tools.backlog, &methods, &module))
         goto done;
     Py_INCREF((PyObject *)tools); /* for good */
     ga_tools.deque = (PyTypeObject *)deque;
@@ -63,11 +49,7 @@ int ga_setup(intptr_t tools)
         !(handle_close = PyUnicode_InternFromString("handle_close")) || !(name_read = PyUnicode_InternFromString("read")) ||
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
-    if (pthread_atfork(NULL, NULL, after_fork_in_child)) {
-        PyErr_NoMemory();
-        goto done;
-    }
-    status = ga_watch_setup() < 0 ? -1 : ga_methods_setup(methods);
+    status = ga_fork_setup(module) < 0 || ga_watch_setup() < 0 ? -1 : ga_methods_setup(methods);
 done:
     PyEval_SaveThread();
     return status;
@@ -92,7 +74,7 @@ static int call_event(ga_channel *c, int event)
 {
     PyObject *obj = c->obj;
     ga_class *class = c->class;
-    if (class && c->dict && c->bare && !c->changed && (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) &&
+    if (class && c->dict && c->bare && !c->changed && !ga_forked && (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) &&
         c->mirror->class_epoch == ga_class_epoch && class->type == Py_TYPE(obj) && ga_mirror_truth(c, N_CONNECTED) == 1 &&
         ga_mirror_truth(c, N_ACCEPTING) == 0) {
         PyObject *args[2] = {NULL, obj};
@@ -287,7 +269,7 @@ ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever)
         m->namespace_epoch = (uint64_t)-1; /* not looked at yet */
     collect(m);
 done:
-    PyEval_SaveThread();
+    ga_return_to_go(m);
     return m ? &m->go : NULL;
 }
 
@@ -305,7 +287,7 @@ void ga_step(ga_map *go, const ga_ready *ready, int count, int collecting)
         collect(m);
     else
         leave(m, GA_FINISHED);
-    PyEval_SaveThread();
+    ga_return_to_go(m);
 }
 
 void ga_interrupted(ga_map *go)
@@ -316,7 +298,7 @@ void ga_interrupted(ga_map *go)
         leave(m, GA_RAISED);
     else if (ga_forked)
         leave(m, GA_HANDOVER);
-    PyEval_SaveThread();
+    ga_return_to_go(m);
 }
 
 void ga_hand_over(ga_map *go)
@@ -324,7 +306,7 @@ void ga_hand_over(ga_map *go)
     ga_take_gil();
     ga_mirror_retell_all((ga_mirror *)go);
     leave((ga_mirror *)go, GA_HANDOVER);
-    PyEval_SaveThread();
+    ga_return_to_go((ga_mirror *)go);
 }
 
 void ga_fail(ga_map *go, int error)
@@ -334,7 +316,7 @@ void ga_fail(ga_map *go, int error)
     PyErr_SetFromErrno(PyExc_OSError);
     ga_mirror_retell_all((ga_mirror *)go);
     leave((ga_mirror *)go, GA_RAISED);
-    PyEval_SaveThread();
+    ga_return_to_go((ga_mirror *)go);
 }
 
 void ga_panic(ga_map *go, const char *text)
@@ -345,5 +327,5 @@ void ga_panic(ga_map *go, const char *text)
         ga_mirror_retell_all((ga_mirror *)go);
         leave((ga_mirror *)go, GA_RAISED);
     }
-    PyEval_SaveThread();
+    ga_return_to_go((ga_mirror *)go);
 }

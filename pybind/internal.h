@@ -117,6 +117,10 @@ extern struct ga_tools {
  * does not return. */
 void ga_take_gil(void);
 
+/* fork.c */
+int ga_fork_setup(PyObject *module); /* 0, or -1 with an exception set */
+void ga_return_to_go(ga_mirror *m);  /* gives the GIL back; in a forked child leaves the run, with the GIL */
+
 /* watch.c */
 typedef enum { WATCH_MAP, WATCH_CHANNEL, WATCH_NAMESPACE, WATCH_PROBE } ga_watch_kind;
 extern int ga_trusted;              /* what passed its test: 0 nothing, 1 watching maps, 2 watching all */

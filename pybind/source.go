@@ -90,6 +90,7 @@ func (s *dictSource) Step(ready []engine.Ready, collect bool) ([]engine.Change, 
 		if collect {
 			asked = 1
 		}
+		s.m.passes = C.int(s.selector.Passes()) // for a child that does not come back
 		C.ga_step(s.m, (*C.ga_ready)(unsafe.Pointer(unsafe.SliceData(ready))), C.int(len(ready)), asked)
 	}
 	if s.selector.Poller() != s.poller { // it reached a limit of the kernel's

@@ -140,6 +140,7 @@ def _load() -> ModuleType:
     tools = (
         *(_kind_of, _Aftermath, intact, deque, asyncore._Backlog),
         (*asyncore._own_methods, socket.socket, asyncore.dispatcher_with_send.initiate_send),
+        binding,
     )
     binding.pybind_Setup(id(tools), False)
     binding.pybind_Trust(_watchers.trusted_level(binding), False)
@@ -244,7 +245,7 @@ def _run(
         return 0
     else:
         seconds = float(timeout)
-    return binding.pybind_Run(id(map), id(namespace), seconds, use_poll, count)  # type: ignore[no-any-return]
+    return binding.run(id(map), id(namespace), seconds, use_poll, count)  # type: ignore[no-any-return]
 
 
 def _after_fork_in_child() -> None:
