@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-PyObject *ga_names[N_COUNT];
+PyObject *ga_names[N_COUNT], *ga_name_socket;
 struct ga_tools ga_tools;
 
 static PyObject *handle_expt_event, *handle_close;
@@ -45,7 +45,7 @@ int ga_setup(intptr_t tools)
     for (int i = 0; i < N_COUNT; i++)
         if (!(ga_names[i] = PyUnicode_InternFromString(names[i])))
             goto done;
-    if (!(handle_expt_event = PyUnicode_InternFromString("handle_expt_event")) ||
+    if (!(ga_name_socket = PyUnicode_InternFromString("socket")) || !(handle_expt_event = PyUnicode_InternFromString("handle_expt_event")) ||
         !(handle_close = PyUnicode_InternFromString("handle_close")) || !(name_read = PyUnicode_InternFromString("read")) ||
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
@@ -111,6 +111,7 @@ static int aftermath(ga_mirror *m, PyObject *obj)
 /* The channel that became ready, if it still stands under its number, or again; else NULL. */
 static ga_channel *still_there(ga_mirror *m, int32_t fd, PyObject *obj)
 {
+    ga_mirror_settle(m);
     ga_channel *c = obj && fd < m->size ? m->by_fd[fd] : NULL;
     if (!c || c->obj != obj)
         return NULL;

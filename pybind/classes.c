@@ -44,7 +44,7 @@ static int look(ga_class *c, int *changed)
         return 0;
     c->kind = KIND_OWN;
     c->direct = c->direct_read = c->direct_write = 0;
-    if (ga_trusted < 2 || type->tp_getattro != PyObject_GenericGetAttr || !type->tp_version_tag)
+    if (ga_trusted < 2 || type->tp_getattro != PyObject_GenericGetAttr || !type->tp_version_tag || !ga_replacing_shows(type))
         return 0;
     c->direct = is_method(c->seen[N_READABLE]) && is_method(c->seen[N_WRITABLE]);
     if (is_plain(c->seen[N_ACCEPTING]) && is_plain(c->seen[N_CONNECTED])) {

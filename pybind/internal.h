@@ -101,7 +101,7 @@ typedef struct ga_mirror {
 #define LARGEST_FD (1 << 22)
 
 /* bridge.c: interned names, and what _native.py handed over. */
-extern PyObject *ga_names[N_COUNT];
+extern PyObject *ga_names[N_COUNT], *ga_name_socket;
 extern struct ga_tools {
     PyObject *kind_of;   /* class -> ga_kind */
     PyObject *aftermath; /* (channel, exception) -> stand-in for read() and readwrite() */
@@ -134,6 +134,8 @@ void *ga_watched(PyObject *dict, ga_watch_kind kind);                /* its owne
 PyObject *ga_watchable_dict(PyObject *obj); /* owned reference; NULL without an exception if there is none */
 int ga_watch_class(PyTypeObject *type);     /* 0, or -1 without an exception */
 void ga_unwatch_class(PyTypeObject *type);
+int ga_watch_replacing(PyTypeObject *type); /* of instance dicts; 0, or -1 with an exception set */
+int ga_replacing_shows(PyTypeObject *type); /* whether it does for instances of the class */
 
 /* mirror.c: none of these runs Python code or touches the exception, unless it says so. */
 extern ga_mirror *ga_mirrors;
@@ -144,8 +146,10 @@ void ga_mirror_class_event(void);
 void ga_mirror_retell_all(ga_mirror *m);
 void ga_mirror_retell_changes(ga_mirror *m);
 int ga_mirror_truth(ga_channel *c, int name); /* of an attribute in its watched dict; -1: only Python can tell */
+void ga_mirror_settle(ga_mirror *m); /* with the map, where its watcher could not say what changed */
 int ga_mirror_collect(ga_mirror *m); /* runs Python code; 0, or -1 with an exception set */
 void ga_mirror_class_assigned(PyObject *obj);
+void ga_mirror_dict_replaced(PyObject *dict);
 void ga_mirror_class_changed(ga_class *class); /* look at all its channels again */
 
 /* classes.c */

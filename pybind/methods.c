@@ -426,16 +426,20 @@ static int collect_all(PyObject *self)
         const char *start;
         Py_ssize_t there;
         PyObject *buffer = input(self, &start, &there);
+        Py_XDECREF(buffer);
         if (!buffer)
             break;
-        if (!there) {
-            Py_DECREF(buffer);
+        if (!there)
             return 0;
-        }
         PyObject *terminator = PyObject_CallMethodNoArgs(self, s_get_terminator);
-        if (!terminator) {
-            Py_DECREF(buffer);
+        if (!terminator)
             return -1;
+        /* Only now: a get_terminator() of the program's may have moved the buffer. */
+        buffer = input(self, &start, &there);
+        if (!buffer || !there) {
+            Py_XDECREF(buffer);
+            Py_DECREF(terminator);
+            break;
         }
         Py_ssize_t length = PyBytes_CheckExact(terminator) ? PyBytes_GET_SIZE(terminator) : -1;
         int status = 0, known = 1;
@@ -591,6 +595,8 @@ int ga_methods_setup(PyObject *tools)
     if (!(ga_tools.handle_read_event = PyTuple_GetItem(own, 2)) || !(ga_tools.handle_write_event = PyTuple_GetItem(own, 3)))
         return -1;
     dispatcher = (PyTypeObject *)dispatcher_class;
+    if (ga_watch_replacing(dispatcher) < 0)
+        return -1;
     socket_type = (PyTypeObject *)socket_class;
     int as_expected = socket_is_as_expected();
     if (as_expected <= 0)

@@ -225,6 +225,12 @@ static ga_channel *channel_at(ga_mirror *m, int32_t fd)
 
 static void forget_mirror(ga_mirror *m);
 
+static void resynchronise(ga_mirror *m)
+{
+    m->resync = 1;
+    wake(m);
+}
+
 void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObject *value)
 {
     int32_t fd = key ? number(key) : 0;
@@ -239,8 +245,8 @@ void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObj
         break;
     case PyDict_EVENT_MODIFIED:
         c = channel_at(m, fd);
-        if (!c)
-            m->resync = 1;
+        if (!c) /* 3.0 stands for the 3 that is there */
+            resynchronise(m);
         else if (c->obj != value)
             add_channel(m, fd, value, c->order); /* it has the old one's place */
         break;
@@ -248,7 +254,7 @@ void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObj
         if (channel_at(m, fd))
             remove_channel(m, fd);
         else
-            m->resync = 1;
+            resynchronise(m);
         break;
     case PyDict_EVENT_CLEARED:
         for (int32_t i = 0; i < m->size; i++)
@@ -257,8 +263,7 @@ void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObj
         m->foreign = 0;
         break;
     case PyDict_EVENT_CLONED:
-        m->resync = 1;
-        wake(m);
+        resynchronise(m);
         break;
     case PyDict_EVENT_DEALLOCATED:
         forget_mirror(m);
@@ -266,11 +271,18 @@ void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObj
     }
 }
 
+static void retell(ga_mirror *m, int32_t fd);
+
 void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *key)
 {
     if (event == PyDict_EVENT_DEALLOCATED)
         c->dict = NULL; /* its __dict__ was replaced */
     else if (key && event != PyDict_EVENT_CLONED && PyUnicode_CheckExact(key) && PyUnicode_CHECK_INTERNED(key)) {
+        if (key == ga_name_socket) {
+            /* Another open file, perhaps, under a number that has not left the map. */
+            retell(c->mirror, c->fd);
+            return;
+        }
         int i = 0;
         while (i < N_COUNT && key != ga_names[i])
             i++;
@@ -292,6 +304,15 @@ void ga_mirror_class_assigned(PyObject *obj)
         for (int32_t i = 0; i < m->size; i++)
             if (m->by_fd[i] && m->by_fd[i]->obj == obj)
                 mark_channel(m->by_fd[i]);
+}
+
+void ga_mirror_dict_replaced(PyObject *dict)
+{
+    ga_channel *c = ga_watched(dict, WATCH_CHANNEL);
+    if (c) {
+        drop_dict(c);
+        retell(c->mirror, c->fd);
+    }
 }
 
 void ga_mirror_class_changed(ga_class *class)
@@ -403,6 +424,12 @@ static void synchronise(ga_mirror *m)
     for (int32_t i = 0; i < m->size; i++)
         if (m->by_fd[i] && m->by_fd[i]->unseen)
             remove_channel(m, i);
+}
+
+void ga_mirror_settle(ga_mirror *m)
+{
+    if (m->resync)
+        synchronise(m);
 }
 
 /* -- what a channel waits for ------------------------------------------------------------------ */
@@ -550,22 +577,18 @@ static int look_at(ga_channel *c)
     int want = -1;
     PyObject *queue = NULL;
     c->direct = c->bare = 0;
-    if (c->class->kind == KIND_OWN && !c->class->direct)
-        drop_dict(c);
-    else {
-        if (!c->dict) {
-            PyObject *dict = ga_watchable_dict(c->obj);
-            if (dict && ga_watch(dict, WATCH_CHANNEL, c) == 0)
-                c->dict = dict;
-            Py_XDECREF(dict); /* no reference is kept: replacing __dict__ must show as its end */
-        }
-        if (c->dict) {
-            c->bare = !hides(c, N_HANDLE_READ_EVENT, N_HANDLE_WRITE);
-            if (c->class->kind != KIND_OWN)
-                want = evaluate(c, &queue);
-            else
-                c->direct = !hides(c, N_READABLE, N_WRITABLE);
-        }
+    if (!c->dict && ga_trusted >= 2) {
+        PyObject *dict = ga_watchable_dict(c->obj);
+        if (dict && ga_watch(dict, WATCH_CHANNEL, c) == 0)
+            c->dict = dict;
+        Py_XDECREF(dict); /* no reference is kept: replacing __dict__ must show as its end */
+    }
+    if (c->dict && (c->class->kind != KIND_OWN || c->class->direct)) {
+        c->bare = !hides(c, N_HANDLE_READ_EVENT, N_HANDLE_WRITE);
+        if (c->class->kind != KIND_OWN)
+            want = evaluate(c, &queue);
+        else
+            c->direct = !hides(c, N_READABLE, N_WRITABLE);
     }
     if (want < 0)
         return enter_own(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
@@ -744,6 +767,8 @@ int ga_mirror_collect(ga_mirror *m)
     }
     if (m->resync || ga_trusted < 2 || m->count != PyDict_GET_SIZE(m->map))
         synchronise(m);
+    if (ga_trusted < 2) /* nothing told of a new socket under an old number */
+        ga_mirror_retell_all(m);
     if (m->foreign)
         return 0;
     audit(m);
@@ -753,6 +778,7 @@ int ga_mirror_collect(ga_mirror *m)
     if (m->own_count) {
         if (ask_all(m) < 0)
             return -1;
+        look_at_sizes(m);
         if (m->dirty_count && look_at_dirty(m, 1) < 0)
             return -1;
     }

@@ -205,6 +205,62 @@ void ga_unwatch_class(PyTypeObject *type)
         PyErr_Clear();
 }
 
+/* -- replacing an instance's dict --------------------------------------------------------------- */
+
+/* `obj.__dict__ = other` shows to a dict's watcher only as the end of the old one, and not while the program
+ * holds on to that. So the class whose instances have a __dict__ gets a descriptor that tells us first. */
+static PyObject *replacing; /* ours; owned */
+static PyObject *replaced;  /* the class's own, which still does the work; owned */
+
+static PyObject *get_dict(PyObject *self, void *closure)
+{
+    (void)closure;
+    return Py_TYPE(replaced)->tp_descr_get(replaced, self, (PyObject *)Py_TYPE(self));
+}
+
+static int set_dict(PyObject *self, PyObject *value, void *closure)
+{
+    (void)closure;
+    PyObject *dict = get_dict(self, NULL);
+    if (dict)
+        ga_mirror_dict_replaced(dict);
+    else
+        PyErr_Clear();
+    Py_XDECREF(dict);
+    return Py_TYPE(replaced)->tp_descr_set(replaced, self, value);
+}
+
+int ga_watch_replacing(PyTypeObject *type)
+{
+    static PyGetSetDef definition = {"__dict__", get_dict, set_dict, "dictionary for instance variables", NULL};
+    PyObject *own = PyDict_GetItemString(type->tp_dict, "__dict__");
+    if (!own || Py_TYPE(own) != &PyGetSetDescr_Type)
+        return 0; /* somebody else's: ga_replacing_shows() says that it does not */
+    PyObject *ours = PyDescr_NewGetSet(type, &definition);
+    if (!ours)
+        return -1;
+    Py_INCREF(own);
+    if (PyDict_SetItemString(type->tp_dict, "__dict__", ours) < 0) {
+        Py_DECREF(own);
+        Py_DECREF(ours);
+        return -1;
+    }
+    replaced = own;
+    replacing = ours;
+    PyType_Modified(type);
+    return 0;
+}
+
+int ga_replacing_shows(PyTypeObject *type)
+{
+    static PyObject *name;
+    if (!name && !(name = PyUnicode_InternFromString("__dict__"))) {
+        PyErr_Clear();
+        return 0;
+    }
+    return replacing && _PyType_Lookup(type, name) == replacing;
+}
+
 int ga_probe(intptr_t object)
 {
     ga_take_gil();
