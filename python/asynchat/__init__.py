@@ -6,9 +6,8 @@ calls `found_terminator()`; what it has to say goes through a queue of data and 
 
 from __future__ import annotations
 
-from collections import deque
-
 import asyncore
+from collections import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ class async_chat(asyncore.dispatcher):
         self.close()
 
     def push(self, data: bytes | bytearray | memoryview) -> None:
-        """Queue `data`, and send at once what the socket takes. Raises `TypeError` for other types."""
+        """Queue bytes and send at once what the socket takes. Raises `TypeError` for other types."""
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data to push must be bytes-like, not {type(data).__name__}")
         size = self.ac_out_buffer_size
@@ -182,8 +181,8 @@ class async_chat(asyncore.dispatcher):
 def _collect(chat: async_chat) -> None:
     """Hand on what is in the input buffer, as far as the terminators go."""
     while chat.ac_in_buffer:
-        # Each time anew: the callbacks may change the terminator and the buffer. The buffer loses its
-        # front after the callback: one that raises, or looks, finds the data still there.
+        # Each time anew: the callbacks may change the terminator and the buffer. The buffer loses
+        # its front after the callback: one that raises, or looks, finds the data still there.
         there = len(chat.ac_in_buffer)
         terminator = chat.get_terminator()
         if not terminator:
@@ -319,7 +318,7 @@ def find_prefix_at_end(haystack: Any, needle: Any) -> int:
     at = tail.find(needle[:1])
     while at >= 0:
         if needle.startswith(tail[at:]):
-            return len(tail) - at
+            return len(tail) - int(at)
         at = tail.find(needle[:1], at + 1)
     return 0
 
@@ -339,4 +338,4 @@ _own_methods = (
 )
 
 asyncore._hide_annotations(globals())
-del annotations, TYPE_CHECKING  # type: ignore[name-defined]
+del annotations, TYPE_CHECKING

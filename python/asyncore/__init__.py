@@ -294,9 +294,7 @@ class dispatcher:
             del map[fd]
         self._fileno = None
 
-    def create_socket(
-        self, family: int = socket.AF_INET, type: int = socket.SOCK_STREAM
-    ) -> None:
+    def create_socket(self, family: int = socket.AF_INET, type: int = socket.SOCK_STREAM) -> None:
         """Open a socket for the channel and register it. Raises `OSError`."""
         self.family_and_type = family, type
         sock = socket.socket(family, type)
@@ -539,7 +537,7 @@ class dispatcher_with_send(dispatcher):
     def writable(self) -> bool:
         return not self.connected or len(self.out_buffer)  # type: ignore[return-value]
 
-    def send(self, data: _Buffer) -> None:  # type: ignore[override]
+    def send(self, data: _Buffer) -> None:
         """Buffer `data` and send what the socket takes at once. Raises as `dispatcher.send()`."""
         if self.debug:
             self.log_info(f"sending {data!r}")
@@ -608,7 +606,7 @@ if os.name == "posix":
 
         def __del__(self) -> None:
             if self.fd >= 0:
-                warnings.warn(f"unclosed file {self!r}", ResourceWarning, source=self)
+                warnings.warn(f"unclosed file {self!r}", ResourceWarning, 1, self)
             self.close()
 
         def recv(self, *args: Any) -> bytes:
@@ -671,8 +669,8 @@ def _hide_annotations(names: dict[str, Any]) -> None:
         function.__annotations__ = {}
 
 
-# What the engine stands for. Where a program has put something else in the place of one of these, its
-# own is called: the passes are portable, or the predicate is asked in each pass.
+# What the engine stands for. Where a program has put something else in the place of one of these,
+# its own is called: the passes are portable, or the predicate is asked in each pass.
 _own_tells = {"read": read, "write": write, "_exception": _exception, "readwrite": readwrite}
 _own_predicates = {
     (dispatcher.readable, dispatcher.writable): "dispatcher",
@@ -687,4 +685,4 @@ _own_methods = (
 )
 
 _hide_annotations(globals())
-del annotations, TYPE_CHECKING  # type: ignore[name-defined]
+del annotations, TYPE_CHECKING

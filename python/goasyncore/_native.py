@@ -135,6 +135,7 @@ def _decide() -> None:
 def _load() -> ModuleType:
     # The extension itself: the module that gopy writes around it changes the working directory.
     import asyncore
+
     import goasyncore._binding as binding  # type: ignore[import-not-found]
 
     tools = (
@@ -154,7 +155,7 @@ def _kind_of(cls: type) -> int:
         holder = next((base for base in cls.__mro__ if name in vars(base)), None)
         pair.append(vars(holder)[name] if holder is not None else None)
     try:
-        namespace = pair[1].__globals__  # type: ignore[union-attr]
+        namespace: dict[str, Any] = pair[1].__globals__  # type: ignore[union-attr, assignment]
         kind = _KINDS[namespace["_own_predicates"][tuple(pair)]]
     except (AttributeError, KeyError, TypeError):
         return 0
