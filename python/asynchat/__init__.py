@@ -108,7 +108,7 @@ class async_chat(asyncore.dispatcher):
         self.close()
 
     def push(self, data: bytes | bytearray | memoryview) -> None:
-        """Queue bytes and send at once what the socket takes. Raises `TypeError` for other types."""
+        """Queue bytes and send at once what the socket takes. `TypeError` for other types."""
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data to push must be bytes-like, not {type(data).__name__}")
         size = self.ac_out_buffer_size

@@ -276,8 +276,8 @@ class dispatcher:
             words.append("connected")
         if self.addr is not None:
             try:
-                words.append("%s:%d" % self.addr)
-            except TypeError:  # the address of a family that has no host and port
+                words.append("%s:%d" % self.addr)  # noqa: UP031
+            except TypeError:  # % tells the address of a family that has no host and port
                 words.append(repr(self.addr))
         return f"<{' '.join(words)} at {id(self):#x}>"
 

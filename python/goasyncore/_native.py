@@ -93,7 +93,7 @@ def _cannot_load() -> str | None:
 
 
 def _in_main_interpreter() -> bool:
-    # A second interpreter that shares the GIL could load the extension, and share its state with it.
+    # A second interpreter that shares the GIL could load the extension, and share its state.
     for name in ("_interpreters", "_xxsubinterpreters"):
         try:
             module = importlib.import_module(name)
@@ -155,7 +155,7 @@ def _kind_of(cls: type) -> int:
         holder = next((base for base in cls.__mro__ if name in vars(base)), None)
         pair.append(vars(holder)[name] if holder is not None else None)
     try:
-        namespace: dict[str, Any] = pair[1].__globals__  # type: ignore[union-attr, assignment]
+        namespace: dict[str, Any] = pair[1].__globals__  # type: ignore[union-attr]
         kind = _KINDS[namespace["_own_predicates"][tuple(pair)]]
     except (AttributeError, KeyError, TypeError):
         return 0
