@@ -2,6 +2,7 @@
 
 import asyncore
 import contextlib
+import gc
 import signal
 import threading
 
@@ -24,11 +25,15 @@ def signalled(handler):
         while not done.wait(0.01):
             signal.pthread_kill(main, signal.SIGUSR1)
 
-    sender = threading.Thread(target=send)
-    sender.start()
+    sender = threading.Thread(target=send, daemon=True)
+    # What a handler raises inside a finaliser is lost: none is to run for what tests before this left.
+    gc.collect()
+    gc.disable()
     try:
+        sender.start()
         yield
     finally:
+        gc.enable()
         # The sender must have ended before the handler goes: the default action is to die.
         done.set()
         while sender.is_alive():
