@@ -1,4 +1,4 @@
-"""How much a hard test does: `times(short, long)` is the short number in `make test`, the long one in `make soak`."""
+"""How much a hard test does: a little in `make test`, a lot in `make soak`."""
 
 import os
 
@@ -6,9 +6,5 @@ SOAK = os.environ.get("GOASYNCORE_SOAK", "") not in ("", "0")
 
 
 def times(short, long):
+    """How often, or for how many seconds."""
     return long if SOAK else short
-
-
-def seconds(short, long):
-    """The same for a time limit."""
-    return times(short, long)

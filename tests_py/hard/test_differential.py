@@ -74,12 +74,12 @@ def peer(tmp_path_factory):
 
 def show(seed, ours, theirs):
     """The first difference, with what led to it."""
-    at = next((i for i, pair in enumerate(zip(ours, theirs)) if len(set(pair)) > 1), None)
-    at = min(len(ours), len(theirs)) if at is None else at
-    return "\n".join(
-        [f"program {seed}:", *ours[max(0, at - 15) : at]]
-        + ["-- ours:", *ours[at : at + 3], "-- pyasyncore's:", *theirs[at : at + 3]]
-    )
+    at = 0
+    while ours[at : at + 1] == theirs[at : at + 1] != []:
+        at += 1
+    lines = [f"program {seed}:", *ours[max(0, at - 15) : at]]
+    lines += ["-- ours:", *ours[at : at + 3], "-- pyasyncore's:", *theirs[at : at + 3]]
+    return "\n".join(lines)
 
 
 def differing(backend, folder, first, last):

@@ -2,15 +2,15 @@
 
     python -P play.py BACKEND FIRST LAST
 
-A program is what one seed gives: channels of every kind, and actions taken at random between passes and
-in handlers. The same seed is the same program as long as the module under it does the same, so two
-modules that differ anywhere end with different traces. BACKEND is the one that has to serve, or
+A program is what one seed gives: channels of every kind, and actions taken at random between passes
+and in handlers. The same seed is the same program as long as the module under it does the same, so
+two modules that differ anywhere end with different traces. BACKEND is the one that has to serve, or
 "reference" for a module that is not ours. `deeds.py` has what a program may do.
 """
 
 import asyncore
+import io
 import json
-import os
 import random
 import sys
 import warnings
@@ -109,7 +109,7 @@ def main():
     backend, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     check(backend)
     # Programs print and warn; what they do is in the trace.
-    out, sys.stdout, sys.stderr = sys.stdout, open(os.devnull, "w"), open(os.devnull, "w")
+    out, sys.stdout, sys.stderr = sys.stdout, io.StringIO(), io.StringIO()
     for seed in range(first, last):
         json.dump([seed, Program(seed).play()], out)
         out.write("\n")

@@ -1,4 +1,4 @@
-"""The channels of a random program, each with a socket of its own whose other end the program holds."""
+"""The channels of a random program, each with a socket whose other end the program holds."""
 
 import asynchat
 import asyncore
@@ -42,7 +42,7 @@ class Common:
     def handle_error(self):
         self.program.handler(self.name, f"error {sys.exc_info()[0].__name__}")
         if self.program.rng.random() < 0.3:
-            raise  # noqa: PLE0704
+            raise
         self.close()
 
     def log_info(self, message, type="info"):
