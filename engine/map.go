@@ -168,7 +168,7 @@ func (m *Map) collect() []Change {
 		}
 	}
 	m.marked = m.marked[:0]
-	m.applied = true
+	m.applied = m.n > 0 // an empty map ends the loop instead
 	return m.changes
 }
 

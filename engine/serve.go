@@ -154,7 +154,8 @@ func (p *pass) Step(ready []Ready, collect bool) ([]Change, bool) {
 	if !collect || p.m.n == 0 {
 		return nil, false
 	}
-	return p.collect(), true
+	changes := p.collect()
+	return changes, p.m.n > 0 // a predicate may have emptied the map
 }
 
 // Interrupted implements Source. Go's runtime has taken the signal.

@@ -218,6 +218,32 @@ func TestNestedLoopOverAnEmptiedMapEnds(t *testing.T) {
 	})
 }
 
+func TestPredicateThatEmptiesTheMapEndsTheLoop(t *testing.T) {
+	onEachMapAndMeaning(t, func(t *testing.T, m *engine.Map, meaning engine.Option) {
+		c := &quitter{}
+		c.Init(c, m)
+		for range 2 {
+			a, _ := ends(t)
+			require.NoError(t, c.Attach(a))
+			require.NoError(t, m.Loop(meaning, engine.WithTimeout(-1)))
+		}
+		assert.Equal(t, 4, c.asked)
+	})
+}
+
+// quitter closes when it is asked for the second time.
+type quitter struct {
+	engine.Dispatcher
+	asked int
+}
+
+func (q *quitter) Writable() bool {
+	if q.asked++; q.asked%2 == 0 {
+		_ = q.Map().CloseAll()
+	}
+	return true
+}
+
 func TestCloseAllClosesTheRestAfterAFailure(t *testing.T) {
 	m := newMap(t, "")
 	broken := &failing{err: unix.EIO}

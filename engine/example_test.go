@@ -1,0 +1,329 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/goasyncore/goasyncore/engine"
+)
+
+// echo sends back what it receives, and makes an echo of each connection that it accepts.
+type echo struct{ engine.DispatcherWithSend }
+
+func (e *echo) HandleRead() error {
+	n, err := e.Recv(e.Map().Buffer())
+	_, failed := e.Send(e.Map().Buffer()[:n])
+	return errors.Join(err, failed)
+}
+
+func (e *echo) HandleAccepted(sock *engine.Socket, _ engine.Addr) error {
+	client := &echo{}
+	client.Init(client, e.Map())
+	return client.Attach(sock)
+}
+
+// client says something, and ends the loop when it has been answered.
+type client struct{ engine.Dispatcher }
+
+func (c *client) HandleConnect() error {
+	_, err := c.Send([]byte("hello"))
+	return err
+}
+
+func (c *client) HandleRead() error {
+	n, err := c.Recv(c.Map().Buffer())
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s\n", c.Map().Buffer()[:n])
+	return engine.ErrExitNow
+}
+
+func ExampleDispatcherWithSend() {
+	m := engine.NewMap()
+	defer m.Close()
+	defer m.CloseAll()
+
+	server := &echo{}
+	server.Init(server, m)
+	err := errors.Join(server.CreateSocket("tcp"), server.Bind("127.0.0.1:0"), server.Listen(5))
+	address, _ := server.Socket().LocalAddr()
+
+	c := &client{}
+	c.Init(c, m)
+	err = errors.Join(err, c.CreateSocket("tcp"), c.Connect(address.String()))
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(engine.Loop(engine.WithMap(m)))
+	// Output:
+	// hello
+	// engine: exit now
+}
+
+// greeter is a Dispatcher without a buffer of its own.
+type greeter struct{ engine.Dispatcher }
+
+func (g *greeter) HandleAccepted(sock *engine.Socket, _ engine.Addr) error {
+	defer sock.Close()
+	_, err := sock.Send([]byte("go away"))
+	return err
+}
+
+func ExampleDispatcher() {
+	g := &greeter{}
+	g.Init(g, engine.NewMap())
+	defer g.Map().Close()
+	err := errors.Join(g.CreateSocket("tcp"), g.Bind("127.0.0.1:0"), g.Listen(5))
+	address, _ := g.Socket().LocalAddr()
+
+	c := &client{}
+	c.Init(c, g.Map())
+	err = errors.Join(err, c.CreateSocket("tcp"), c.Connect(address.String()))
+	fmt.Println(errors.Join(err, g.Map().Loop()))
+	g.Map().CloseAll()
+	// Output:
+	// go away
+	// engine: exit now
+}
+
+// copier writes what it reads from one file to another.
+type copier struct {
+	engine.FileDispatcher
+	to *engine.FileWrapper
+}
+
+func (c *copier) HandleRead() error {
+	n, err := c.Recv(c.Map().Buffer())
+	if n > 0 {
+		_, err = c.to.Send(c.Map().Buffer()[:n])
+	}
+	return err
+}
+
+func ExampleFileDispatcher() {
+	r, w, _ := os.Pipe()
+	to, _ := engine.NewFileWrapper(int(os.Stdout.Fd()))
+	c := &copier{to: to}
+	c.Init(c, engine.NewMap())
+	defer c.Map().Close()
+	if err := c.SetFile(int(r.Fd())); err != nil {
+		fmt.Println(err)
+	}
+	w.WriteString("through the pipe\n")
+	w.Close()
+	fmt.Println(c.Map().Loop()) // until the end of the pipe closes the channel
+	fmt.Println(to.Close())
+	// Output:
+	// through the pipe
+	// <nil>
+	// <nil>
+}
+
+func ExampleFileWrapper() {
+	r, w, _ := os.Pipe()
+	in, _ := engine.NewFileWrapper(int(r.Fd()))
+	r.Close() // in has a descriptor of its own
+	w.WriteString("wrapped")
+	buffer := make([]byte, 100)
+	n, err := in.Recv(buffer)
+	fmt.Printf("%s %v\n", buffer[:n], err)
+	in.Close()
+	w.Close()
+	// Output: wrapped <nil>
+}
+
+func ExampleAdopt() {
+	listener, _ := net.Listen("tcp", "127.0.0.1:0")
+	address := listener.Addr().String()
+	sock, err := engine.Adopt(listener)
+
+	server := &echo{}
+	server.Init(server, engine.NewMap())
+	defer server.Map().Close()
+	err = errors.Join(err, server.SetSocket(sock))
+
+	conn, _ := net.Dial("tcp", address)
+	adopted, _ := engine.Adopt(conn)
+	adopted.Send([]byte("hello"))
+	c := &client{}
+	c.Init(c, server.Map())
+	err = errors.Join(err, c.Attach(adopted))
+	fmt.Println(errors.Join(err, server.Map().Loop()))
+	server.Map().CloseAll()
+	// Output:
+	// hello
+	// engine: exit now
+}
+
+func ExampleMap_Do() {
+	m := engine.NewMap()
+	defer m.Close()
+	server := &echo{}
+	server.Init(server, m)
+	if err := errors.Join(server.CreateSocket("tcp"), server.Bind("127.0.0.1:0"), server.Listen(5)); err != nil {
+		fmt.Println(err)
+	}
+	go m.Do(func() { // from another goroutine, in the loop's
+		fmt.Println("closing", m.Len(), "channel")
+		m.CloseAll()
+	})
+	fmt.Println(m.Loop())
+	// Output:
+	// closing 1 channel
+	// <nil>
+}
+
+// patient waits for something that another goroutine decides.
+type patient struct {
+	engine.Dispatcher
+	enough chan bool
+}
+
+func (p *patient) Readable() bool {
+	select {
+	case <-p.enough:
+		p.Map().CloseAll()
+	default:
+	}
+	return true
+}
+
+func ExampleMap_Wake() {
+	p := &patient{enough: make(chan bool, 1)}
+	p.Init(p, engine.NewMap())
+	defer p.Map().Close()
+	if err := errors.Join(p.CreateSocket("udp"), p.Bind("127.0.0.1:0")); err != nil {
+		fmt.Println(err)
+	}
+	go func() {
+		p.enough <- true
+		p.Map().Wake() // so that Readable is asked before the timeout
+	}()
+	fmt.Println(p.Map().Loop(engine.WithTimeout(-1)))
+	// Output: <nil>
+}
+
+func ExampleWithContext() {
+	server := &echo{}
+	server.Init(server, engine.NewMap())
+	defer server.Map().Close()
+	if err := errors.Join(server.CreateSocket("tcp"), server.Bind("127.0.0.1:0"), server.Listen(5)); err != nil {
+		fmt.Println(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	fmt.Println(server.Map().Loop(engine.WithContext(ctx)))
+	fmt.Println(server.Map().CloseAll())
+	// Output:
+	// context deadline exceeded
+	// <nil>
+}
+
+// careless has a handler that panics.
+type careless struct {
+	engine.Dispatcher
+	answers map[string]string
+}
+
+func (c *careless) HandleWrite() error {
+	c.answers["x"] = "y"
+	return nil
+}
+
+func (c *careless) HandleError(err error) error {
+	var p *engine.PanicError
+	fmt.Println(err, errors.As(err, &p))
+	return c.Close()
+}
+
+func ExamplePanicError() {
+	c := &careless{}
+	c.Init(c, engine.NewMap())
+	defer c.Map().Close()
+	fmt.Println(c.CreateSocket("udp"))
+	fmt.Println(c.Map().Loop())
+	// Output:
+	// <nil>
+	// panic: assignment to entry in nil map true
+	// <nil>
+}
+
+func ExampleSocket() {
+	a, _ := engine.NewSocket("udp")
+	b, _ := engine.NewSocket("udp")
+	defer a.Close()
+	defer b.Close()
+	anywhere, _ := engine.ParseAddr("udp", "127.0.0.1:0")
+	fmt.Println(a.Bind(anywhere), b.Bind(anywhere))
+	address, _ := a.LocalAddr()
+	fmt.Println(b.SendTo([]byte("a datagram"), address))
+	buffer := make([]byte, 100)
+	n, from, err := a.RecvFrom(buffer)
+	sender, _ := b.LocalAddr()
+	fmt.Printf("%s %v %v\n", buffer[:n], from == sender, err)
+	// Output:
+	// <nil> <nil>
+	// <nil>
+	// a datagram true <nil>
+}
+
+func ExampleParseAddr() {
+	for _, address := range []string{"127.0.0.1:80", "localhost:80", ":80", "example.org:80"} {
+		fmt.Println(engine.ParseAddr("tcp", address))
+	}
+	// Output:
+	// 127.0.0.1:80 <nil>
+	// 127.0.0.1:80 <nil>
+	// 0.0.0.0:80 <nil>
+	//  address "example.org:80": invalid argument
+}
+
+func ExamplePoller() {
+	p, _ := engine.Open("poll")
+	defer p.Close()
+	r, w, _ := os.Pipe()
+	defer r.Close()
+	defer w.Close()
+	fmt.Println(p.Add(int(r.Fd()), engine.Read))
+	w.WriteString("x")
+	ready := make([]engine.Ready, p.Len())
+	n, err := p.Wait(ready, time.Second)
+	fmt.Println(n, err, ready[0].FD == int32(r.Fd()), ready[0].Events == engine.Read)
+	// Output:
+	// <nil>
+	// 1 <nil> true true
+}
+
+// counter is a Source that wants to write to one descriptor, three times.
+type counter struct{ fd, left int }
+
+func (c *counter) Step(ready []engine.Ready, _ bool) ([]engine.Change, bool) {
+	for range ready {
+		fmt.Println("ready")
+		c.left--
+	}
+	return []engine.Change{{FD: int32(c.fd), Want: engine.Write, Order: 1}}, c.left > 0
+}
+
+func (c *counter) Interrupted() bool { return true }
+
+func ExampleSelector() {
+	p, _ := engine.Open("")
+	s := engine.NewSelector(p)
+	defer s.Close()
+	r, w, _ := os.Pipe()
+	defer r.Close()
+	defer w.Close()
+	c := &counter{fd: int(w.Fd()), left: 3}
+	fmt.Println(s.Run(c, engine.Options{Timeout: -1, Meaning: engine.Select, Count: -1}))
+	// Output:
+	// ready
+	// ready
+	// ready
+	// <nil>
+}
