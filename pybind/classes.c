@@ -28,6 +28,7 @@ static PyObject *lookup(PyTypeObject *type, int name)
 static int look(ga_class *c, int *changed)
 {
     PyTypeObject *type = c->type;
+    int replacing_shows = ga_replacing_shows(type); /* first: it may take the class's version away */
     int different = c->getattro != type->tp_getattro;
     c->getattro = type->tp_getattro;
     for (int i = 0; i < N_COUNT; i++) {
@@ -44,7 +45,7 @@ static int look(ga_class *c, int *changed)
         return 0;
     c->kind = KIND_OWN;
     c->direct = c->direct_read = c->direct_write = 0;
-    if (ga_trusted < 2 || type->tp_getattro != PyObject_GenericGetAttr || !type->tp_version_tag || !ga_replacing_shows(type))
+    if (ga_trusted < 2 || type->tp_getattro != PyObject_GenericGetAttr || !type->tp_version_tag || !replacing_shows)
         return 0;
     c->direct = is_method(c->seen[N_READABLE]) && is_method(c->seen[N_WRITABLE]);
     if (is_plain(c->seen[N_ACCEPTING]) && is_plain(c->seen[N_CONNECTED])) {

@@ -53,6 +53,7 @@ typedef struct ga_channel {
     uint8_t direct;       /* the predicates are the class's functions */
     uint8_t own;          /* it is in mirror.own: Python is asked in each pass */
     uint8_t reported;     /* the engine knows of it */
+    uint8_t renewed;      /* but perhaps not of its socket: another open file under the number */
     uint8_t filled;       /* whether `sized` had anything in it when last looked at */
     uint8_t unseen;       /* while comparing with the map */
     uint8_t want;         /* Read and Write, as last evaluated */
@@ -134,8 +135,8 @@ void *ga_watched(PyObject *dict, ga_watch_kind kind);                /* its owne
 PyObject *ga_watchable_dict(PyObject *obj); /* owned reference; NULL without an exception if there is none */
 int ga_watch_class(PyTypeObject *type);     /* 0, or -1 without an exception */
 void ga_unwatch_class(PyTypeObject *type);
-int ga_watch_replacing(PyTypeObject *type); /* of instance dicts; 0, or -1 with an exception set */
-int ga_replacing_shows(PyTypeObject *type); /* whether it does for instances of the class */
+void ga_watch_replacing(PyTypeObject *type); /* learns from an ordinary class how instance dicts are replaced */
+int ga_replacing_shows(PyTypeObject *type);  /* whether that shows, from now on, for the class's instances */
 
 /* mirror.c: none of these runs Python code or touches the exception, unless it says so. */
 extern ga_mirror *ga_mirrors;

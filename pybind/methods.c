@@ -595,8 +595,7 @@ int ga_methods_setup(PyObject *tools)
     if (!(ga_tools.handle_read_event = PyTuple_GetItem(own, 2)) || !(ga_tools.handle_write_event = PyTuple_GetItem(own, 3)))
         return -1;
     dispatcher = (PyTypeObject *)dispatcher_class;
-    if (ga_watch_replacing(dispatcher) < 0)
-        return -1;
+    ga_watch_replacing(dispatcher);
     socket_type = (PyTypeObject *)socket_class;
     int as_expected = socket_is_as_expected();
     if (as_expected <= 0)

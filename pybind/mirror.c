@@ -271,22 +271,17 @@ void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObj
     }
 }
 
-static void retell(ga_mirror *m, int32_t fd);
-
 void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *key)
 {
     if (event == PyDict_EVENT_DEALLOCATED)
         c->dict = NULL; /* its __dict__ was replaced */
     else if (key && event != PyDict_EVENT_CLONED && PyUnicode_CheckExact(key) && PyUnicode_CHECK_INTERNED(key)) {
-        if (key == ga_name_socket) {
-            /* Another open file, perhaps, under a number that has not left the map. */
-            retell(c->mirror, c->fd);
-            return;
-        }
         int i = 0;
         while (i < N_COUNT && key != ga_names[i])
             i++;
-        if (i == N_COUNT)
+        if (key == ga_name_socket)
+            c->renewed = 1; /* another open file, perhaps, under a number that does not leave the map */
+        else if (i == N_COUNT)
             return;
     }
     mark_channel(c);
@@ -311,7 +306,8 @@ void ga_mirror_dict_replaced(PyObject *dict)
     ga_channel *c = ga_watched(dict, WATCH_CHANNEL);
     if (c) {
         drop_dict(c);
-        retell(c->mirror, c->fd);
+        c->renewed = 1;
+        mark_channel(c);
     }
 }
 
@@ -438,7 +434,7 @@ void ga_mirror_settle(ga_mirror *m)
 static int report(ga_mirror *m, int32_t fd, ga_channel *c, uint8_t want)
 {
     uint8_t told = m->told[fd];
-    if (told == want && (!c || c->reported || !want)) {
+    if (told == want && (!want || !c || (c->reported && !c->renewed))) {
         if (c)
             c->reported = 1;
         return 0;
@@ -448,8 +444,10 @@ static int report(ga_mirror *m, int32_t fd, ga_channel *c, uint8_t want)
     m->go.changes[m->go.change_count++] = (ga_change){fd, want, c ? c->order : 0};
     m->wanting += (want != 0) - (told != 0 && told != TOLD_UNKNOWN);
     m->told[fd] = want;
-    if (c)
+    if (c) {
         c->reported = 1;
+        c->renewed = 0;
+    }
     return 0;
 }
 
@@ -579,8 +577,10 @@ static int look_at(ga_channel *c)
     c->direct = c->bare = 0;
     if (!c->dict && ga_trusted >= 2) {
         PyObject *dict = ga_watchable_dict(c->obj);
-        if (dict && ga_watch(dict, WATCH_CHANNEL, c) == 0)
+        if (dict && ga_watch(dict, WATCH_CHANNEL, c) == 0) {
             c->dict = dict;
+            c->renewed = 1; /* nobody was looking until now */
+        }
         Py_XDECREF(dict); /* no reference is kept: replacing __dict__ must show as its end */
     }
     if (c->dict && (c->class->kind != KIND_OWN || c->class->direct)) {
@@ -602,43 +602,6 @@ static int look_at(ga_channel *c)
     return report(c->mirror, c->fd, c, c->want) < 0 ? (PyErr_NoMemory(), -1) : 0;
 }
 
-/* Goes through what changed; of what changed while the pass was asking, only what stands after the
- * channel that was being asked then. 0, or -1 with an exception set. */
-static int look_at_dirty(ga_mirror *m, int asked)
-{
-    int32_t kept = 0, status = 0;
-    for (int32_t i = 0; i < m->dirty_count; i++) {
-        ga_dirty d = m->dirty[i];
-        ga_channel *c = m->by_fd[d.fd];
-        int later = asked && c && (c->order <= d.stamp || !c->class);
-        if (status < 0 || later) {
-            m->dirty[kept++] = (ga_dirty){d.fd, 0};
-            continue;
-        }
-        m->queued[d.fd] = 0;
-        if (!c)
-            status = report(m, d.fd, NULL, 0) < 0 ? (PyErr_NoMemory(), -1) : 0;
-        else if (c->changed) {
-            status = look_at(c);
-            if (status < 0 && m->by_fd[d.fd] == c)
-                mark_channel(c);
-        }
-    }
-    m->dirty_count = kept;
-    return status;
-}
-
-/* Whether a queue has become empty, or no longer is. */
-static void look_at_sizes(ga_mirror *m)
-{
-    for (int32_t i = 0; i < m->sized_count; i++) {
-        ga_channel *c = m->sized[i];
-        /* A changed channel may have another queue by now, and this one may be gone. */
-        if (!c->changed && (Py_SIZE(c->sized) != 0) != c->filled)
-            mark_channel(c);
-    }
-}
-
 /* 0, 1, or -1 with an exception set. */
 static int ask_one(ga_channel *c, PyObject *obj, int name)
 {
@@ -646,7 +609,8 @@ static int ask_one(ga_channel *c, PyObject *obj, int name)
     size_t count = 1 | PY_VECTORCALL_ARGUMENTS_OFFSET;
     if (c) {
         PyObject *function = Py_NewRef(c->class->seen[name]);
-        answer = PyObject_Vectorcall(function, args + 1, count, NULL);
+        vectorcallfunc call = PyVectorcall_Function(function);
+        answer = call ? call(function, args + 1, count, NULL) : PyObject_Vectorcall(function, args + 1, count, NULL);
         Py_DECREF(function);
     } else
         answer = PyObject_VectorcallMethod(ga_names[name], args + 1, count, NULL);
@@ -689,43 +653,79 @@ static int ask(ga_channel *c)
     return (readable ? GA_READ : 0) | (writable ? GA_WRITE : 0);
 }
 
+/* Asks a channel with predicates of its own. `c` may be gone after that. 0, or -1 with an exception set. */
+static int ask_channel(ga_mirror *m, ga_channel *c)
+{
+    PyObject *obj = c->obj;
+    int32_t fd = c->fd;
+    uint64_t order = c->order;
+    m->asking = order;
+    Py_INCREF(obj);
+    int want = ask(c);
+    Py_DECREF(obj);
+    m->asking = 0;
+    if (want < 0)
+        return -1;
+    /* The predicates may have taken it away, or replaced it, or put it in again: then nobody has
+     * looked at the new entry yet, but its channel has been asked. */
+    c = m->by_fd[fd];
+    if (!c || c->obj != obj || (c->order == order ? !c->own : c->class != NULL))
+        return 0;
+    c->want = (uint8_t)want;
+    c->renewed |= !c->dict; /* nothing would tell of another socket */
+    return report(m, fd, c, c->want) < 0 ? (PyErr_NoMemory(), -1) : 0;
+}
+
+/* Goes through what changed; of what changed while the pass was asking, only what stands after the
+ * channel that was being asked then. 0, or -1 with an exception set. */
+static int look_at_dirty(ga_mirror *m, int asked)
+{
+    int32_t kept = 0, status = 0;
+    for (int32_t i = 0; i < m->dirty_count; i++) {
+        ga_dirty d = m->dirty[i];
+        ga_channel *c = m->by_fd[d.fd];
+        int later = asked && c && (c->order <= d.stamp || !c->class);
+        if (status < 0 || later) {
+            m->dirty[kept++] = (ga_dirty){d.fd, 0};
+            continue;
+        }
+        m->queued[d.fd] = 0;
+        if (!c)
+            status = report(m, d.fd, NULL, 0) < 0 ? (PyErr_NoMemory(), -1) : 0;
+        else if (c->changed) {
+            int was_own = c->own;
+            status = look_at(c);
+            c = m->by_fd[d.fd] == c ? c : NULL;
+            if (status < 0 && c)
+                mark_channel(c);
+            else if (asked && c && c->own && !was_own)
+                status = ask_channel(m, c); /* it would have been, had it been its own from the start */
+        }
+    }
+    m->dirty_count = kept;
+    return status;
+}
+
+/* Whether a queue has become empty, or no longer is. */
+static void look_at_sizes(ga_mirror *m)
+{
+    for (int32_t i = 0; i < m->sized_count; i++) {
+        ga_channel *c = m->sized[i];
+        /* A changed channel may have another queue by now, and this one may be gone. */
+        if (!c->changed && (Py_SIZE(c->sized) != 0) != c->filled)
+            mark_channel(c);
+    }
+}
+
 /* Asks those with predicates of their own, in map order. 0, or -1 with an exception set. */
 static int ask_all(ga_mirror *m)
 {
     if (m->own_holes)
         close_holes(m);
     int status = 0;
-    for (int32_t i = 0, count = m->own_count; i < count && status == 0; i++) {
-        ga_channel *c = m->own[i];
-        if (!c)
-            continue;
-        PyObject *obj = c->obj;
-        int32_t fd = c->fd;
-        int was_removed = c->removed;
-        uint64_t order = c->order;
-        m->asking = order;
-        Py_INCREF(obj);
-        int want = ask(c);
-        Py_DECREF(obj);
-        if (want < 0)
-            status = -1;
-        else if (!was_removed) {
-            c = m->by_fd[fd]; /* the predicates may have taken it away, or replaced it */
-            if (c && c->order == order && c->obj == obj && c->own) {
-                c->want = (uint8_t)want;
-                if (report(m, fd, c, c->want) < 0) {
-                    PyErr_NoMemory();
-                    status = -1;
-                }
-            }
-        }
-    }
-    m->asking = 0;
-    if (m->gone_count) {
-        PyObject *exc = PyErr_GetRaisedException();
-        bury(m);
-        PyErr_SetRaisedException(exc);
-    }
+    for (int32_t i = 0, count = m->own_count; i < count && status == 0; i++)
+        if (m->own[i])
+            status = ask_channel(m, m->own[i]);
     return status;
 }
 
@@ -757,7 +757,8 @@ static void audit(ga_mirror *m)
     }
 }
 
-int ga_mirror_collect(ga_mirror *m)
+/* 0, or -1 with an exception set. */
+static int collect(ga_mirror *m)
 {
     m->go.change_count = 0;
     if (m->class_epoch != ga_class_epoch) {
@@ -767,8 +768,6 @@ int ga_mirror_collect(ga_mirror *m)
     }
     if (m->resync || ga_trusted < 2 || m->count != PyDict_GET_SIZE(m->map))
         synchronise(m);
-    if (ga_trusted < 2) /* nothing told of a new socket under an old number */
-        ga_mirror_retell_all(m);
     if (m->foreign)
         return 0;
     audit(m);
@@ -779,8 +778,18 @@ int ga_mirror_collect(ga_mirror *m)
         if (ask_all(m) < 0)
             return -1;
         look_at_sizes(m);
-        if (m->dirty_count && look_at_dirty(m, 1) < 0)
-            return -1;
+        return m->dirty_count ? look_at_dirty(m, 1) : 0;
     }
     return 0;
+}
+
+int ga_mirror_collect(ga_mirror *m)
+{
+    int status = collect(m);
+    if (m->gone_count) {
+        PyObject *exc = PyErr_GetRaisedException();
+        bury(m);
+        PyErr_SetRaisedException(exc);
+    }
+    return status;
 }

@@ -208,57 +208,73 @@ void ga_unwatch_class(PyTypeObject *type)
 /* -- replacing an instance's dict --------------------------------------------------------------- */
 
 /* `obj.__dict__ = other` shows to a dict's watcher only as the end of the old one, and not while the program
- * holds on to that. So the class whose instances have a __dict__ gets a descriptor that tells us first. */
-static PyObject *replacing; /* ours; owned */
-static PyObject *replaced;  /* the class's own, which still does the work; owned */
+ * holds on to that. So the classes whose instances have a __dict__ get a descriptor that tells us first. What
+ * it does then is what CPython put into all of them. */
+static getter plain_get;
+static setter plain_set;
 
 static PyObject *get_dict(PyObject *self, void *closure)
 {
-    (void)closure;
-    return Py_TYPE(replaced)->tp_descr_get(replaced, self, (PyObject *)Py_TYPE(self));
+    return plain_get(self, closure);
 }
 
 static int set_dict(PyObject *self, PyObject *value, void *closure)
 {
-    (void)closure;
-    PyObject *dict = get_dict(self, NULL);
+    PyObject *dict = plain_get(self, closure);
     if (dict)
         ga_mirror_dict_replaced(dict);
     else
         PyErr_Clear();
     Py_XDECREF(dict);
-    return Py_TYPE(replaced)->tp_descr_set(replaced, self, value);
+    return plain_set(self, value, closure);
 }
 
-int ga_watch_replacing(PyTypeObject *type)
+static PyGetSetDef replacing = {"__dict__", get_dict, set_dict, "dictionary for instance variables", NULL};
+
+/* Borrowed from the class, as `where` is; NULL without an exception if there is none. */
+static PyObject *dict_descriptor(PyTypeObject *type, PyTypeObject **where)
 {
-    static PyGetSetDef definition = {"__dict__", get_dict, set_dict, "dictionary for instance variables", NULL};
-    PyObject *own = PyDict_GetItemString(type->tp_dict, "__dict__");
-    if (!own || Py_TYPE(own) != &PyGetSetDescr_Type)
-        return 0; /* somebody else's: ga_replacing_shows() says that it does not */
-    PyObject *ours = PyDescr_NewGetSet(type, &definition);
-    if (!ours)
-        return -1;
-    Py_INCREF(own);
-    if (PyDict_SetItemString(type->tp_dict, "__dict__", ours) < 0) {
-        Py_DECREF(own);
-        Py_DECREF(ours);
-        return -1;
+    PyObject *mro = type->tp_mro;
+    for (Py_ssize_t i = 0; mro && i < PyTuple_GET_SIZE(mro); i++) {
+        *where = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
+        PyObject *own = PyType_GetDict(*where);
+        PyObject *found = own ? PyDict_GetItemString(own, "__dict__") : NULL;
+        Py_XDECREF(own);
+        if (found)
+            return Py_TYPE(found) == &PyGetSetDescr_Type ? found : NULL;
     }
-    replaced = own;
-    replacing = ours;
-    PyType_Modified(type);
-    return 0;
+    return NULL;
+}
+
+void ga_watch_replacing(PyTypeObject *type)
+{
+    PyTypeObject *where;
+    PyObject *descriptor = dict_descriptor(type, &where);
+    if (descriptor && where == type) {
+        plain_get = ((PyGetSetDescrObject *)descriptor)->d_getset->get;
+        plain_set = ((PyGetSetDescrObject *)descriptor)->d_getset->set;
+    }
 }
 
 int ga_replacing_shows(PyTypeObject *type)
 {
-    static PyObject *name;
-    if (!name && !(name = PyUnicode_InternFromString("__dict__"))) {
-        PyErr_Clear();
+    PyTypeObject *where;
+    PyObject *descriptor = dict_descriptor(type, &where);
+    PyGetSetDef *definition = descriptor ? ((PyGetSetDescrObject *)descriptor)->d_getset : NULL;
+    if (definition == &replacing)
+        return 1;
+    if (!definition || !plain_set || definition->get != plain_get || definition->set != plain_set ||
+        (where->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) != Py_TPFLAGS_HEAPTYPE)
         return 0;
-    }
-    return replacing && _PyType_Lookup(type, name) == replacing;
+    PyObject *ours = PyDescr_NewGetSet(where, &replacing), *own = PyType_GetDict(where);
+    int installed = ours && own && PyDict_SetItemString(own, "__dict__", ours) == 0;
+    Py_XDECREF(own);
+    Py_XDECREF(ours);
+    if (installed)
+        PyType_Modified(where);
+    else
+        PyErr_Clear();
+    return installed;
 }
 
 int ga_probe(intptr_t object)

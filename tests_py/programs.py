@@ -4,7 +4,6 @@ A program is a list of actions, plain tuples. Channels, sockets and classes are 
 so that both begin alike; what is written down of a run names channels by their index.
 """
 
-import asynchat
 import asyncore
 import os
 import socket
@@ -12,8 +11,7 @@ from collections import deque
 
 from goasyncore import _portable
 from support import full
-
-KINDS = ["plain", "sender", "chat", "own", "own_sender", "property", "hooked", "file", "listener"]
+from traced_channels import kinds
 
 VALUES = {
     "connected": [True, False, 0, 1, None, [], "x"],
@@ -32,106 +30,6 @@ def fresh(value):
     return type(value)(value) if isinstance(value, MUTABLE) else value
 
 
-def kinds(world):
-    """The classes of one run. Their handlers write down what happened, and then do what is planned."""
-
-    class Traced:
-        wants = "rw"
-
-        def handle_read(self):
-            world.note(self, "read")
-            data = self.recv(64)
-            world.note(self, f"got {len(data)}")
-            world.act(self)
-
-        def handle_write(self):
-            world.note(self, "write")
-            super().handle_write()
-            world.act(self)
-
-        def handle_expt(self):
-            world.note(self, "expt")
-
-        def handle_connect(self):
-            world.note(self, "connect")
-
-        def handle_accepted(self, sock, addr):
-            world.note(self, "accepted")
-            sock.close()
-            world.act(self)
-
-        def handle_close(self):
-            world.note(self, "close")
-            self.close()
-            world.act(self)
-
-        def handle_error(self):
-            problem = asyncore.sys.exc_info()[0].__name__
-            world.note(self, f"error {problem}")
-            world.act(self)
-
-    class Asked:
-        def readable(self):
-            world.note(self, "readable?")
-            world.act(self, asked=True)
-            return "r" in self.wants
-
-        def writable(self):
-            world.note(self, "writable?")
-            return "w" in self.wants
-
-    class Plain(Traced, asyncore.dispatcher):
-        pass
-
-    class Sender(Traced, asyncore.dispatcher_with_send):
-        pass
-
-    class Chat(Traced, asynchat.async_chat):
-        terminator = b"\n"
-
-        def handle_read(self):
-            world.note(self, "read")
-            asynchat.async_chat.handle_read(self)
-            world.act(self)
-
-        def collect_incoming_data(self, data):
-            world.note(self, f"data {len(data)}")
-
-        def found_terminator(self):
-            world.note(self, "line")
-
-    class Own(Traced, Asked, asyncore.dispatcher):
-        pass
-
-    class OwnSender(Traced, asyncore.dispatcher_with_send):
-        def writable(self):
-            world.note(self, "writable?")
-            return asyncore.dispatcher_with_send.writable(self)
-
-    class Property(Traced, asyncore.dispatcher_with_send):
-        @property
-        def accepting(self):
-            world.note(self, "accepting?")
-            return vars(self).get("accepting", False)
-
-        @accepting.setter
-        def accepting(self, value):
-            vars(self)["accepting"] = value
-
-    class Hooked(Traced, asyncore.dispatcher_with_send):
-        def __getattr__(self, name):
-            raise AttributeError(name)
-
-    class File(Traced, asyncore.file_dispatcher):
-        pass
-
-    class Listener(Traced, asyncore.dispatcher):
-        pass
-
-    made = [Plain, Sender, Chat, Own, OwnSender, Property, Hooked, File, Listener]
-    return dict(zip(KINDS, made, strict=True)), Traced
-
-
 class World:
     def __init__(self, native, chosen, plans, questions):
         self.native = native
@@ -141,6 +39,7 @@ class World:
         self.trace = []
         self.held = []
         self.lost = False
+        self.other_map = {}
         self.plans = [list(plan) for plan in plans]
         self.questions = [list(plan) for plan in questions]
         self.classes, self.base = kinds(self)
@@ -174,7 +73,13 @@ class World:
     def pick(self, number):
         return self.channels[number % len(self.channels)]
 
+    def check_nothing_lost(self):
+        """What is opened now could get the number of what do_lose closed, and pass for it."""
+        if self.lost:
+            raise ValueError("a descriptor is lost")
+
     def do_open(self, kind):
+        self.check_nothing_lost()
         cls = self.classes[kind]
         if kind == "file":
             far, near = os.pipe()
@@ -196,6 +101,7 @@ class World:
 
     def do_reopen(self, number):
         """A new socket, mostly under the old one's number, without leaving the map between."""
+        self.check_nothing_lost()
         channel = self.pick(number)
         near, peer = socket.socketpair()
         peer.setblocking(False)
@@ -209,8 +115,8 @@ class World:
 
     def do_store(self, way, number, name, value):
         channel = self.pick(number)
-        if name == "accepting" and self.lost:
-            raise ValueError("see do_lose")
+        if name == "accepting":
+            self.check_nothing_lost()
         value = fresh(VALUES[name][value % len(VALUES[name])])
         if way == "setattr":
             setattr(channel, name, value)
@@ -312,6 +218,7 @@ class World:
         elif peer is not None:
             peer.write(b"hello\n")
         else:
+            self.check_nothing_lost()
             caller = socket.socket(socket.AF_UNIX)
             caller.connect(channel.socket.getsockname())
             self.held.append(caller)
@@ -333,14 +240,21 @@ class World:
         self.lost = True
         self.pick(number).socket.close()
 
-    def do_run(self, use_poll, count):
+    def do_elsewhere(self, number, use_poll):
+        """A pass over another map, in which the same channel stands too."""
+        channel = self.pick(number)
+        self.other_map[channel._fileno] = channel
+        self.do_run(use_poll, 1, self.other_map)
+
+    def do_run(self, use_poll, count, channels=None):
+        channels = self.map if channels is None else channels
         try:
             if self.native:
-                asyncore.loop(0, use_poll, self.map, count)
+                asyncore.loop(0, use_poll, channels, count)
             else:
                 for _ in range(count):
-                    if self.map:
-                        _portable.one_pass(vars(asyncore), 0, use_poll, self.map)
+                    if channels:
+                        _portable.one_pass(vars(asyncore), 0, use_poll, channels)
         except Exception as why:
             self.trace.append(("raised", type(why).__name__))
         self.trace.append("run")
@@ -359,6 +273,7 @@ class World:
 
     def close(self):
         self.map.clear()
+        self.other_map.clear()
         for thing in [*self.channels, *self.peers, *self.held]:
             if isinstance(thing, asyncore.dispatcher):
                 thing = vars(thing).get("socket")

@@ -10,6 +10,7 @@ import hypothesis.strategies as st
 import programs
 import pytest
 from hypothesis import HealthCheck, given, settings
+from traced_channels import KINDS
 
 pytestmark = pytest.mark.ours_only("there is one backend in 3.11")
 
@@ -22,8 +23,8 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-number = st.integers(0, 5)
-kind = st.sampled_from(programs.KINDS)
+number = st.integers(0, 3)
+kind = st.sampled_from(KINDS)
 predicate = st.sampled_from(programs.PREDICATES)
 name = st.sampled_from(list(programs.VALUES))
 holder = st.sampled_from(["instance", "class", "base"])
@@ -54,8 +55,10 @@ change = st.one_of(
     action("close", number),
     action("open", kind),
     action("reopen", number),
+    action("elsewhere", number, st.booleans()),
 )  # fmt: skip
 run = action("run", st.booleans(), st.integers(1, 3))
+planned = st.one_of(change, change, change, change, run)
 step = st.one_of(change, change, run, action("lose", number))
 # What a predicate may do to others on the way, once.
 store = action("store", st.sampled_from(STORES), number, name, number)
@@ -63,10 +66,10 @@ store = action("store", st.sampled_from(STORES), number, name, number)
 
 @SETTINGS
 @given(
-    chosen=st.lists(kind, min_size=1, max_size=5),
-    plans=st.lists(st.lists(change, max_size=3), max_size=5),
-    questions=st.lists(st.lists(store, max_size=1), max_size=5),
-    actions=st.lists(st.tuples(step, run), min_size=1, max_size=10),
+    chosen=st.lists(kind, min_size=1, max_size=4),
+    plans=st.lists(st.lists(planned, max_size=3), max_size=4),
+    questions=st.lists(st.lists(store, max_size=1), max_size=4),
+    actions=st.lists(st.tuples(step, run), min_size=2, max_size=12),
 )
 def test_random_programs_run_alike(chosen, plans, questions, actions):
     if goasyncore.backend().name != "native":
