@@ -2,6 +2,7 @@
 
 package pybind
 
+// #cgo CFLAGS: -Wall -Wextra
 // #include "bridge.h"
 // #include <stdlib.h>
 import "C"
@@ -94,6 +95,9 @@ func Run(mapID, names int, timeout float64, usePoll bool, count int) (made int) 
 	}
 	if timeout < 0 {
 		forever = 1
+	}
+	if mapID == 0 || names == 0 {
+		panic("Run takes the addresses of two dicts")
 	}
 	m = C.ga_enter(C.intptr_t(mapID), C.intptr_t(names), poll, forever)
 	if m == nil {
