@@ -1,10 +1,32 @@
-// Package engine runs asyncore's loop: it asks channels what they wait for, waits, and tells them
-// what happened.
+// Package engine is asyncore's model for Go: channels, a map that holds them, and a loop that asks
+// them what they wait for, waits, and tells them what happened.
 //
 // A channel is something with a descriptor that can say whether it wants to read and whether it
 // wants to write. A map holds channels by descriptor, in an order. The loop runs passes over the
 // map until it is empty; a pass asks what the channels want, waits until one of them is ready or
 // the timeout has gone by, and tells those that are ready, in map order.
+//
+// # Channels
+//
+// A channel is a [Dispatcher], embedded in a struct that has the handlers it cares about: HandleRead,
+// HandleWrite, HandleAccepted and so on (see [ReadHandler] and those after it); the rest have
+// defaults. [DispatcherWithSend] buffers what it sends, [FileDispatcher] is for pipes and files, and
+// the package chat has channels for protocols of lines. [Loop] serves those of a [Map]:
+//
+//	type echo struct{ engine.DispatcherWithSend }
+//
+//	func (e *echo) HandleRead() error {
+//		n, err := e.Recv(e.Map().Buffer())
+//		_, failed := e.Send(e.Map().Buffer()[:n])
+//		return errors.Join(err, failed)
+//	}
+//
+// An error that a handler returns, or its panic with the stack, goes to its HandleError;
+// [ErrExitNow] ends the loop. What a channel waits for is asked in each pass only if it has a
+// Readable or Writable of its own. Otherwise SetReadable and SetWritable say it, and an idle channel
+// costs nothing; nor does an event allocate.
+//
+// # Beneath the channels
 //
 // The loop does not know channels. It serves a [Source], which tells them and asks them and
 // answers only what changed since the last pass; a [Selector] remembers the rest. So a pass costs
@@ -19,13 +41,19 @@
 //
 // # Goroutines
 //
+// The package starts none (a context given to [WithContext] may, when it ends), catches no signal
+// and sets no finalizer. A Map and its channels belong to one goroutine at a time, that of the
+// loop; from others, only [Map.Wake] and [Map.Do] may be called, and Do is how they reach the rest.
+// A handler may call Loop again, for its own map too.
+//
 // A Poller and a Selector belong to one goroutine at a time. Only Wake, and a write to WakeFD, may
 // come from elsewhere, at any time; they make a waiting Run ask its Source again at once. A Run
 // may not be started inside another Run of the same Selector: it answers [ErrRunning].
 //
 // # Descriptors
 //
-// Descriptors are not the engine's: it never closes, reads or writes one that it was given.
+// A channel owns its endpoint and closes it in Close. Beneath the channels, descriptors are not
+// the engine's: a Poller never closes, reads or writes one that it was given.
 //
 //   - A regular file, or whatever else epoll refuses as always ready, is always ready.
 //   - A descriptor that is not open ends a Run with EBADF in select's meaning, and is told to its
