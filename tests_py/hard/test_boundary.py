@@ -37,7 +37,9 @@ def test_a_panic_is_a_runtime_error_with_the_stack(use_poll, channels):
     class Panicking(asyncore.dispatcher_with_send):
         def handle_read(self):
             # The one thing known to make Go panic: arguments that our own code never passes.
-            with pytest.raises(RuntimeError, match="the engine failed: (.|\n)*goroutine") as caught:
+            with pytest.raises(
+                RuntimeError, match=r"the engine failed: (.|\n)*goroutine"
+            ) as caught:
                 _native._binding.run(0, 0, 0.0, use_poll, 1)
             assert "pybind.Run" in str(caught.value)
             self.send(self.recv(100))

@@ -1,4 +1,4 @@
-"""Subinterpreters, which the engine does not serve: their passes are portable, beside the main one's."""
+"""Subinterpreters, which the engine does not serve: their passes are portable ones."""
 
 import pytest
 from support import run_python
@@ -30,7 +30,7 @@ def echo():
         far.send(b"hello")
         asyncore.loop(20, use_poll, channels, 1)
         assert far.recv(100) == b"hello"
-        # The class of a channel is one thing that the engine learns of from a hook of the process's.
+        # The engine learns of this from a hook that is the process's, not the interpreter's.
         channel.__class__ = type("Other", (Echo,), {})
 
 for _ in range(5):
