@@ -16,7 +16,7 @@ import threading
 import warnings
 from collections import deque
 
-from . import _portable, _watchers
+from . import _installed, _portable, _watchers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def _decide() -> None:
     """Load the engine or settle for portable passes; once per process. `_lock` is held."""
     global _binding, _reason
     wanted = _wanted()
+    _installed.warn_if_mixed()
     if wanted == "portable":
         _reason = "GOASYNCORE_BACKEND asks for it"
         return

@@ -1,0 +1,136 @@
+"""`python -m goasyncore`, and the warning where another distribution took a module's place."""
+
+import asyncore
+import os
+import shutil
+from pathlib import Path
+
+import goasyncore
+import pytest
+from goasyncore import _installed, _selftest
+from support import run_python
+
+pytestmark = pytest.mark.ours_only("3.11 has no goasyncore")
+
+# As the backports are, as far as this goes: a module of the name, without what the engine wants.
+FOREIGN = "import asyncore\nclass async_chat(asyncore.dispatcher):\n    pass\n"
+
+LOOP = """
+import asyncore, socket, sys, warnings
+near, far = socket.socketpair()
+asyncore.dispatcher(near)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    for _ in range(3):
+        asyncore.loop(timeout=0, count=1)
+for warning in caught:
+    print(warning.category.__name__, warning.filename, warning.message)
+"""
+
+REPORT = "import runpy; runpy.run_module('goasyncore', run_name='__main__')"
+
+
+@pytest.fixture
+def copies(tmp_path):
+    """Our three packages in a folder of the test's own; the environment that imports them."""
+    installed = Path(goasyncore.__file__).parents[1]
+    for name in ("asyncore", "asynchat", "goasyncore"):
+        shutil.copytree(installed / name, tmp_path / name)
+    return tmp_path
+
+
+def with_path(folder):
+    return {"PYTHONPATH": str(folder)}
+
+
+def test_whole_installation_gives_no_warning(copies):
+    assert run_python(LOOP, env=with_path(copies)).stdout == ""
+
+
+def test_overwritten_module_warns_once_at_the_first_loop(copies):
+    (copies / "asynchat" / "__init__.py").write_text(FOREIGN)
+    (line,) = run_python(LOOP, env=with_path(copies)).stdout.splitlines()
+    # Of the program's own line, and with the command that says more.
+    assert line.startswith("RuntimeWarning <string> asynchat beside goasyncore")
+    assert "-m goasyncore" in line
+
+
+def test_removed_module_warns(copies):
+    # As pip leaves it: py.typed is in no other distribution, so the folder stays.
+    (copies / "asynchat" / "__init__.py").unlink()
+    assert "RuntimeWarning" in run_python(LOOP, env=with_path(copies)).stdout
+
+
+def test_programs_own_module_of_the_name_is_its_own_affair(copies, tmp_path_factory):
+    program = tmp_path_factory.mktemp("program")
+    (program / "asynchat.py").write_text(FOREIGN)
+    env = {"PYTHONPATH": f"{program}{os.pathsep}{copies}"}
+    assert run_python("import asynchat\n" + LOOP, env=env).stdout == ""
+
+
+def test_compiled_installation_gives_no_warning(copies):
+    program = "import compileall, sys; compileall.compile_dir(sys.argv[1], quiet=1, legacy=True)"
+    run_python(program, copies)
+    for source in copies.rglob("*.py"):
+        source.unlink()
+    assert run_python(LOOP, env=with_path(copies)).stdout == ""
+
+
+def test_report_of_a_sound_installation():
+    told = run_python(REPORT)
+    lines = dict(line.split(maxsplit=1) for line in told.stdout.splitlines())
+    assert lines["goasyncore"] == goasyncore.__version__
+    assert lines["asyncore"].startswith("ours: ")
+    assert asyncore.__file__ in lines["asyncore"]
+    assert lines["asynchat"].startswith("ours: ")
+    served = goasyncore.backend()
+    assert lines["backend"].startswith(f"{served.name}, {served.poller}: ")
+    count = len(_selftest.tests())
+    assert lines["self-test"].startswith(f"{count} of {count} passed")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told_of"),
+    [
+        (lambda module: module.write_text(FOREIGN), "a file that no distribution installed"),
+        (lambda module: module.unlink(), "the file is gone"),
+    ],
+    ids=["overwritten", "removed"],
+)
+def test_report_names_what_is_not_ours_and_the_cure(copies, spoil, told_of):
+    spoil(copies / "asynchat" / "__init__.py")
+    # -S: without the folder in which ours are whole.
+    result = run_python(REPORT, env=with_path(copies), flags=["-S"], check=False)
+    assert result.returncode == 1
+    assert "NOT OURS" in result.stdout
+    assert told_of in result.stdout
+    (command,) = [line for line in result.stdout.splitlines() if line.startswith("    ")]
+    assert " -m pip install --force-reinstall --no-deps " in command
+    assert "self-test" not in result.stdout
+
+
+def test_report_says_that_the_wanted_backend_is_not_there(copies):
+    for extension in (copies / "goasyncore").glob("_binding.*"):
+        extension.unlink()
+    env = {**with_path(copies), "GOASYNCORE_BACKEND": "native"}
+    result = run_python(REPORT, env=env, check=False)
+    assert result.returncode == 1
+    assert "backend    NONE: GOASYNCORE_BACKEND is native, but" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("promise", "test"), _selftest.tests(), ids=[promise for promise, _ in _selftest.tests()]
+)
+def test_self_test_notices_a_loop_that_does_nothing(monkeypatch, promise, test):
+    test()
+    monkeypatch.setattr(asyncore, "loop", lambda *args, **kwargs: None)
+    monkeypatch.setattr(_selftest, "_LIMIT", 0.1)
+    with pytest.raises((RuntimeError, OSError)):
+        test()
+
+
+def test_holder_names_the_distribution_of_the_file():
+    for module in _installed.MODULES:
+        held = _installed.holder(module)
+        assert held.ours
+        assert held.owner.startswith("goasyncore ")
