@@ -5,12 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
-import goasyncore
 import pytest
-from goasyncore import _installed, _selftest
 from support import run_python
 
-pytestmark = pytest.mark.ours_only("3.11 has no goasyncore")
+goasyncore = pytest.importorskip("goasyncore", reason="3.11 has no goasyncore")
+_installed = pytest.importorskip("goasyncore._installed")
+_selftest = pytest.importorskip("goasyncore._selftest")
 
 # As the backports are, as far as this goes: a module of the name, without what the engine wants.
 FOREIGN = "import asyncore\nclass async_chat(asyncore.dispatcher):\n    pass\n"
