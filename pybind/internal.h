@@ -107,7 +107,7 @@ extern struct ga_tools {
     PyObject *kind_of;   /* class -> ga_kind */
     PyObject *aftermath; /* (channel, exception) -> stand-in for read() and readwrite() */
     PyObject *intact;    /* namespace -> whether the pass functions in it are ours */
-    PyObject *sender_initiate, *chat_initiate; /* initiate_send of dispatcher_with_send and async_chat */
+    PyObject *sender_initiate; /* dispatcher_with_send.initiate_send */
     PyObject *handle_read_event, *handle_write_event; /* dispatcher's */
     PyTypeObject *deque;
     PyObject *backlog;   /* the bytearray of dispatcher_with_send */

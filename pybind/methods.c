@@ -11,13 +11,15 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-enum { M_RECV, M_SEND, M_SENDER_SEND, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_COUNT };
+enum { M_RECV, M_SEND, M_SENDER_SEND, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_INITIATE_SEND, M_COUNT };
 
 static struct {
     const char *name;
     PyObject *python; /* the function that was replaced; owned */
     PyObject *native; /* our method descriptor; owned */
 } methods[M_COUNT];
+
+#define IN_PLACE (1 << 12) /* bytes; as asynchat's */
 
 static PyTypeObject *dispatcher, *socket_type;
 static PyObject *socket_recv, *socket_send; /* what socket.socket has for them; owned */
@@ -26,7 +28,7 @@ static PyObject *collect_rest;              /* asynchat._collect; owned */
 
 static PyObject *s_socket, *s_recv, *s_send, *s_debug, *s_initiate_send, *s_out_buffer, *s_incoming, *s_producer_fifo, *s_connected,
     *s_handle_close, *s_ac_out_buffer_size, *s_join, *s_ac_in_buffer_size, *s_ac_in_buffer, *s_terminator, *s_get_terminator,
-    *s_collect_incoming_data, *s_found_terminator, *empty;
+    *s_collect_incoming_data, *s_found_terminator, *s_more, *s_appendleft, *empty;
 
 /* The head of CPython's socket object. ga_methods_setup proves it on a socket before anything uses it. */
 typedef struct {
@@ -184,6 +186,16 @@ static PyObject *m_recv(PyObject *self, PyObject *const *args, Py_ssize_t count,
 }
 
 /* send(2) on a non-blocking socket: how much, or -1 with errno set, or -2 with an exception. */
+static Py_ssize_t transmit_raw(int fd, const void *start, Py_ssize_t size)
+{
+    ssize_t sent;
+    while ((sent = send(fd, start, (size_t)size, MSG_DONTWAIT)) < 0 && errno == EINTR)
+        if (PyErr_CheckSignals() < 0)
+            return -2;
+    return sent;
+}
+
+/* The same of any object with a buffer. */
 static Py_ssize_t transmit(int fd, PyObject *data)
 {
     Py_buffer view = {0};
@@ -195,12 +207,7 @@ static Py_ssize_t transmit(int fd, PyObject *data)
         start = view.buf;
         size = view.len;
     }
-    ssize_t sent;
-    while ((sent = send(fd, start, (size_t)size, MSG_DONTWAIT)) < 0 && errno == EINTR)
-        if (PyErr_CheckSignals() < 0) {
-            sent = -2;
-            break;
-        }
+    Py_ssize_t sent = transmit_raw(fd, start, size);
     if (view.obj) {
         int error = errno;
         PyBuffer_Release(&view);
@@ -310,6 +317,15 @@ static PyObject *m_get_data(PyObject *self, PyObject *const *args, Py_ssize_t co
     return data;
 }
 
+/* An OSError is set: async_chat's own handle_error() gets it. */
+static PyObject *refuse(PyObject *self)
+{
+    PyObject *exc = PyErr_GetRaisedException();
+    PyObject *result = PyObject_CallFunctionObjArgs(io_failed, self, exc, NULL);
+    Py_DECREF(exc);
+    return result;
+}
+
 /* async_chat.push, where it comes down to one send(2) */
 static PyObject *m_push(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
@@ -319,7 +335,7 @@ static PyObject *m_push(PyObject *self, PyObject *const *args, Py_ssize_t count,
     PyObject *size = peek(self, dict, s_ac_out_buffer_size), *fifo = PyDict_GetItemWithError(dict, s_producer_fifo);
     if (!size || !PyLong_CheckExact(size) || PyLong_AsSsize_t(size) < PyBytes_GET_SIZE(data) || !fifo || Py_TYPE(fifo) != ga_tools.deque ||
         Py_SIZE(fifo) || peek(self, dict, s_connected) != Py_True || !is_ours(self, dict, s_send, M_SEND) ||
-        _PyType_Lookup(Py_TYPE(self), s_initiate_send) != ga_tools.chat_initiate || PyDict_GetItemWithError(dict, s_initiate_send))
+        !is_ours(self, dict, s_initiate_send, M_INITIATE_SEND))
         goto python;
     int fd = plain_socket(peek(self, dict, s_socket), s_send, socket_send);
     if (fd == -2)
@@ -335,21 +351,107 @@ static PyObject *m_push(PyObject *self, PyObject *const *args, Py_ssize_t count,
         return NULL;
     if (error == 0 || send_refused(self, error) == 0)
         Py_RETURN_NONE;
-    if (!PyErr_ExceptionMatches(PyExc_OSError))
-        return NULL;
-    PyObject *exc = PyErr_GetRaisedException();
-    PyObject *result = PyObject_CallFunctionObjArgs(io_failed, self, exc, NULL);
-    Py_DECREF(exc);
-    return result;
+    return PyErr_ExceptionMatches(PyExc_OSError) ? refuse(self) : NULL;
 python:
     PyErr_Clear();
     return fall_back(M_PUSH, self, args, count, keywords);
 }
 
+/* What follows `sent` bytes of `first`, owned; a long rest as a view, which copies nothing. */
+static PyObject *rest_of(PyObject *first, Py_ssize_t sent, Py_ssize_t size)
+{
+    if (PyBytes_CheckExact(first) && size - sent < IN_PLACE)
+        return PyBytes_FromStringAndSize(PyBytes_AS_STRING(first) + sent, size - sent);
+    PyObject *view = PyMemoryView_Check(first) ? Py_NewRef(first) : PyMemoryView_FromObject(first);
+    PyObject *rest = view ? PySequence_GetSlice(view, sent, size) : NULL;
+    Py_XDECREF(view);
+    return rest;
+}
+
+/* Whether it is a producer for sure: slicing it raises TypeError, and it counts as true. */
+static int is_producer(PyObject *first)
+{
+    PyTypeObject *type = Py_TYPE(first);
+    return first != Py_None && !(type->tp_as_mapping && (type->tp_as_mapping->mp_subscript || type->tp_as_mapping->mp_length)) &&
+           !(type->tp_as_sequence && (type->tp_as_sequence->sq_item || type->tp_as_sequence->sq_length)) &&
+           !(type->tp_as_number && type->tp_as_number->nb_bool);
+}
+
+/* Replaces a producer at the front of the queue by what it gives, or takes it out. 0, or -1 with an exception set. */
+static int ask_producer(PyObject *fifo, PyObject *producer)
+{
+    PyObject *data = PyObject_CallMethodNoArgs(producer, s_more), *done = NULL;
+    int any = data ? PyObject_IsTrue(data) : -1;
+    int status = any < 0 ? -1 : 0;
+    if (any == 1) {
+        done = PyObject_CallMethodOneArg(fifo, s_appendleft, data);
+        status = done ? 0 : -1;
+    } else if (any == 0)
+        status = PySequence_DelItem(fifo, 0);
+    Py_XDECREF(data);
+    Py_XDECREF(done);
+    return status;
+}
+
+/* async_chat.initiate_send, of bytes and producers through a plain socket */
+static PyObject *m_initiate_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    if (count || keywords)
+        return fall_back(M_INITIATE_SEND, self, args, count, keywords);
+    for (;;) {
+        PyObject *dict = plain_dict(self), *fifo = dict ? PyDict_GetItemWithError(dict, s_producer_fifo) : NULL;
+        PyObject *limit = dict ? peek(self, dict, s_ac_out_buffer_size) : NULL;
+        if (!fifo || Py_TYPE(fifo) != ga_tools.deque || !limit || !PyLong_CheckExact(limit) ||
+            peek(self, dict, s_connected) != Py_True || !is_ours(self, dict, s_send, M_SEND))
+            break;
+        if (!Py_SIZE(fifo))
+            Py_RETURN_NONE;
+        int fd = plain_socket(peek(self, dict, s_socket), s_send, socket_send);
+        Py_ssize_t most = PyLong_AsSsize_t(limit);
+        if (fd == -2 || most <= 0)
+            break;
+        Py_INCREF(fifo);
+        PyObject *first = PySequence_GetItem(fifo, 0);
+        int status = first ? 0 : -1, mine = 1, more = 0;
+        Py_buffer view = {0};
+        if (first && is_producer(first)) {
+            status = ask_producer(fifo, first);
+            more = 1;
+        } else if (first && (PyBytes_CheckExact(first) || PyMemoryView_Check(first)) && PyObject_GetBuffer(first, &view, PyBUF_SIMPLE) == 0 &&
+                   view.len) {
+            Py_ssize_t size = view.len, sent = transmit_raw(fd, view.buf, size < most ? size : most);
+            int error = errno;
+            if (sent == -2 || (sent == -1 && send_refused(self, error) < 0))
+                status = -1;
+            else if (sent == size)
+                status = PySequence_DelItem(fifo, 0);
+            else if (sent > 0) {
+                PyObject *rest = rest_of(first, sent, size);
+                status = rest ? PySequence_SetItem(fifo, 0, rest) : -1;
+                Py_XDECREF(rest);
+            }
+        } else
+            mine = 0;
+        if (view.obj)
+            PyBuffer_Release(&view);
+        if (!mine)
+            PyErr_Clear(); /* no buffer of bytes after all */
+        Py_XDECREF(first);
+        Py_DECREF(fifo);
+        if (!mine)
+            break;
+        if (status < 0)
+            return more || !PyErr_ExceptionMatches(PyExc_OSError) ? NULL : refuse(self);
+        if (!more)
+            Py_RETURN_NONE;
+    }
+    PyErr_Clear();
+    return fall_back(M_INITIATE_SEND, self, args, count, keywords);
+}
+
 /* -- async_chat.handle_read ------------------------------------------------------------------------ */
 
 #define SHORT_TERMINATOR 64 /* bytes; asynchat knows a better way for longer ones */
-#define IN_PLACE (1 << 12)  /* bytes; as asynchat's */
 
 /* 0, or -1 with an exception set. */
 static int tell(PyObject *self, PyObject *method, PyObject *data)
@@ -495,10 +597,7 @@ static PyObject *m_handle_read(PyObject *self, PyObject *const *args, Py_ssize_t
             PyErr_Clear();
             Py_RETURN_NONE;
         }
-        PyObject *exc = PyErr_GetRaisedException();
-        PyObject *result = PyObject_CallFunctionObjArgs(io_failed, self, exc, NULL);
-        Py_DECREF(exc);
-        return result;
+        return refuse(self);
     }
     /* recv() may have called handle_close(), which may have done anything: look again. */
     buffer = PyObject_GetAttr(self, s_ac_in_buffer);
@@ -527,6 +626,7 @@ static PyMethodDef definitions[M_COUNT] = {
     [M_GET_DATA] = {"_get_data", FUNCTION(m_get_data), WAY, "_get_data(self)\n--\n\n"},
     [M_PUSH] = {"push", FUNCTION(m_push), WAY, "push(self, data)\n--\n\nAs asynchat.async_chat.push, natively."},
     [M_HANDLE_READ] = {"handle_read", FUNCTION(m_handle_read), WAY, "handle_read(self)\n--\n\nAs asynchat.async_chat.handle_read, natively."},
+    [M_INITIATE_SEND] = {"initiate_send", FUNCTION(m_initiate_send), WAY, "initiate_send(self)\n--\n\nAs asynchat.async_chat.initiate_send, natively."},
 };
 
 /* Puts our methods on a class, each only where the class still has the function that is to be replaced: `own`
@@ -584,7 +684,8 @@ int ga_methods_setup(PyObject *tools)
                  {&s_ac_out_buffer_size, "ac_out_buffer_size"}, {&s_join, "join"},
                  {&s_ac_in_buffer_size, "ac_in_buffer_size"}, {&s_ac_in_buffer, "ac_in_buffer"}, {&s_terminator, "terminator"},
                  {&s_get_terminator, "get_terminator"}, {&s_collect_incoming_data, "collect_incoming_data"},
-                 {&s_found_terminator, "found_terminator"}};
+                 {&s_found_terminator, "found_terminator"},
+                 {&s_more, "more"}, {&s_appendleft, "appendleft"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!(*names[i].at = PyUnicode_InternFromString(names[i].name)))
             return -1;
@@ -617,9 +718,9 @@ int ga_chat_methods(intptr_t tools)
     int status = -1;
     if (!socket_send)
         status = 0; /* no way round a socket: the Python methods stay */
-    else if (PyArg_ParseTuple((PyObject *)tools, "O!O!OOO", &PyType_Type, &chat, &PyTuple_Type, &own, &ga_tools.chat_initiate, &collect_rest, &io_failed)) {
+    else if (PyArg_ParseTuple((PyObject *)tools, "O!O!OO", &PyType_Type, &chat, &PyTuple_Type, &own, &collect_rest, &io_failed)) {
         Py_INCREF((PyObject *)tools); /* for good */
-        status = install((PyTypeObject *)chat, M_COLLECT, M_HANDLE_READ, own);
+        status = install((PyTypeObject *)chat, M_COLLECT, M_INITIATE_SEND, own);
     }
     PyEval_SaveThread();
     return status;

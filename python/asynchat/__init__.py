@@ -332,8 +332,8 @@ _own_methods = (
         async_chat._get_data,
         async_chat.push,
         async_chat.handle_read,
+        async_chat.initiate_send,
     ),
-    async_chat.initiate_send,
     _collect,
 )
 

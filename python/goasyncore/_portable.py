@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # channel is left out of the wait, and looked at again this often (seconds).
 _LOOK_AGAIN = 0.5
 _LONGEST = 1e6  # seconds that one call of poll(2) can wait
+_TOO_LONG = 2**63 / 1e9  # seconds that select.select refuses
 
 _GENUINE = [
     (module, name, getattr(module, name))
@@ -99,8 +100,8 @@ def _select_by_poll(
     if timeout is not None and not isinstance(timeout, (int, float)):
         select.select([], [], [], timeout)  # raises what select raises for it, or waits
         timeout = 0
-    if timeout is not None and not timeout >= 0:
-        select.select([], [], [], timeout)  # negative or not a number: ValueError
+    if timeout is not None and not 0 <= timeout < _TOO_LONG:
+        select.select([], [], [], timeout)  # raises ValueError or OverflowError
     pollster = select.poll()
     rows = {}
     for key, _, *wants in waiting:
