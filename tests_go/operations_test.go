@@ -1,0 +1,106 @@
+package tests_go
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/goasyncore/goasyncore/engine"
+)
+
+func TestSendAndRecvOnALostConnection(t *testing.T) {
+	m := newMap(t, "")
+	c, peer := connection(t, m)
+	c.closed = func() error { return nil }
+	require.NoError(t, peer.Close())
+	n, err := c.Send([]byte("x"))
+	assert.NoError(t, err)
+	assert.Zero(t, n)
+	assert.Equal(t, []string{"close"}, c.seen)
+	n, err = c.Recv(m.Buffer())
+	assert.NoError(t, err)
+	assert.Zero(t, n)
+	assert.Equal(t, []string{"close", "close"}, c.seen)
+}
+
+func TestSendAndRecvThatWouldBlock(t *testing.T) {
+	m := newMap(t, "")
+	c, _ := connection(t, m)
+	_, err := c.Recv(m.Buffer())
+	assert.ErrorIs(t, err, unix.EAGAIN)
+	fill(t, c.Socket().FD())
+	n, err := c.Send([]byte("x"))
+	assert.NoError(t, err)
+	assert.Zero(t, n)
+	assert.Empty(t, c.seen)
+}
+
+func TestOperationsWithoutASocket(t *testing.T) {
+	c := newChannel(t, newMap(t, ""), nil)
+	_, _, err := c.Accept()
+	for _, err := range []error{err, c.Bind("127.0.0.1:0"), c.Listen(1), c.Connect("127.0.0.1:1")} {
+		assert.ErrorIs(t, err, unix.ENOTSOCK)
+	}
+	_, err = c.Send([]byte("x"))
+	assert.ErrorIs(t, err, unix.ENOTCONN)
+	_, err = c.Recv(make([]byte, 1))
+	assert.ErrorIs(t, err, unix.ENOTCONN)
+	assert.NoError(t, c.SetReuseAddr())
+	assert.NoError(t, c.Close())
+	assert.NoError(t, c.Close())
+	assert.Nil(t, c.Endpoint())
+}
+
+func TestErrorsSayTheOperation(t *testing.T) {
+	m := newMap(t, "")
+	server, at := listening(t, m, "tcp", "127.0.0.1:0")
+	c := newChannel(t, m, nil)
+	require.NoError(t, c.CreateSocket("tcp"))
+	err := c.Bind(at)
+	assert.ErrorIs(t, err, unix.EADDRINUSE)
+	assert.ErrorContains(t, err, "bind: ")
+	assert.ErrorIs(t, c.CreateSocket("ipx"), unix.EPROTONOSUPPORT)
+	assert.ErrorIs(t, c.Bind("example.org:80"), unix.EINVAL)
+	assert.ErrorIs(t, c.Connect("[::1]:80"), unix.EAFNOSUPPORT)
+	assert.ErrorIs(t, c.Connect("127.0.0.1"), unix.EINVAL)
+	_, err = server.Recv(m.Buffer())
+	require.NoError(t, err) // ENOTCONN is a lost connection
+	assert.Equal(t, []string{"close"}, server.seen)
+}
+
+func TestSocketsAreNonBlockingAndCloseOnExec(t *testing.T) {
+	onEachMap(t, func(t *testing.T, m *engine.Map) {
+		server, at := listening(t, m, "tcp", "127.0.0.1:0")
+		client := newChannel(t, m, nil)
+		require.NoError(t, errors.Join(client.CreateSocket("tcp"), client.Connect(at)))
+		server.accepted = func(sock *engine.Socket, _ engine.Addr) error {
+			for _, fd := range []int{server.Socket().FD(), client.Socket().FD(), sock.FD()} {
+				flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+				assert.NoError(t, err)
+				assert.NotZero(t, flags&unix.FD_CLOEXEC)
+				flags, err = unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+				assert.NoError(t, err)
+				assert.NotZero(t, flags&unix.O_NONBLOCK)
+			}
+			return sock.Close()
+		}
+		loopUntil(t, m, func() bool { return len(server.seen) > 0 })
+	})
+}
+
+func TestDescription(t *testing.T) {
+	m := newMap(t, "")
+	server, at := listening(t, m, "tcp", "127.0.0.1:0")
+	assert.Regexp(t, `^<\*tests_go.channel listening 127.0.0.1:0 at 0x[0-9a-f]+>$`, server.String())
+	client := newChannel(t, m, nil)
+	assert.Regexp(t, `^<\*tests_go.channel at 0x[0-9a-f]+>$`, client.String())
+	require.NoError(t, errors.Join(client.CreateSocket("tcp"), client.Connect(at)))
+	loopUntil(t, m, client.Connected)
+	assert.Regexp(t, `^<\*tests_go.channel connected `+at+` at 0x[0-9a-f]+>$`, client.String())
+	local, err := client.Socket().LocalAddr()
+	require.NoError(t, err)
+	assert.Equal(t, "tcp", local.Network())
+}
