@@ -25,6 +25,7 @@ static PyTypeObject *dispatcher, *socket_type;
 static PyObject *socket_recv, *socket_send; /* what socket.socket has for them; owned */
 static PyObject *io_failed;                 /* async_chat's way with an OSError out of send and recv; owned */
 static PyObject *collect_rest;              /* asynchat._collect; owned */
+static PyObject *get_terminator;            /* async_chat's; owned */
 
 static PyObject *s_socket, *s_recv, *s_send, *s_debug, *s_initiate_send, *s_out_buffer, *s_incoming, *s_producer_fifo, *s_connected,
     *s_handle_close, *s_ac_out_buffer_size, *s_join, *s_ac_in_buffer_size, *s_ac_in_buffer, *s_terminator, *s_get_terminator,
@@ -521,6 +522,18 @@ static Py_ssize_t prefix_at_end(const char *start, Py_ssize_t size, const char *
     return 0;
 }
 
+/* self.get_terminator(), owned; NULL with an exception set. */
+static PyObject *terminator_of(PyObject *self)
+{
+    PyObject *dict = plain_dict(self);
+    if (dict && _PyType_Lookup(Py_TYPE(self), s_get_terminator) == get_terminator && !PyDict_GetItemWithError(dict, s_get_terminator)) {
+        PyObject *terminator = peek(self, dict, s_terminator);
+        if (terminator)
+            return Py_NewRef(terminator);
+    }
+    return PyErr_Occurred() ? NULL : PyObject_CallMethodNoArgs(self, s_get_terminator);
+}
+
 /* What asynchat._collect does. 0, or -1 with an exception set. */
 static int collect_all(PyObject *self)
 {
@@ -533,7 +546,7 @@ static int collect_all(PyObject *self)
             break;
         if (!there)
             return 0;
-        PyObject *terminator = PyObject_CallMethodNoArgs(self, s_get_terminator);
+        PyObject *terminator = terminator_of(self);
         if (!terminator)
             return -1;
         /* Only now: a get_terminator() of the program's may have moved the buffer. */
@@ -718,7 +731,7 @@ int ga_chat_methods(intptr_t tools)
     int status = -1;
     if (!socket_send)
         status = 0; /* no way round a socket: the Python methods stay */
-    else if (PyArg_ParseTuple((PyObject *)tools, "O!O!OO", &PyType_Type, &chat, &PyTuple_Type, &own, &collect_rest, &io_failed)) {
+    else if (PyArg_ParseTuple((PyObject *)tools, "O!O!OOO", &PyType_Type, &chat, &PyTuple_Type, &own, &collect_rest, &get_terminator, &io_failed)) {
         Py_INCREF((PyObject *)tools); /* for good */
         status = install((PyTypeObject *)chat, M_COLLECT, M_INITIATE_SEND, own);
     }

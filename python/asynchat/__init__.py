@@ -335,6 +335,7 @@ _own_methods = (
         async_chat.initiate_send,
     ),
     _collect,
+    async_chat.get_terminator,
 )
 
 asyncore._hide_annotations(globals())
