@@ -5,7 +5,6 @@ request took them, and the ratio to one worker. The load comes from this process
 that each have one request under way: it takes a share of a core, too.
 """
 
-import os
 import re
 import resource
 import selectors
@@ -15,6 +14,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from prefork_server import cores
 
 SERVER = Path(__file__).resolve().with_name("prefork_server.py")
 CONNECTIONS = 64  # a worker; the kernel spreads them by chance, so a few would not be even
@@ -70,6 +71,6 @@ def main(most, seconds):
 
 if __name__ == "__main__":
     main(
-        int(sys.argv[1]) if len(sys.argv) > 1 else len(os.sched_getaffinity(0)),
+        int(sys.argv[1]) if len(sys.argv) > 1 else cores(),
         float(sys.argv[2]) if len(sys.argv) > 2 else 5.0,
     )

@@ -4,6 +4,8 @@ Each worker is a process with a loop and a listening socket of its own; all of t
 (SO_REUSEPORT), and the kernel spreads the connections over them. The server answers each line with
 a key derived from it, which is work for a millisecond or so: one core would soon be busy.
 
+Linux spreads the connections evenly; on other systems the last worker may get them all.
+
 The parent imports asyncore and forks before any loop has run, so that each worker loads the engine
 for itself. It starts a worker anew that has died, and ends them all on SIGTERM or Ctrl-C.
 """
@@ -18,6 +20,13 @@ import sys
 import time
 
 ROUNDS = 2000
+
+
+def cores():
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def work(line):
@@ -117,5 +126,5 @@ def add(workers, address, ready):
 if __name__ == "__main__":
     serve(
         int(sys.argv[1]) if len(sys.argv) > 1 else 8080,
-        int(sys.argv[2]) if len(sys.argv) > 2 else len(os.sched_getaffinity(0)),
+        int(sys.argv[2]) if len(sys.argv) > 2 else cores(),
     )
