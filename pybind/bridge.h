@@ -55,6 +55,10 @@ int ga_chat_methods(intptr_t tools);
  * tells why there is nothing to run; or NULL when passes must be portable, or an exception is set. */
 ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever);
 
+/* Takes the GIL. In the first run over a map: writing to fd ends a wait. What has changed since ga_enter
+ * ends the first one. */
+void ga_wake_at(ga_map *m, int fd);
+
 /* Takes the GIL. Tells the channels in `ready` what happened, then, if `collect`, collects what
  * has changed in what the channels wait for. Ends the run unless status stays GA_RUNNING. */
 void ga_step(ga_map *m, const ga_ready *ready, int count, int collect);

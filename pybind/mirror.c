@@ -26,17 +26,33 @@ static int reserve(void *items, int32_t *size, int32_t need, size_t item)
     return 0;
 }
 
-static void wake(ga_mirror *m)
+static void end_wait(ga_mirror *m)
 {
-    if (!m->waiting)
-        return;
-    m->waiting = 0;
     uint64_t one = 1;
     int saved = errno;
     /* A full pipe or counter means that it is awake already. */
     if (write(m->go.wake_fd, &one, sizeof one) < 0) {
     }
     errno = saved;
+}
+
+static void wake(ga_mirror *m)
+{
+    if (!m->waiting)
+        return;
+    m->waiting = 0;
+    if (m->go.wake_fd >= 0) /* else ga_wake_at() sees that there was a change */
+        end_wait(m);
+}
+
+void ga_wake_at(ga_map *go, int fd)
+{
+    ga_take_gil();
+    ga_mirror *m = (ga_mirror *)go;
+    m->go.wake_fd = fd;
+    if (!m->waiting)
+        end_wait(m);
+    PyEval_SaveThread();
 }
 
 static void mark(ga_mirror *m, int32_t fd)

@@ -66,11 +66,13 @@ func sourceOf(m *C.ga_map) (*dictSource, error) {
 func (s *dictSource) begin() {
 	s.entered = true
 	s.holdDescriptors()
+	if s.m.wake_fd < 0 {
+		C.ga_wake_at(s.m, C.int(s.selector.WakeFD()))
+	}
 }
 
-// holdDescriptors tells C which descriptors to close in a forked child, and which one wakes.
+// holdDescriptors tells C which descriptors to close in a forked child.
 func (s *dictSource) holdDescriptors() {
-	s.m.wake_fd = C.int(s.selector.WakeFD())
 	s.poller = s.selector.Poller()
 	fds := s.poller.FDs()
 	for i := range s.m.own_fds {
