@@ -1,0 +1,204 @@
+//go:build gopy_binding
+
+/* Native methods of dispatcher and dispatcher_with_send. See methods.c. */
+#include "methods.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+/* As asyncore._DISCONNECTED. */
+static int is_disconnected(int error)
+{
+    return error == ECONNRESET || error == ENOTCONN || error == ESHUTDOWN || error == ECONNABORTED || error == EPIPE || error == EBADF;
+}
+
+/* 0, or -1 with an exception set. */
+static int call_handle_close(PyObject *self)
+{
+    PyObject *result = PyObject_CallMethodNoArgs(self, ga_str.handle_close);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* recv(2) on a non-blocking socket. Data as bytes, ga_str.empty at the end; NULL with errno set, or errno 0 and an
+ * exception. */
+static PyObject *receive(int fd, Py_ssize_t size)
+{
+    static char buffer[1 << 16];
+    static int large; /* the last one was: then the next is received in place */
+    if (large || size > (Py_ssize_t)sizeof buffer) {
+        PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
+        if (!bytes) {
+            errno = 0;
+            return NULL;
+        }
+        ssize_t got = recv(fd, PyBytes_AS_STRING(bytes), (size_t)size, MSG_DONTWAIT);
+        if (got < 0) {
+            int error = errno;
+            Py_DECREF(bytes);
+            errno = error;
+            return NULL;
+        }
+        large = got > 1 << 14;
+        if (got < size && _PyBytes_Resize(&bytes, got) < 0)
+            errno = 0;
+        return bytes;
+    }
+    ssize_t got = recv(fd, buffer, (size_t)size, MSG_DONTWAIT);
+    if (got < 0)
+        return NULL;
+    large = got > 1 << 14;
+    PyObject *bytes = PyBytes_FromStringAndSize(buffer, got);
+    if (!bytes)
+        errno = 0;
+    return bytes;
+}
+
+/* dispatcher.recv */
+PyObject *ga_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    PyObject *argument = ga_only_argument("buffer_size", args, count, keywords), *dict = ga_plain_dict(self);
+    Py_ssize_t size = argument && PyLong_CheckExact(argument) ? PyLong_AsSsize_t(argument) : -1;
+    if (size < 0)
+        PyErr_Clear();
+    int fd = dict && size >= 0 ? ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.recv, ga_socket_recv) : -2;
+    if (fd == -2)
+        return ga_fall_back(M_RECV, self, args, count, keywords);
+    PyObject *data;
+    while (!(data = receive(fd, size)) && errno == EINTR)
+        if (PyErr_CheckSignals() < 0)
+            return NULL;
+    if (data && PyBytes_GET_SIZE(data))
+        return data;
+    int error = errno;
+    if (!data && (PyErr_Occurred() || !is_disconnected(error))) {
+        errno = error;
+        return PyErr_Occurred() ? NULL : PyErr_SetFromErrno(PyExc_OSError);
+    }
+    int at_end = data != NULL;
+    Py_XDECREF(data);
+    int status = call_handle_close(self);
+    if (status < 0 && at_end && PyErr_ExceptionMatches(PyExc_OSError)) {
+        /* A handle_close() that finds the connection lost in its turn is called for that too. */
+        PyObject *exc = PyErr_GetRaisedException();
+        PyObject *number = ((PyOSErrorObject *)exc)->myerrno;
+        if (number && PyLong_CheckExact(number) && is_disconnected((int)PyLong_AsLong(number))) {
+            Py_DECREF(exc);
+            status = call_handle_close(self);
+        } else
+            PyErr_SetRaisedException(exc);
+    }
+    return status < 0 ? NULL : Py_NewRef(ga_str.empty);
+}
+
+/* send(2) on a non-blocking socket: how much, or -1 with errno set, or -2 with an exception. */
+Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size)
+{
+    ssize_t sent;
+    while ((sent = send(fd, start, (size_t)size, MSG_DONTWAIT)) < 0 && errno == EINTR)
+        if (PyErr_CheckSignals() < 0)
+            return -2;
+    return sent;
+}
+
+/* The same of any object with a buffer. */
+static Py_ssize_t transmit(int fd, PyObject *data)
+{
+    Py_buffer view = {0};
+    const char *start = PyBytes_CheckExact(data) ? PyBytes_AS_STRING(data) : NULL;
+    Py_ssize_t size = start ? PyBytes_GET_SIZE(data) : 0;
+    if (!start) {
+        if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+            return -2;
+        start = view.buf;
+        size = view.len;
+    }
+    Py_ssize_t sent = ga_transmit(fd, start, size);
+    if (view.obj) {
+        int error = errno;
+        PyBuffer_Release(&view);
+        errno = error;
+    }
+    return sent;
+}
+
+/* What dispatcher.send makes of a send(2) that failed with `error`: 0 bytes, or -1 with an exception set. */
+int ga_send_refused(PyObject *self, int error)
+{
+    if (error == EWOULDBLOCK)
+        return 0;
+    if (is_disconnected(error))
+        return call_handle_close(self);
+    errno = error;
+    PyErr_SetFromErrno(PyExc_OSError);
+    return -1;
+}
+
+/* dispatcher.send */
+static PyObject *m_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    PyObject *data = ga_only_argument("data", args, count, keywords), *dict = ga_plain_dict(self);
+    int fd = data && dict ? ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send) : -2;
+    if (fd == -2)
+        return ga_fall_back(M_SEND, self, args, count, keywords);
+    Py_ssize_t sent = transmit(fd, data);
+    if (sent == -2)
+        return NULL;
+    if (sent < 0) {
+        if (ga_send_refused(self, errno) < 0)
+            return NULL;
+        sent = 0;
+    }
+    return PyLong_FromSsize_t(sent);
+}
+
+/* Sends data through a plain socket while nothing waits before it; what is left goes to *rest, an owned
+ * reference or NULL for nothing. 0, or an errno, or -1 with an exception set. */
+int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
+{
+    *rest = NULL;
+    Py_ssize_t sent = transmit(fd, data), size = PyBytes_GET_SIZE(data);
+    int error = sent == -1 ? errno : 0;
+    if (sent == size)
+        return 0;
+    *rest = sent <= 0 ? Py_NewRef(data) : PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + sent, size - sent);
+    return sent == -2 || !*rest ? -1 : error;
+}
+
+/* dispatcher_with_send.send */
+static PyObject *m_sender_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+{
+    PyObject *data = ga_only_argument("data", args, count, keywords), *dict = ga_plain_dict(self);
+    if (!data || !dict || !PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) > 1 << 16)
+        goto python;
+    PyObject *debug = ga_peek(self, dict, ga_str.debug), *waiting = PyDict_GetItemWithError(dict, ga_str.out_buffer);
+    PyObject *initiate = _PyType_Lookup(Py_TYPE(self), ga_str.initiate_send), *way = _PyType_Lookup(ga_dispatcher, ga_str.send);
+    if (debug != Py_False || !waiting || !PyBytes_CheckExact(waiting) || PyBytes_GET_SIZE(waiting) || initiate != ga_tools.sender_initiate ||
+        PyDict_GetItemWithError(dict, ga_str.initiate_send) || (way != ga_methods[M_SEND].native && way != ga_methods[M_SEND].python))
+        goto python;
+    int fd = ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send);
+    if (fd == -2)
+        goto python;
+    PyObject *rest;
+    int error = ga_send_at_once(fd, data, &rest);
+    if (!rest && error == 0)
+        Py_RETURN_NONE;
+    int status = rest ? PyObject_SetAttr(self, ga_str.out_buffer, rest) : -1;
+    Py_XDECREF(rest);
+    if (status < 0 || error < 0 || (error && ga_send_refused(self, error) < 0))
+        return NULL;
+    Py_RETURN_NONE;
+python:
+    return ga_fall_back(M_SENDER_SEND, self, args, count, keywords);
+}
+
+PyMethodDef ga_dispatcher_methods[] = {
+    {"recv", GA_FUNCTION(ga_recv), GA_WAY, "recv(self, buffer_size)\n--\n\nAs asyncore.dispatcher.recv, natively."},
+    {"send", GA_FUNCTION(m_send), GA_WAY, "send(self, data)\n--\n\nAs asyncore.dispatcher.send, natively."},
+    {0},
+};
+
+PyMethodDef ga_sender_methods[] = {
+    {"send", GA_FUNCTION(m_sender_send), GA_WAY, "send(self, data)\n--\n\nAs asyncore.dispatcher_with_send.send, natively."},
+    {0},
+};

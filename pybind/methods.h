@@ -1,0 +1,48 @@
+/* What the native methods share: methods.c sets them up, dispatchers.c and chats.c hold them. Requires the GIL. */
+#ifndef GOASYNCORE_METHODS_H
+#define GOASYNCORE_METHODS_H
+
+#include "internal.h"
+
+enum { M_RECV, M_SEND, M_SENDER_SEND, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_INITIATE_SEND, M_COUNT };
+
+extern struct ga_method {
+    PyObject *python; /* the function that was replaced; owned */
+    PyObject *native; /* our method descriptor; owned */
+} ga_methods[M_COUNT];
+
+/* Interned names, and the empty bytes. */
+#define GA_STRINGS(X) \
+    X(socket) X(recv) X(send) X(debug) X(initiate_send) X(out_buffer) X(incoming) X(producer_fifo) \
+    X(connected) X(handle_close) X(ac_out_buffer_size) X(join) X(ac_in_buffer_size) X(ac_in_buffer) \
+    X(terminator) X(get_terminator) X(collect_incoming_data) X(found_terminator) X(more) X(appendleft)
+#define GA_STRING(name) *name,
+extern struct ga_str {
+    PyObject GA_STRINGS(GA_STRING) *empty;
+} ga_str;
+
+extern PyTypeObject *ga_dispatcher;
+extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if sockets cannot be gone round */
+
+#define GA_IN_PLACE (1 << 12) /* bytes; as asynchat's */
+
+#define GA_WAY (METH_FASTCALL | METH_KEYWORDS)
+#define GA_FUNCTION(f) (PyCFunction)(void (*)(void))(f)
+
+/* methods.c */
+int ga_plain_socket(PyObject *sock, PyObject *name, PyObject *method);
+PyObject *ga_peek(PyObject *self, PyObject *dict, PyObject *name);
+PyObject *ga_plain_dict(PyObject *self);
+int ga_is_ours(PyObject *self, PyObject *dict, PyObject *name, int method);
+PyObject *ga_only_argument(const char *name, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
+PyObject *ga_fall_back(int method, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
+int ga_install(PyTypeObject *type, PyMethodDef *definitions, int first, PyObject *own);
+
+/* dispatchers.c */
+extern PyMethodDef ga_dispatcher_methods[], ga_sender_methods[];
+PyObject *ga_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
+Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size);
+int ga_send_refused(PyObject *self, int error);
+int ga_send_at_once(int fd, PyObject *data, PyObject **rest);
+
+#endif
