@@ -17,6 +17,7 @@ import socket
 import sys
 import time
 import warnings
+from _thread import allocate_lock as _allocate_lock
 from errno import (
     EAGAIN,
     EALREADY,
@@ -156,10 +157,21 @@ def readwrite(obj: Any, flags: int) -> None:
             obj.handle_error()
 
 
+_native: ModuleType | None = None
+# Threads that wait for Python's own import lock while the interpreter ends crash CPython 3.12.
+_importing = _allocate_lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_importing._at_fork_reinit)  # type: ignore[attr-defined]
+
+
 def _backends() -> ModuleType:
     # Late, so that importing asyncore costs no more than it did and starts nothing.
-    from goasyncore import _native
+    global _native
+    if _native is None:
+        with _importing:
+            from goasyncore import _native as backends
 
+            _native = backends
     return _native
 
 

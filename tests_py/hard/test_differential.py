@@ -51,27 +51,6 @@ def traces(process):
     return dict(map(json.loads, out.splitlines()))
 
 
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory):
-    """A folder with pyasyncore and pyasynchat, which install modules of the same names as ours."""
-    folder = tmp_path_factory.mktemp("peer")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
-    subprocess.run(
-        [
-            *pip,
-            "--no-deps",
-            "--require-hashes",
-            "--target",
-            folder,
-            "-r",
-            HERE / "requirements.txt",
-        ],
-        check=True,
-        timeout=120,
-    )
-    return folder
-
-
 def show(seed, ours, theirs):
     """The first difference, with what led to it."""
     at = 0
