@@ -9,7 +9,7 @@ help:
 	@echo 'make demo    build, install into build/demo, run the examples and show what served them'
 	@echo 'make test    everything: lint, Go, and each Python found on both backends'
 	@echo 'make lint    gofmt, go vet, staticcheck, ruff and mypy alone'
-	@echo 'make wheel   a wheel for each Python found, and the portable one, into dist/'
+	@echo 'make wheel   the sdist, a wheel for each Python found and the portable one, into dist/; checked'
 	@echo 'make bench   measure it beside pyasyncore, asyncio and uvloop (QUICK=1: one short round)'
 	@echo 'make clean   remove what the others left behind'
 	@echo
