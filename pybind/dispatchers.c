@@ -61,7 +61,8 @@ PyObject *ga_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObj
     Py_ssize_t size = argument && PyLong_CheckExact(argument) ? PyLong_AsSsize_t(argument) : -1;
     if (size < 0)
         PyErr_Clear();
-    int fd = dict && size >= 0 ? ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.recv, ga_socket_recv) : -2;
+    /* Of 0 bytes CPython does not even ask the socket. */
+    int fd = dict && size > 0 ? ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.recv, ga_socket_recv) : -2;
     if (fd == -2)
         return ga_fall_back(M_RECV, self, args, count, keywords);
     PyObject *data;

@@ -1,0 +1,80 @@
+"""Where CPython does not tell of every change, everybody is asked in every pass, and all stays right."""
+
+import pathlib
+
+import pytest
+from support import run_python
+
+pytestmark = pytest.mark.ours_only("3.11 asks everybody always")
+
+PRELUDE = f"""
+import ctypes, sys
+sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
+import asyncore
+import socket
+from goasyncore import _native, _watchers
+
+WATCHER = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_int, *[ctypes.py_object] * 3)(lambda *args: 0)
+
+def exhaust(add):
+    for _ in range(9):
+        try:
+            add(WATCHER)
+        except RuntimeError:
+            return
+    raise SystemExit("there are more than eight watchers")
+"""
+
+ASKED = """
+def asked(passes):
+    code = asyncore.dispatcher.readable.__code__
+    calls = []
+    near, far = socket.socketpair()
+    channels = {}
+    asyncore.dispatcher_with_send(near, channels)
+    asyncore.loop(0, False, channels, 1)
+    sys.setprofile(lambda frame, event, arg: calls.append(1)
+                   if event == "call" and frame.f_code is code else None)
+    asyncore.loop(0, False, channels, passes)
+    sys.setprofile(None)
+    asyncore.close_all(channels)
+    far.close()
+    return len(calls)
+"""
+
+FALLBACKS = {
+    "a store that goes unseen": "_watchers._WAYS.append(lambda o: None)",
+    "no store is seen": "_watchers._WAYS.insert(0, lambda o: None)",
+    "no class watcher left": "exhaust(ctypes.pythonapi.PyType_AddWatcher)",
+    "no dict watcher left": "exhaust(ctypes.pythonapi.PyDict_AddWatcher)",
+}
+
+
+@pytest.fixture(autouse=True)
+def native_only():
+    import goasyncore
+
+    if goasyncore.backend().name != "native":
+        pytest.skip("portable passes ask everybody always")
+
+
+def test_idle_channels_are_not_asked():
+    assert run_python(PRELUDE + ASKED + "print(asked(5))").stdout.strip() == "0"
+
+
+@pytest.mark.parametrize("fallback", FALLBACKS)
+def test_everybody_is_asked(fallback):
+    code = PRELUDE + FALLBACKS[fallback] + ASKED + "print(asked(5))"
+    assert run_python(code).stdout.strip() == "5"
+
+
+@pytest.mark.parametrize("fallback", FALLBACKS)
+def test_programs_run_alike(fallback):
+    run_python(
+        PRELUDE
+        + FALLBACKS[fallback]
+        + """
+import test_property_programs as t
+t.test_random_programs_run_alike()
+"""
+    )
