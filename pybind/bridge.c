@@ -100,7 +100,7 @@ static int aftermath(ga_mirror *m, PyObject *obj)
         Py_CLEAR(exc);
         result = m->use_poll ? PyObject_CallFunction(tell, "Oi", stand_in, GA_READ) : PyObject_CallOneArg(tell, stand_in);
     } else if (!PyErr_Occurred())
-        PyErr_SetObject(PyExc_NameError, name);
+        PyErr_Format(PyExc_NameError, "name '%U' is not defined", name);
     Py_XDECREF(exc);
     Py_XDECREF(tell);
     Py_XDECREF(stand_in);

@@ -36,14 +36,22 @@ _GENUINE = [
 def genuine(namespace: dict[str, Any]) -> bool:
     """Whether the asyncore module waits with CPython's own functions."""
     return (
-        namespace["select"] is select
-        and namespace["time"] is time
+        namespace.get("select") is select
+        and namespace.get("time") is time
         # A scheduler may have replaced them before this module was imported.
         and all(
             getattr(module, name, None) is function and type(function) is BuiltinFunctionType
             for module, name, function in _GENUINE
         )
     )
+
+
+def _name(namespace: dict[str, Any], name: str) -> Any:
+    """The asyncore module's global of that name; a program may have deleted it."""
+    try:
+        return namespace[name]
+    except KeyError:
+        raise NameError(f"name {name!r} is not defined", name=name) from None
 
 
 def one_pass(
@@ -76,7 +84,7 @@ def _ask(map: MutableMapping[Any, Any]) -> list[tuple[Any, Any, bool, bool, bool
 def _select_pass(namespace: dict[str, Any], timeout: Any, map: MutableMapping[Any, Any]) -> None:
     waiting = _ask(map)
     if not waiting:
-        namespace["time"].sleep(timeout)
+        _name(namespace, "time").sleep(timeout)
         return
     if genuine(namespace) and hasattr(select, "poll"):
         ready = _select_by_poll(waiting, timeout)
@@ -84,13 +92,13 @@ def _select_pass(namespace: dict[str, Any], timeout: Any, map: MutableMapping[An
         readers = [key for key, _, read, _, _ in waiting if read]
         writers = [key for key, _, _, write, _ in waiting if write]
         everybody = [key for key, *_ in waiting]
-        ready = namespace["select"].select(readers, writers, everybody, timeout)
+        ready = _name(namespace, "select").select(readers, writers, everybody, timeout)
     channels = {key: obj for key, obj, *_ in waiting}
     for keys, tell in zip(ready, ("read", "write", "_exception"), strict=True):
         for key in keys:
             obj = channels.get(key)
             if obj is not None and map.get(key) is obj:
-                namespace[tell](obj)
+                _name(namespace, tell)(obj)
 
 
 def _select_by_poll(
@@ -142,7 +150,7 @@ def _interest(read: bool, write: bool, any_: bool) -> int:
 
 
 def _poll_pass(namespace: dict[str, Any], timeout: Any, map: MutableMapping[Any, Any]) -> None:
-    module = namespace["select"]
+    module = _name(namespace, "select")
     if timeout is not None:
         timeout = int(timeout * 1000)
     pollster = module.poll()
@@ -155,4 +163,4 @@ def _poll_pass(namespace: dict[str, Any], timeout: Any, map: MutableMapping[Any,
     for fd, flags in pollster.poll(timeout):
         key, obj = channels[fd]
         if map.get(key) is obj:
-            namespace["readwrite"](obj, flags)
+            _name(namespace, "readwrite")(obj, flags)

@@ -1,4 +1,4 @@
-"""Wrong arguments, broken channels and handlers that do their worst: the exceptions of pyasyncore."""
+"""Wrong arguments, broken channels and handlers that do their worst, as pyasyncore takes them."""
 
 import json
 import os
@@ -71,7 +71,7 @@ for _ in range(2):
 
 
 def test_the_suite_runs_with_pythons_own_checks():
-    """PYTHONMALLOC=debug finds writes out of bounds, -X dev what else a debug build of Python does."""
+    """PYTHONMALLOC=debug finds writes out of bounds, -X dev what else Python can check."""
     here = pathlib.Path(__file__).parents[1]
     files = ["test_predicates.py", "test_map.py", "test_exceptions.py", "test_asynchat_input.py"]
     files += ["test_asynchat_output.py", "test_sender.py", "test_nesting.py", "test_threads.py"]
@@ -97,7 +97,7 @@ def work():
     near, far = socket.socketpair()
     Echo(near, channels)
     far.send(b"x")
-    asyncore.loop(1, sys.argv[1] == "True", channels, 3)
+    asyncore.loop(1, sys.argv[1] == "True", channels, 1)
     done.append(far.recv(10))
 done = []
 threading.stack_size(128 * 1024)

@@ -192,7 +192,7 @@ def scene(deed, place, use_poll):
         worst.recv = values.Failing()
     if place == "handle_write":
         worst.out_buffer = b"x"
-    for near, far in pairs:
+    for _, far in pairs:
         far.send(b"y")
     if place == "handle_close":
         pairs[1][1].close()
