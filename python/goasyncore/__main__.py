@@ -34,8 +34,9 @@ def _say_versions() -> None:
 
 def _say_holders(holders: list[Holder]) -> bool:
     """Tell whose modules they are. Returns whether both are ours."""
-    for module, file, ours, owner in holders:
-        _say(module, "ours:" if ours else "NOT OURS:", owner, f"({file})" if file else "")
+    for held in holders:
+        verdict = "ours:" if held.ours else "NOT OURS:"
+        _say(held.module, verdict, held.owner, f"({held.file})" if held.file else "")
     others = {
         distribution.name: distribution
         for module in _installed.MODULES

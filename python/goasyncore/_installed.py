@@ -14,22 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from importlib.metadata import Distribution
-    from typing import NamedTuple
-
-    class Holder(NamedTuple):
-        """What stands under a module's name."""
-
-        module: str
-        file: str | None
-        """Where the import finds it; `None`: nowhere, or a folder without code."""
-        ours: bool
-        owner: str
-        """Name and version of the distribution, or a few words where it belongs to none."""
-
-else:
-    from collections import namedtuple
-
-    Holder = namedtuple("Holder", "module file ours owner")
 
 __all__ = ["MODULES", "Holder", "claimants", "cure", "holder", "requirers", "warn_if_mixed"]
 
@@ -38,6 +22,23 @@ _NAME = "goasyncore"
 
 # What the engine looks for in both of ours; nobody else's has it.
 _MARK = b"\n_own_predicates = "
+
+
+class Holder:
+    """What stands under a module's name.
+
+    `file` is where the import finds it; `None`: nowhere, or a folder without code. `owner` is name
+    and version of the distribution, or a few words where it belongs to none.
+    """
+
+    # No named tuple: making one takes longer than all else that the first loop needs of this file.
+    __slots__ = ("file", "module", "ours", "owner")
+
+    def __init__(self, module: str, file: str | None, ours: bool, owner: str) -> None:
+        self.module = module
+        self.file = file
+        self.ours = ours
+        self.owner = owner
 
 
 def _has_mark(file: str) -> bool:
