@@ -133,4 +133,4 @@ def test_holder_names_the_distribution_of_the_file():
     for module in _installed.MODULES:
         held = _installed.holder(module)
         assert held.ours
-        assert held.owner.startswith("goasyncore ")
+        assert held.owner.startswith("goasyncore")
