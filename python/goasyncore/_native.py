@@ -183,7 +183,7 @@ def _io_failed(channel: Any, exc: OSError) -> None:
 
 def intact(namespace: dict[str, Any]) -> bool:
     """Whether a pass in the name of this asyncore module can be the engine's."""
-    own: dict[str, Any] = namespace["_own_tells"]
+    own: dict[str, Any] = namespace.get("_own_tells", {"_own_tells": ...})
     return all(namespace.get(name) is function for name, function in own.items()) and (
         _portable.genuine(namespace)
     )
