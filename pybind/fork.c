@@ -16,7 +16,8 @@ typedef struct way_out {
     jmp_buf at;
 } way_out;
 
-static __thread way_out *innermost;
+/* initial-exec: the general model would make the library need the dynamic linker beside libc. */
+static __thread way_out *innermost __attribute__((tls_model("initial-exec")));
 static PyCFunctionWithKeywords go_run;
 static PyObject *go_module;
 

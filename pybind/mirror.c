@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MANY 1024 /* items of a list that grew for an occasion, from which its memory is given back */
+
 ga_mirror *ga_mirrors;
 
 /* Makes room for `need` items; 0, or -1 without an exception. */
@@ -720,6 +722,11 @@ static int look_at_dirty(ga_mirror *m, int asked)
         }
     }
     m->dirty_count = kept;
+    if (!kept && m->dirty_size > MANY) { /* many at once are rare */
+        PyMem_RawFree(m->dirty);
+        m->dirty = NULL;
+        m->dirty_size = 0;
+    }
     return status;
 }
 
@@ -778,6 +785,11 @@ static void audit(ga_mirror *m)
 static int collect(ga_mirror *m)
 {
     m->go.change_count = 0;
+    if (m->change_size > MANY) {
+        PyMem_RawFree(m->go.changes);
+        m->go.changes = NULL;
+        m->change_size = 0;
+    }
     if (m->class_epoch != ga_class_epoch) {
         m->class_epoch = ga_class_epoch;
         if (ga_classes_refresh() < 0)

@@ -169,6 +169,28 @@ int ga_watch_setup(void)
     return 0;
 }
 
+#if PY_VERSION_HEX >= 0x030D0000
+/* From 3.13 on the values may stay with the object, where stores tell no watcher. This puts an ordinary dict in their
+ * place, and returns it, owned; NULL without an exception where that cannot be. */
+static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
+{
+    static PyObject *name;
+    /* Nobody else may hold the old one: they would go on with what is no longer the instance's. */
+    if (Py_REFCNT(dict) == 2 && PyDict_CheckExact(dict) && !find(dict) && (name || (name = PyUnicode_InternFromString("__dict__")))) {
+        PyObject *compact = PyDict_New();
+        if (compact && PyDict_Update(compact, dict) == 0 && PyObject_GenericSetAttr(obj, name, compact) == 0)
+            return compact;
+        Py_XDECREF(compact);
+    }
+    PyErr_Clear();
+    /* A key that is no string makes an ordinary dict of this one; it is larger, and slower to look into. */
+    if (PyDict_SetItem(dict, Py_None, Py_None) == 0 && PyDict_DelItem(dict, Py_None) == 0)
+        return Py_NewRef(dict);
+    PyErr_Clear();
+    return NULL;
+}
+#endif
+
 PyObject *ga_watchable_dict(PyObject *obj)
 {
     PyObject *dict = PyObject_GenericGetDict(obj, NULL);
@@ -177,13 +199,7 @@ PyObject *ga_watchable_dict(PyObject *obj)
         return NULL;
     }
 #if PY_VERSION_HEX >= 0x030D0000
-    /* From 3.13 on the values may stay with the object, where stores tell no watcher. A key that is no
-     * string makes an ordinary dict of it. */
-    if (PyDict_SetItem(dict, Py_None, Py_None) < 0 || PyDict_DelItem(dict, Py_None) < 0) {
-        PyErr_Clear();
-        Py_DECREF(dict);
-        return NULL;
-    }
+    Py_SETREF(dict, ordinary_dict(obj, dict));
 #endif
     return dict;
 }
