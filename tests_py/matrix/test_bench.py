@@ -26,7 +26,7 @@ def test_bench(job: Job, workshop: Workshop, first_python: Interpreter, tmp_path
 
     command = [
         peers, "-B", BENCH / "bench.py", "--ours", ours, "--loadgen", loadgen, "--into", tmp_path,
-        "--quick", "--rounds", "2", "--window", "0.01",
+        "--quick", "--rounds", "2", "--window", "0.1",
         "--active", "1,5", "--idle", "0,5000", "--passes", "20",
     ]  # fmt: skip
     limited = f"ulimit -n 300; exec {shlex.join(map(str, command))}"
