@@ -61,6 +61,32 @@ def test_removed_module_warns(copies):
     assert "RuntimeWarning" in run_python(LOOP, env=with_path(copies)).stdout
 
 
+def test_asynchat_works_on_a_foreign_asyncore_and_warns(copies):
+    # The names that the two of ours share are not in anybody else's.
+    module = copies / "asyncore" / "__init__.py"
+    text = module.read_text().replace("_own_predicates", "_predicates")
+    module.write_text(text.replace("_Backlog", "_Rest").replace("_hide_annotations", "_hide"))
+    program = """
+        import asynchat
+        import socket
+        class Chat(asynchat.async_chat):
+            def collect_incoming_data(self, data):
+                self._collect_incoming_data(data)
+            def found_terminator(self):
+                print(self._get_data())
+        near, far = socket.socketpair()
+        chat = Chat(near)
+        chat.set_terminator(b"!")
+        far.send(b"hello" + b"x" * 9000 + b"!" + b"y" * 20000)
+        chat.handle_read()
+        chat.push(b"back")
+        assert far.recv(10) == b"back"
+    """
+    result = run_python(program, env=with_path(copies))
+    assert result.stdout == f"{b'hello' + b'x' * 9000!r}\n"
+    assert result.stderr.count("RuntimeWarning: asyncore beside goasyncore") == 1
+
+
 def test_programs_own_module_of_the_name_is_its_own_affair(copies, tmp_path_factory):
     program = tmp_path_factory.mktemp("program")
     (program / "asynchat.py").write_text(FOREIGN)

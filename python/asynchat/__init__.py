@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 
 __all__ = ["async_chat", "asyncore", "deque", "find_prefix_at_end", "simple_producer"]
 
+_complete = hasattr(asyncore, "_Backlog")
+if _complete:
+    _Rest: type[bytearray] = asyncore._Backlog
+else:
+    # Another distribution has put its asyncore in the place of ours. Channels do on that what they
+    # do on ours, but the loop is theirs, and nobody else would say so.
+    from goasyncore import _installed
+
+    _installed.warn_if_mixed()
+    del _installed
+    _Rest = type("_Rest", (bytearray,), {})
+
 _IN_PLACE = 1 << 12  # bytes of input from which a line is taken off in place instead of by copying
 _LONG_TERMINATOR = 64  # bytes up to which a terminator is simply searched for again
 _LONG = 1 << 16  # bytes of output from which the rest is a view instead of a copy
@@ -93,7 +105,7 @@ class async_chat(asyncore.dispatcher):
             return
         if isinstance(data, str) and self.use_encoding:
             data = bytes(data, self.encoding)
-        if type(self.ac_in_buffer) is asyncore._Backlog:
+        if type(self.ac_in_buffer) is _Rest:
             self.ac_in_buffer += data
         else:
             self.ac_in_buffer = self.ac_in_buffer + data
@@ -222,8 +234,8 @@ def _drop(chat: async_chat, size: int) -> None:
     if len(rest) - size < _IN_PLACE:
         chat.ac_in_buffer = bytes(rest[size:])
         return
-    if type(rest) is not asyncore._Backlog:
-        chat.ac_in_buffer = rest = asyncore._Backlog(rest)
+    if type(rest) is not _Rest:
+        chat.ac_in_buffer = rest = _Rest(rest)
     del rest[:size]
 
 
@@ -338,5 +350,6 @@ _own_methods = (
     async_chat.get_terminator,
 )
 
-asyncore._hide_annotations(globals())
+if _complete:
+    asyncore._hide_annotations(globals())
 del annotations, TYPE_CHECKING
