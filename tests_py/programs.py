@@ -1,7 +1,7 @@
-"""Random programs over a map of channels, run twice: on the backend in force and on the portable pass.
+"""Random programs over a map of channels, run on the backend in force and on the portable pass.
 
-A program is a list of actions, plain tuples. Channels, sockets and classes are made anew for each run,
-so that both begin alike; what is written down of a run names channels by their index.
+A program is a list of actions, plain tuples. Channels, sockets and classes are made anew for each
+run, so that both begin alike; what is written down of a run names channels by their index.
 """
 
 import asyncore

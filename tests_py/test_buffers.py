@@ -110,7 +110,7 @@ TERMINATORS = [b"\n", b"\r\n", b"aab", b"abababac", b"ab" * 40 + b"c", b"x" * 20
 @pytest.mark.parametrize("terminator", TERMINATORS, ids=lambda t: f"{len(t)}-{t[:4].decode()!r}")
 def test_input_cut_anywhere(terminator):
     rand = random.Random(len(terminator))
-    alphabet = sorted(set(terminator)) + [ord("z")]
+    alphabet = [*sorted(set(terminator)), ord("z")]
     lines = [
         bytes(rand.choices(alphabet, k=rand.randrange(0, 150))).replace(terminator, b"") + b"z"
         for _ in range(12)

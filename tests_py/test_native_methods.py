@@ -164,7 +164,9 @@ def test_same_results_for_every_argument(name, state):
     calls += [(args, {}) for args in CALLS] + [((), {"other": b"x"})]
     for args, keywords in calls:
         for received in (b"", b"some data"):
-            results = [outcome(cls, each, state, args, keywords, received) for each in (python, native)]
+            results = [
+                outcome(cls, each, state, args, keywords, received) for each in (python, native)
+            ]
             assert results[0] == results[1], (args, keywords, received)
 
 

@@ -1,6 +1,6 @@
 """Whatever a program does to its channels, the engine tells them what a pass in Python would.
 
-Random programs, see programs.py. GOASYNCORE_EXAMPLES makes it more of them, and other ones each time.
+Random programs, see programs.py. GOASYNCORE_EXAMPLES makes it more of them, and others each time.
 """
 
 import os

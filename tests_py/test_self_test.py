@@ -1,4 +1,4 @@
-"""Where CPython does not tell of every change, everybody is asked in every pass, and all stays right."""
+"""Where CPython does not tell of every change, each pass asks everybody, and all stays right."""
 
 import pathlib
 

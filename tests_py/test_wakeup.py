@@ -22,7 +22,9 @@ def native_only():
     import goasyncore
 
     if goasyncore.backend().name != "native":
-        pytest.skip("a portable pass waits in select or poll: it sees changes afterwards, as in 3.11")
+        pytest.skip(
+            "a portable pass waits in select or poll: it sees changes afterwards, as in 3.11"
+        )
 
 
 class Channel(asyncore.dispatcher_with_send):

@@ -149,7 +149,7 @@ def test_what_a_predicate_does_to_a_later_channel_counts_in_its_own_pass(
                 channels[chat._fileno] = recorder
             return False
 
-    (one, two), (three, four) = closing(*pair()), closing(*pair())
+    (one, _), (three, _) = closing(*pair()), closing(*pair())
     nosy = Nosy(one, channels, wants="")
     chat = Chat(three, channels)
     chat.handle_write = lambda: nosy.note("write")
@@ -232,7 +232,7 @@ def test_predicate_that_ends_its_own_class(use_poll, channels, closing):
     class Host(Recorder):
         pass
 
-    (one, two), (three, four) = closing(*pair()), closing(*pair())
+    (one, _), (three, _) = closing(*pair()), closing(*pair())
     Host(one, channels, wants="")
 
     def make():

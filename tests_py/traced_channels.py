@@ -7,7 +7,7 @@ KINDS = ["plain", "sender", "chat", "own", "own_sender", "property", "hooked", "
 
 
 def kinds(world):
-    """The classes of one run. Their handlers write down what happened, and then do what is planned."""
+    """The classes of one run. Their handlers note what happened, and then do what is planned."""
 
     class Traced:
         wants = "rw"
