@@ -1,5 +1,5 @@
 .POSIX:
-.PHONY: help demo test lint wheel bench clean
+.PHONY: help demo test lint soak sanitize wheel bench clean
 
 # The interpreters to use; empty means every CPython >= 3.12 that .ci/pythons finds.
 PYTHON =
@@ -9,6 +9,8 @@ help:
 	@echo 'make demo    build, install into build/demo, run the examples and show what served them'
 	@echo 'make test    everything: lint, Go, and each Python found on both backends'
 	@echo 'make lint    gofmt, go vet, staticcheck, ruff and mypy alone'
+	@echo 'make soak    tests_py/hard at length, on each Python found and both backends (about an hour)'
+	@echo 'make sanitize  the native backend with address and undefined-behaviour sanitizers'
 	@echo 'make wheel   the sdist, a wheel for each Python found and the portable one, into dist/; checked'
 	@echo 'make bench   measure it beside pyasyncore, asyncio and uvloop (QUICK=1: one short round)'
 	@echo 'make clean   remove what the others left behind'
@@ -23,6 +25,12 @@ test:
 
 lint:
 	@.ci/tests -k lint
+
+soak:
+	@.ci/soak
+
+sanitize:
+	@.ci/sanitize
 
 wheel:
 	@.ci/wheels
