@@ -232,11 +232,11 @@ class World:
     def do_lose(self, number):
         """Close the descriptor behind the module's back.
 
-        Not a listening channel's: where it says that it does not read but writes, select() is still
-        asked about priority data, and so about its number; the engine leaves it alone.
+        Not beside a listening channel, which might get the number: where that says that it does not
+        read but writes, select() is still asked about priority data; the engine leaves it alone.
         """
-        if self.pick(number).accepting:
-            raise ValueError("it is listening")
+        if any(vars(channel).get("accepting") for channel in self.channels):
+            raise ValueError("one is listening")
         self.lost = True
         self.pick(number).socket.close()
 
