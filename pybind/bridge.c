@@ -20,6 +20,28 @@ void ga_take_gil(void)
     PyEval_RestoreThread(thread);
 }
 
+/* Watches what a pass is made with: a namespace of asyncore's, or the modules that it waits with. 0, or -1 without an
+ * exception. */
+static int watch_namespace(PyObject *dict)
+{
+    static char owner[8] __attribute__((aligned(8)));
+    return ga_watched(dict, WATCH_NAMESPACE) ? 0 : ga_watch(dict, WATCH_NAMESPACE, owner);
+}
+
+/* Where they cannot be watched, what replaces their functions is seen by the next run. 0, or -1 with an exception set. */
+static int watch_modules(void)
+{
+    static const char *const names[] = {"select", "time"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        PyObject *module = PyImport_ImportModule(names[i]);
+        if (!module)
+            return -1;
+        watch_namespace(PyModule_GetDict(module));
+        Py_DECREF(module);
+    }
+    return 0;
+}
+
 int ga_setup(intptr_t tools)
 {
     ga_take_gil();
@@ -49,7 +71,7 @@ int ga_setup(intptr_t tools)
         !(handle_close = PyUnicode_InternFromString("handle_close")) || !(name_read = PyUnicode_InternFromString("read")) ||
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
-    status = ga_fork_setup(module) < 0 || ga_watch_setup() < 0 ? -1 : ga_methods_setup(methods);
+    status = ga_fork_setup(module) < 0 || ga_watch_setup() < 0 || watch_modules() < 0 ? -1 : ga_methods_setup(methods);
 done:
     PyEval_SaveThread();
     return status;
@@ -255,8 +277,7 @@ ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever)
         goto done;
     }
     PyObject *namespace = (PyObject *)names;
-    static char owner[8] __attribute__((aligned(8)));
-    if (!ga_watched(namespace, WATCH_NAMESPACE) && ga_watch(namespace, WATCH_NAMESPACE, owner) < 0) {
+    if (watch_namespace(namespace) < 0) {
         m = NULL;
         goto done;
     }

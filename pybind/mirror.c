@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define MANY 1024 /* items of a list that grew for an occasion, from which its memory is given back */
+#define FEW_SIZED 16 /* queues that are looked at after each answer of a predicate */
 
 ga_mirror *ga_mirrors;
 
@@ -672,6 +673,17 @@ static int ask(ga_channel *c)
     return (readable ? GA_READ : 0) | (writable ? GA_WRITE : 0);
 }
 
+/* Whether a queue has become empty, or no longer is. */
+static void look_at_sizes(ga_mirror *m)
+{
+    for (int32_t i = 0; i < m->sized_count; i++) {
+        ga_channel *c = m->sized[i];
+        /* A changed channel may have another queue by now, and this one may be gone. */
+        if (!c->changed && (Py_SIZE(c->sized) != 0) != c->filled)
+            mark_channel(c);
+    }
+}
+
 /* Asks a channel with predicates of its own. `c` may be gone after that. 0, or -1 with an exception set. */
 static int ask_channel(ga_mirror *m, ga_channel *c)
 {
@@ -682,6 +694,10 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
     Py_INCREF(obj);
     int want = ask(c);
     Py_DECREF(obj);
+    /* A queue that a predicate filled counts for the channels after it in this pass; for the others, and
+     * where there are many to look at, in the next. */
+    if (m->sized_count <= FEW_SIZED)
+        look_at_sizes(m);
     m->asking = 0;
     if (want < 0)
         return -1;
@@ -728,17 +744,6 @@ static int look_at_dirty(ga_mirror *m, int asked)
         m->dirty_size = 0;
     }
     return status;
-}
-
-/* Whether a queue has become empty, or no longer is. */
-static void look_at_sizes(ga_mirror *m)
-{
-    for (int32_t i = 0; i < m->sized_count; i++) {
-        ga_channel *c = m->sized[i];
-        /* A changed channel may have another queue by now, and this one may be gone. */
-        if (!c->changed && (Py_SIZE(c->sized) != 0) != c->filled)
-            mark_channel(c);
-    }
 }
 
 /* Asks those with predicates of their own, in map order. 0, or -1 with an exception set. */
@@ -806,7 +811,6 @@ static int collect(ga_mirror *m)
     if (m->own_count) {
         if (ask_all(m) < 0)
             return -1;
-        look_at_sizes(m);
         return m->dirty_count ? look_at_dirty(m, 1) : 0;
     }
     return 0;
