@@ -25,7 +25,7 @@ class Program:
 
     def __init__(self, name, *arguments):
         self.process = subprocess.Popen(
-            [sys.executable, "-P", EXAMPLES / name, *map(str, arguments)],
+            [sys.executable, "-uP", EXAMPLES / name, *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

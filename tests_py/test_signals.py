@@ -26,7 +26,7 @@ def signalled(handler):
             signal.pthread_kill(main, signal.SIGUSR1)
 
     sender = threading.Thread(target=send, daemon=True)
-    # What a handler raises inside a finaliser is lost: none is to run for what tests before this left.
+    # What a handler raises inside a finaliser is lost: let none run for what earlier tests left.
     gc.collect()
     gc.disable()
     try:
