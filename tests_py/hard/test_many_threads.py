@@ -1,6 +1,7 @@
 """Loops in many threads, changes from others, locks held in handlers, and signals all the while."""
 
 import asyncore
+import errno
 import signal
 import threading
 
@@ -122,7 +123,11 @@ def test_several_threads_over_one_map_while_others_add_and_close(use_poll, chann
 
     def serve():
         while not done.is_set():
-            asyncore.loop(0.05, use_poll, channels, 1)
+            try:
+                asyncore.loop(0.05, use_poll, channels, 1)
+            except OSError as error:
+                # select found a number that another thread had just closed, as in 3.11.
+                assert error.errno == errno.EBADF and not use_poll
 
     def ask(far):
         for number in range(times(100, 20_000)):
@@ -221,5 +226,5 @@ assert os.read(wake, 10)
 """,
         use_poll,
         raising,
-        times(2000, 100_000),
+        times(2000, 50_000),
     )
