@@ -42,11 +42,14 @@ def figures():
 def stays_flat(work, rounds=ROUNDS):
     """Call work() so often; the process holds no more at the end than after the first time."""
     work()
-    before = figures()
-    for _ in range(rounds - 1):
-        work()
-    after = figures()
-    print({name: (before[name], after[name]) for name in before})
+    for _ in range(3):
+        before = figures()
+        for _ in range(rounds - 1):
+            work()
+        after = figures()
+        print({name: (before[name], after[name]) for name in before})
+        if after["resident"] - before["resident"] < ALLOWED:
+            break  # a leak takes its share each time; the allocators' arenas grow once
     # Go's scheduler opens an epoll and an eventfd of its own when it first sets a timer.
     assert after["descriptors"] <= before["descriptors"] + 2
     assert after["objects"] - before["objects"] < 100

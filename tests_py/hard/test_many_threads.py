@@ -2,12 +2,20 @@
 
 import asyncore
 import errno
+import os
 import signal
 import threading
 
 import pytest
 from soak import times
 from support import LIMIT, pair, receive_exactly, run_python
+
+
+# Portable passes do as 3.11's: nothing wakes them, and `send()` in Python can be cut in two by another
+# thread or a signal handler that raises, between what the socket took and what the buffer loses.
+native = pytest.mark.skipif(
+    os.environ.get("GOASYNCORE_BACKEND") == "portable", reason="no more than 3.11 promises"
+)
 
 
 class Echo(asyncore.dispatcher_with_send):
@@ -55,6 +63,7 @@ class Threads:
             raise self.problems[0]
 
 
+@native
 @pytest.mark.timeout(times(60, 900))
 def test_no_wake_up_is_lost(use_poll, channels, closing):
     """Each message waits for the answer to the last, so one lost wake-up would stop it all."""
@@ -101,6 +110,7 @@ def test_many_maps_in_many_threads(use_poll):
     threads.join()
 
 
+@native
 @pytest.mark.timeout(times(60, 900))
 def test_several_threads_over_one_map_while_others_add_and_close(use_poll, channels, closing):
     threads = Threads()
@@ -158,7 +168,9 @@ def test_several_threads_over_one_map_while_others_add_and_close(use_poll, chann
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the platform has no interval timers")
 @pytest.mark.timeout(times(60, 900))
-@pytest.mark.parametrize("raising", [False, True], ids=["quiet", "raising"])
+@pytest.mark.parametrize(
+    "raising", [False, pytest.param(True, marks=native)], ids=["quiet", "raising"]
+)
 def test_a_signal_storm(use_poll, raising):
     """SIGALRM a thousand times a second, with a wake-up descriptor, over other busy threads."""
     run_python(
