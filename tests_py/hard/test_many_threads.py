@@ -11,7 +11,8 @@ from soak import times
 from support import LIMIT, pair, receive_exactly, run_python
 
 # Portable passes do as 3.11's: nothing wakes them, and `send()` in Python can be cut in two, by
-# another thread or a signal handler that raises, between what the socket takes and what the buffer loses.
+# another thread or a signal handler that raises, between what the socket takes and what the buffer
+# loses.
 native = pytest.mark.skipif(
     os.environ.get("GOASYNCORE_BACKEND") == "portable", reason="no more than 3.11 promises"
 )
