@@ -207,7 +207,10 @@ far.setblocking(False)
 Echo(near, channels)
 busy = {}
 a, b = socket.socketpair()
-Echo(a, busy), Echo(b, busy)
+class Other(asyncore.dispatcher_with_send):
+    def handle_read(self):
+        self.send(self.recv(100))
+Other(a, busy), Other(b, busy)
 b.send(b"x")
 threading.Thread(target=asyncore.loop, args=(30, False, busy), daemon=True).start()
 signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
