@@ -79,8 +79,8 @@ void ga_hand_over(ga_map *m);
  * Takes the GIL. */
 long ga_next_abandoned(void);
 
-/* Takes the GIL. Watches the dict at address `dict` and counts what the watcher sees of it; 0 or -1 with an
- * exception set. ga_probe_count tells the count and resets it. ga_trust says what passed:
+/* Takes the GIL. Watches the instance dict of the object at that address, as a channel's, and counts what the watcher
+ * sees of it; 0, or -1 without an exception. ga_probe_count tells the count and resets it. ga_trust says what passed:
  * 0 nothing, 1 watching maps, 2 watching channels and classes too. */
 int ga_probe(intptr_t object);
 int ga_probe_count(void);

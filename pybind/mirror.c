@@ -79,7 +79,7 @@ static void mark_channel(ga_channel *c)
     mark(c->mirror, c->fd);
 }
 
-/* -- the three lists a channel can be in ------------------------------------------------------- */
+/* -- the two lists a channel can be in ------------------------------------------------------- */
 
 static void leave_lists(ga_channel *c)
 {

@@ -49,8 +49,9 @@ class _Aftermath:
 
     def __init__(self, obj: Any, exc: BaseException) -> None:
         self._exc: BaseException | None = exc
-        for name in ("handle_close", "handle_error"):
-            setattr(self, name, _Later(obj, name))
+        # Looked up when they are called, as on the channel itself.
+        self.handle_close = lambda: obj.handle_close()
+        self.handle_error = lambda: obj.handle_error()
 
     def handle_read_event(self) -> None:
         exc, self._exc = self._exc, None
@@ -59,19 +60,6 @@ class _Aftermath:
             raise exc
         finally:
             del exc  # it holds this frame: a cycle would keep the channel alive
-
-
-class _Later:
-    """A method that is looked up when it is called, as it would be on the channel itself."""
-
-    __slots__ = ("_name", "_obj")
-
-    def __init__(self, obj: Any, name: str) -> None:
-        self._obj = obj
-        self._name = name
-
-    def __call__(self) -> None:
-        getattr(self._obj, self._name)()
 
 
 def _wanted() -> str:
