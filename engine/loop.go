@@ -38,6 +38,15 @@ type Options struct {
 	Timeout time.Duration // how long a pass waits at most; negative is for ever
 	Meaning Meaning       // the call that the passes imitate
 	Count   int           // how many passes at most; negative is no limit
+
+	// Due, if given, is how soon the source wants the wait that begins to end, whatever the
+	// timeout; negative is that it does not mind. It is asked anew after each wake-up.
+	Due func() time.Duration
+
+	// Settle has the source asked once more after the last of Count passes. What the channels wait
+	// for then stays with the poller, whose own descriptor tells when another Run has something
+	// to do; see Descriptor and Again.
+	Settle bool
 }
 
 // forever is the time that does not come.
@@ -80,9 +89,11 @@ func (s *Selector) Run(src Source, o Options) error {
 		return nil
 	}
 	s.passes = 0
-	s.auditDue = s.auditSoonest
-	if s.registered <= fewToAudit {
-		s.auditDue = 0
+	if !o.Settle { // such Runs are a pass each: they leave the audit to its time
+		s.auditDue = s.auditSoonest
+		if s.registered <= fewToAudit {
+			s.auditDue = 0
+		}
 	}
 	var ready []Ready
 	for {
@@ -90,13 +101,17 @@ func (s *Selector) Run(src Source, o Options) error {
 		if err != nil || !more {
 			return err
 		}
-		ready, more, err = s.wait(src, o.Timeout)
+		ready, more, err = s.wait(src, &o)
 		if err != nil || !more {
 			return err
 		}
 		if s.passes++; s.passes == o.Count {
-			src.Step(ready, false)
-			return nil
+			if o.Settle {
+				_, err = s.step(src, ready, o.Meaning)
+			} else {
+				src.Step(ready, false)
+			}
+			return err
 		}
 	}
 }
@@ -124,12 +139,10 @@ func (s *Selector) step(src Source, ready []Ready, meaning Meaning) (more bool, 
 
 // wait waits until there is something to tell or the timeout has gone by. It reads the clock once
 // if something is ready.
-func (s *Selector) wait(src Source, timeout time.Duration) (ready []Ready, more bool, err error) {
+func (s *Selector) wait(src Source, o *Options) (ready []Ready, more bool, err error) {
 	now := s.tick()
-	end := forever
-	if timeout >= 0 && timeout < forever-now {
-		end = now + timeout
-	}
+	timedOut := after(now, o.Timeout)
+	end := o.end(now, timedOut)
 	for {
 		if err := s.inspect(now); err != nil {
 			return nil, false, err
@@ -152,7 +165,7 @@ func (s *Selector) wait(src Source, timeout time.Duration) (ready []Ready, more 
 			return ready, true, nil
 		}
 		woken := s.woken(n)
-		if timeout != 0 {
+		if o.Timeout != 0 {
 			now = s.tick()
 		}
 		if now >= end {
@@ -164,8 +177,46 @@ func (s *Selector) wait(src Source, timeout time.Duration) (ready []Ready, more 
 			if more, err := s.step(src, nil, s.meaning); err != nil || !more {
 				return nil, false, err
 			}
+			end = o.end(now, timedOut)
 		}
 	}
+}
+
+// after is when a wait that begins now has taken so long.
+func after(now, wait time.Duration) time.Duration {
+	if wait < 0 || wait >= forever-now {
+		return forever
+	}
+	return now + wait
+}
+
+// end is when a wait that times out at timedOut ends if nothing is ready until then.
+func (o *Options) end(now, timedOut time.Duration) time.Duration {
+	if o.Due == nil {
+		return timedOut
+	}
+	return min(timedOut, after(now, o.Due()))
+}
+
+// Descriptor is the poller's own descriptor, readable when one that is registered is ready or the
+// poller was woken; -1 if this poller has none.
+func (s *Selector) Descriptor() int {
+	if own, ok := s.poller.(interface{ descriptor() int }); ok {
+		return own.descriptor()
+	}
+	return -1
+}
+
+// Again is how soon a Run has something to do of which the Descriptor does not tell: descriptors that
+// are always ready or not open, and those that get a look now and then. Negative is never.
+func (s *Selector) Again() time.Duration {
+	if own, ok := s.poller.(interface{ silent() bool }); len(s.invalid) > 0 || ok && own.silent() {
+		return 0
+	}
+	if len(s.muted) > 0 {
+		return max(0, s.lookDue-clock())
+	}
+	return -1
 }
 
 // slice is how long to wait at most before the next look at something.

@@ -202,6 +202,12 @@ func (p *epollPoller) handOver() *waker {
 // losesClosed marks a poller that a descriptor closed behind its back drops out of unseen.
 func (p *epollPoller) losesClosed() {}
 
+// descriptor is the set's.
+func (p *epollPoller) descriptor() int { return p.set }
+
+// silent says whether Wait has something to tell for which the set does not become readable.
+func (p *epollPoller) silent() bool { return len(p.files)+len(p.lost) > 0 }
+
 func (p *epollPoller) FDs() []int {
 	if p.closed() {
 		return nil

@@ -255,6 +255,12 @@ func (p *kqueuePoller) closeQueue() {
 	}
 }
 
+// descriptor is the queue's.
+func (p *kqueuePoller) descriptor() int { return p.queue }
+
+// silent says whether Wait has something to tell for which the queue does not become readable.
+func (p *kqueuePoller) silent() bool { return len(p.files) > 0 }
+
 func (p *kqueuePoller) FDs() []int {
 	if p.closed() {
 		return nil

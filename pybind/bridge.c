@@ -59,8 +59,8 @@ int ga_setup(intptr_t tools)
     };
     int status = -1;
     PyObject *deque, *methods, *module;
-    if (!PyArg_ParseTuple((PyObject *)tools, "OOOOOOO", &ga_tools.kind_of, &ga_tools.aftermath, &ga_tools.intact, &deque,
-                          &ga_tools.backlog, &methods, &module))
+    if (!PyArg_ParseTuple((PyObject *)tools, "OOOOOOOO", &ga_tools.kind_of, &ga_tools.aftermath, &ga_tools.intact, &ga_tools.run_due,
+                          &deque, &ga_tools.backlog, &methods, &module))
         goto done;
     Py_INCREF((PyObject *)tools); /* for good */
     ga_tools.deque = (PyTypeObject *)deque;
@@ -71,7 +71,9 @@ int ga_setup(intptr_t tools)
         !(handle_close = PyUnicode_InternFromString("handle_close")) || !(name_read = PyUnicode_InternFromString("read")) ||
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
-    status = ga_fork_setup(module) < 0 || ga_watch_setup() < 0 || watch_modules() < 0 ? -1 : ga_methods_setup(methods);
+    status = ga_fork_setup(module) < 0 || ga_services_setup(module) < 0 || ga_watch_setup() < 0 || watch_modules() < 0
+                 ? -1
+                 : ga_methods_setup(methods);
 done:
     PyEval_SaveThread();
     return status;
@@ -80,10 +82,12 @@ done:
 /* -- telling channels what happened ------------------------------------------------------------ */
 
 /* 0, or -1 with an exception set. */
-static int call(PyObject *obj, PyObject *method)
+static int call(ga_mirror *m, PyObject *obj, PyObject *method)
 {
     PyObject *args[2] = {NULL, obj};
-    PyObject *result = PyObject_VectorcallMethod(method, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    m->stats.events++;
+    PyObject *result = ga_tools.watch ? PyObject_CallFunctionObjArgs(ga_tools.watch, obj, method, NULL)
+                                      : PyObject_VectorcallMethod(method, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     if (!result)
         return -1;
     Py_DECREF(result);
@@ -96,17 +100,18 @@ static int call_event(ga_channel *c, int event)
 {
     PyObject *obj = c->obj;
     ga_class *class = c->class;
-    if (class && c->dict && c->bare && !c->changed && !ga_forked && (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) &&
+    if (class && c->dict && c->bare && !c->changed && !ga_forked && !ga_tools.watch && (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) &&
         c->mirror->class_epoch == ga_class_epoch && class->type == Py_TYPE(obj) && ga_mirror_truth(c, N_CONNECTED) == 1 &&
         ga_mirror_truth(c, N_ACCEPTING) == 0) {
         PyObject *args[2] = {NULL, obj};
+        c->mirror->stats.events++;
         PyObject *handler = Py_NewRef(class->seen[event == N_HANDLE_READ_EVENT ? N_HANDLE_READ : N_HANDLE_WRITE]);
         PyObject *result = PyObject_Vectorcall(handler, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
         Py_DECREF(handler);
         Py_XDECREF(result);
         return result ? 0 : -1;
     }
-    return call(obj, ga_names[event]);
+    return call(c->mirror, obj, ga_names[event]);
 }
 
 /* A handler has raised: asyncore's own read() or readwrite() decides what that means. Called with the
@@ -158,12 +163,12 @@ static int tell_all(ga_mirror *m, ga_channel *c, uint32_t events)
         status = call_event(c, N_HANDLE_READ_EVENT);
     if (status == 0 && events & GA_WRITE) {
         c = still_there(m, fd, obj);
-        status = c ? call_event(c, N_HANDLE_WRITE_EVENT) : call(obj, ga_names[N_HANDLE_WRITE_EVENT]);
+        status = c ? call_event(c, N_HANDLE_WRITE_EVENT) : call(m, obj, ga_names[N_HANDLE_WRITE_EVENT]);
     }
     if (status == 0 && events & GA_PRIORITY)
-        status = call(obj, handle_expt_event);
+        status = call(m, obj, handle_expt_event);
     if (status == 0 && events & (GA_HANGUP | GA_ERROR | GA_INVALID))
-        status = call(obj, handle_close);
+        status = call(m, obj, handle_close);
     return status < 0 ? aftermath(m, obj) : 0;
 }
 
@@ -194,7 +199,7 @@ static int dispatch(ga_mirror *m, const ga_ready *ready, int count)
                 status = tell_all(m, c, ready[i].events);
             else if ((sweep == 0   ? call_event(c, N_HANDLE_READ_EVENT)
                       : sweep == 1 ? call_event(c, N_HANDLE_WRITE_EVENT)
-                                   : call(channels[i], handle_expt_event)) < 0)
+                                   : call(m, channels[i], handle_expt_event)) < 0)
                 status = aftermath(m, channels[i]);
         }
     PyObject *exc = status < 0 ? PyErr_GetRaisedException() : NULL;
@@ -215,6 +220,10 @@ static void leave(ga_mirror *m, int status)
     m->waiting = 0;
     m->names = NULL;
     m->go.status = status;
+    if (m->attended) { /* who attends the map wants the registrations as no other run leaves them */
+        m->waiting = 1;
+        ga_mirror_wake(m);
+    }
     PyObject *exc = PyErr_GetRaisedException();
     ga_classes_drop_unused();
     PyErr_SetRaisedException(exc);
@@ -240,7 +249,7 @@ static void collect(ga_mirror *m)
     int is_intact = 1;
     int status = PyErr_CheckSignals() < 0 || (is_intact = intact(m)) < 0 ? -1 : 0;
     m->go.change_count = 0;
-    if (status == 0 && PyDict_GET_SIZE(m->map) == 0) {
+    if (status == 0 && PyDict_GET_SIZE(m->map) == 0 && !m->settle) {
         leave(m, GA_FINISHED);
         return;
     }
@@ -250,7 +259,7 @@ static void collect(ga_mirror *m)
     }
     if (status == 0)
         status = ga_mirror_collect(m);
-    if (status == 0 && !m->foreign && !m->wanting && m->forever && !m->use_poll) {
+    if (status == 0 && !m->foreign && !m->wanting && m->forever && !m->use_poll && m->due == Py_HUGE_VAL) {
         /* Nobody would ever end this wait; asyncore slept, and sleep() does not take None. */
         PyErr_SetString(PyExc_TypeError, "no channel waits for anything, and the timeout is None");
         status = -1;
@@ -260,10 +269,16 @@ static void collect(ga_mirror *m)
         leave(m, status < 0 ? GA_RAISED : GA_HANDOVER);
         return;
     }
+    m->go.due_in = -1;
+    if (m->due < Py_HUGE_VAL) {
+        m->go.due_in = m->due - ga_now();
+        if (!(m->go.due_in > 0))
+            m->go.due_in = 0;
+    }
     m->waiting = 1;
 }
 
-ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever)
+ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever, int settle)
 {
     ga_take_gil();
     ga_mirror *m = NULL;
@@ -285,6 +300,8 @@ ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever)
     m->names = namespace;
     m->use_poll = (uint8_t)use_poll;
     m->forever = (uint8_t)forever;
+    m->settle = (uint8_t)settle;
+    m->seen_passes = 0;
     m->go.status = GA_RUNNING;
     m->go.passes = 0;
     if (m->namespace_epoch == 0)
@@ -299,9 +316,12 @@ void ga_step(ga_map *go, const ga_ready *ready, int count, int collecting)
 {
     ga_mirror *m = (ga_mirror *)go;
     ga_take_gil();
+    int ended = m->go.passes != m->seen_passes; /* else it is a change that has ended the wait, not the pass */
+    m->seen_passes = m->go.passes;
+    m->stats.passes += (uint64_t)ended;
     m->waiting = 0;
     m->go.change_count = 0;
-    if (count && dispatch(m, ready, count) < 0)
+    if ((count && dispatch(m, ready, count) < 0) || (ended && !ga_forked && m->due < Py_HUGE_VAL && ga_call_due(m) < 0))
         leave(m, GA_RAISED);
     else if (ga_forked) /* in a handler: this is the child */
         leave(m, GA_HANDOVER);
@@ -329,6 +349,15 @@ void ga_hand_over(ga_map *go)
     ga_mirror_retell_all((ga_mirror *)go);
     leave((ga_mirror *)go, GA_HANDOVER);
     ga_return_to_go((ga_mirror *)go);
+}
+
+void ga_settle(ga_map *go)
+{
+    ga_mirror *m = (ga_mirror *)go;
+    ga_take_gil();
+    m->names = NULL;
+    m->go.status = GA_SETTLED;
+    ga_return_to_go(m);
 }
 
 void ga_fail(ga_map *go, int error)

@@ -29,6 +29,7 @@ enum {
     GA_RUNNING,
     GA_FINISHED, /* the map is empty, or all passes were made */
     GA_HANDOVER, /* the passes that are left must be portable ones */
+    GA_SETTLED,  /* the pass was made, and what the channels wait for stays registered */
     GA_RAISED    /* a Python exception is set in the thread */
 };
 
@@ -42,6 +43,9 @@ typedef struct {
     int own_fds[3];      /* descriptors the poller holds: closed in a forked child and with the map */
     ga_change *changes;  /* what ga_enter and ga_step report */
     int change_count;
+    double due_in;       /* seconds from the last collection until something put off is due; below 0: nothing is */
+    int descriptor;      /* the poller's own, readable when a channel is ready; -1: it has none */
+    double again;        /* seconds after which a settled map needs another pass, whatever the descriptor says; below 0: never */
 } ga_map;
 
 /* Takes the GIL. `tools` is a tuple, see _native.py. Returns 0, or -1 with an exception set. */
@@ -51,16 +55,18 @@ int ga_setup(intptr_t tools);
 int ga_chat_methods(intptr_t tools);
 
 /* Takes the GIL. Begins a run over the dict at address `map` for the asyncore whose namespace is at
- * `names`, and collects what its channels wait for. Returns the map, whose status is GA_RUNNING or
- * tells why there is nothing to run; or NULL when passes must be portable, or an exception is set. */
-ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever);
+ * `names`, and collects what its channels wait for. With `settle` an empty map does not end the run.
+ * Returns the map, whose status is GA_RUNNING or tells why there is nothing to run; or NULL when passes
+ * must be portable, or an exception is set. */
+ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever, int settle);
 
 /* Takes the GIL. In the first run over a map: writing to fd ends a wait. What has changed since ga_enter
  * ends the first one. */
 void ga_wake_at(ga_map *m, int fd);
 
-/* Takes the GIL. Tells the channels in `ready` what happened, then, if `collect`, collects what
- * has changed in what the channels wait for. Ends the run unless status stays GA_RUNNING. */
+/* Takes the GIL. Tells the channels in `ready` what happened and, at the end of a pass, calls what was put
+ * off until now; then, if `collect`, collects what has changed in what the channels wait for. Ends the run
+ * unless status stays GA_RUNNING. */
 void ga_step(ga_map *m, const ga_ready *ready, int count, int collect);
 
 /* Takes the GIL. Runs Python's signal handlers after an EINTR; as ga_step, ends the run when one raises. */
@@ -74,6 +80,10 @@ void ga_panic(ga_map *m, const char *text);
 
 /* Takes the GIL. Ends the run: portable passes go on. */
 void ga_hand_over(ga_map *m);
+
+/* Takes the GIL. Ends a run that was to settle, after its last collection: from now on a change makes the
+ * poller's descriptor readable. */
+void ga_settle(ga_map *m);
 
 /* The handles of maps that are gone since the last call, their descriptors closed: the next one, or 0.
  * Takes the GIL. */

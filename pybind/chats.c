@@ -71,6 +71,7 @@ static PyObject *m_push(PyObject *self, PyObject *const *args, Py_ssize_t count,
     PyObject *added = rest ? PyObject_CallMethod(fifo, "append", "O", rest) : NULL;
     Py_XDECREF(rest);
     Py_XDECREF(added);
+    ga_wake_attended();
     if (!added || error < 0)
         return NULL;
     if (error == 0 || ga_send_refused(self, error) == 0)

@@ -92,7 +92,13 @@ typedef struct ga_mirror {
     uint64_t namespace_epoch;
     uint64_t class_epoch;
     double audited;
-    uint8_t use_poll, forever;
+    double due;         /* when something put off is to be called, by ga_now(); infinite: nothing was */
+    int seen_passes;    /* of the run, by the last step */
+    struct {
+        uint64_t passes, events, asked, changes, wakes;
+    } stats;
+    uint8_t use_poll, forever, settle;
+    uint8_t attended; /* an asyncio loop waits for the poller's descriptor: a change has to wake that, too */
     uint8_t waiting; /* a run waits: a change has to wake it */
     uint8_t resync;  /* the mirror may be wrong: compare it with the map */
     uint8_t foreign; /* a key is no descriptor's number */
@@ -107,6 +113,8 @@ extern struct ga_tools {
     PyObject *kind_of;   /* class -> ga_kind */
     PyObject *aftermath; /* (channel, exception) -> stand-in for read() and readwrite() */
     PyObject *intact;    /* namespace -> whether the pass functions in it are ours */
+    PyObject *run_due;   /* map -> None: calls what was put off until now */
+    PyObject *watch;     /* (channel, name) -> None: calls that method and reports when it was slow; NULL: nobody asked */
     PyObject *sender_initiate; /* dispatcher_with_send.initiate_send */
     PyObject *handle_read_event, *handle_write_event; /* dispatcher's */
     PyTypeObject *deque;
@@ -117,6 +125,8 @@ extern struct ga_tools {
  * back again. Other than PyGILState_Ensure() it is safe in an interpreter that is ending: then it
  * does not return. */
 void ga_take_gil(void);
+
+double ga_now(void); /* time.monotonic() */
 
 /* fork.c */
 int ga_fork_setup(PyObject *module); /* 0, or -1 with an exception set */
@@ -149,6 +159,7 @@ void ga_mirror_retell_changes(ga_mirror *m);
 int ga_mirror_truth(ga_channel *c, int name); /* of an attribute in its watched dict; -1: only Python can tell */
 void ga_mirror_settle(ga_mirror *m); /* with the map, where its watcher could not say what changed */
 int ga_mirror_collect(ga_mirror *m); /* runs Python code; 0, or -1 with an exception set */
+void ga_mirror_wake(ga_mirror *m); /* ends the wait, if there is one */
 void ga_mirror_class_assigned(PyObject *obj);
 void ga_mirror_dict_replaced(PyObject *dict);
 void ga_mirror_class_changed(ga_class *class); /* look at all its channels again */
@@ -159,6 +170,11 @@ void ga_class_release(ga_class *c);
 int ga_classes_refresh(void); /* runs Python code: looks at the stale ones; 0, or -1 with an exception set */
 void ga_classes_drop_unused(void); /* may run Python code */
 PyObject *ga_class_default(ga_class *c, int name); /* borrowed; NULL: the class has none */
+
+/* services.c */
+int ga_services_setup(PyObject *module); /* 0, or -1 with an exception set */
+int ga_call_due(ga_mirror *m);           /* runs Python code; 0, or -1 with an exception set */
+void ga_wake_attended(void); /* a queue was filled in place: whoever attends a map has a look; runs no Python code */
 
 /* methods.c */
 int ga_methods_setup(PyObject *tools); /* 0, or -1 with an exception set */

@@ -32,6 +32,7 @@ static int reserve(void *items, int32_t *size, int32_t need, size_t item)
 static void end_wait(ga_mirror *m)
 {
     uint64_t one = 1;
+    m->stats.wakes++;
     int saved = errno;
     /* A full pipe or counter means that it is awake already. */
     if (write(m->go.wake_fd, &one, sizeof one) < 0) {
@@ -41,11 +42,16 @@ static void end_wait(ga_mirror *m)
 
 static void wake(ga_mirror *m)
 {
-    if (!m->waiting)
+    if (!m->waiting || ga_forked) /* in a forked child the number may be anybody's */
         return;
     m->waiting = 0;
     if (m->go.wake_fd >= 0) /* else ga_wake_at() sees that there was a change */
         end_wait(m);
+}
+
+void ga_mirror_wake(ga_mirror *m)
+{
+    wake(m);
 }
 
 void ga_wake_at(ga_map *go, int fd)
@@ -300,8 +306,11 @@ void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *k
             i++;
         if (key == ga_name_socket)
             c->renewed = 1; /* another open file, perhaps, under a number that does not leave the map */
-        else if (i == N_COUNT)
+        else if (i == N_COUNT) {
+            if (c->own && c->mirror->attended) /* the predicates may look at it, and no pass is under way */
+                wake(c->mirror);
             return;
+        }
     }
     mark_channel(c);
 }
@@ -398,7 +407,8 @@ ga_mirror *ga_mirror_of(PyObject *map)
     m->next_order = 1;
     m->resync = 1;
     m->go.wake_fd = -1;
-    m->go.own_fds[0] = m->go.own_fds[1] = m->go.own_fds[2] = -1;
+    m->go.own_fds[0] = m->go.own_fds[1] = m->go.own_fds[2] = m->go.descriptor = -1;
+    m->due = Py_HUGE_VAL;
     if (ga_watch(map, WATCH_MAP, m) < 0) {
         /* Without a watcher nothing would tell when the map is gone: no mirror, portable passes. */
         PyMem_RawFree(m);
@@ -461,6 +471,7 @@ static int report(ga_mirror *m, int32_t fd, ga_channel *c, uint8_t want)
     if (reserve(&m->go.changes, &m->change_size, m->go.change_count + 1, sizeof(ga_change)) < 0)
         return -1;
     m->go.changes[m->go.change_count++] = (ga_change){fd, want, c ? c->order : 0};
+    m->stats.changes++;
     m->wanting += (want != 0) - (told != 0 && told != TOLD_UNKNOWN);
     m->told[fd] = want;
     if (c) {
@@ -654,6 +665,7 @@ static int ask(ga_channel *c)
     ga_mirror *m = c->mirror;
     int32_t fd = c->fd;
     uint64_t order = c->order;
+    m->stats.asked += 2;
     int readable = ask_one(is_direct(c) ? c : NULL, obj, N_READABLE);
     if (readable < 0)
         return -1;

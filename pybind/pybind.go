@@ -70,8 +70,9 @@ func PollerName() string {
 // Run makes passes over the dict at address mapID until it is empty, at most count of them if that is
 // not negative. names is the address of the calling module's namespace. timeout is in seconds, below
 // zero for ever. Returns -1 when it is done, else how many passes it made: the others must be portable
-// ones. With a Python exception set the result means nothing.
-func Run(mapID, names int, timeout float64, usePoll bool, count int) (made int) {
+// ones. With settle an empty map ends nothing, and what the channels wait for stays with the poller; then
+// the result is count, unless passes must be portable. With a Python exception set the result means nothing.
+func Run(mapID, names int, timeout float64, usePoll bool, count int, settle bool) (made int) {
 	var m *C.ga_map
 	defer func() {
 		if r := recover(); r != nil {
@@ -84,11 +85,11 @@ func Run(mapID, names int, timeout float64, usePoll bool, count int) (made int) 
 			atomic.StoreInt32((*int32)(unsafe.Pointer(&m.busy)), 0)
 		}
 	}()
-	options := engine.Options{Timeout: -1, Meaning: engine.Select, Count: count}
+	options := engine.Options{Timeout: -1, Meaning: engine.Select, Count: count, Settle: settle}
 	if timeout >= 0 {
 		options.Timeout = time.Duration(timeout * float64(time.Second))
 	}
-	var poll, forever C.int
+	var poll, forever, settled C.int
 	if usePoll {
 		options.Meaning = engine.Poll
 		poll = 1
@@ -96,10 +97,13 @@ func Run(mapID, names int, timeout float64, usePoll bool, count int) (made int) 
 	if timeout < 0 {
 		forever = 1
 	}
+	if settle {
+		settled = 1
+	}
 	if mapID == 0 || names == 0 {
 		panic("Run takes the addresses of two dicts")
 	}
-	m = C.ga_enter(C.intptr_t(mapID), C.intptr_t(names), poll, forever)
+	m = C.ga_enter(C.intptr_t(mapID), C.intptr_t(names), poll, forever, settled)
 	if m == nil {
 		return 0
 	}
@@ -120,9 +124,14 @@ func serve(m *C.ga_map, options engine.Options) {
 		return
 	}
 	source.begin()
+	options.Due = source.due
 	err = source.selector.Run(source, options)
 	m.passes = C.int(source.selector.Passes())
-	if m.status == C.GA_RUNNING { // the engine ended it, not a Step
+	switch {
+	case m.status != C.GA_RUNNING: // a Step ended it
+	case err == nil && options.Settle:
+		source.settle()
+	default:
 		errno := unix.EINVAL
 		errors.As(err, &errno)
 		C.ga_fail(m, C.int(errno))

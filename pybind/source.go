@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/goasyncore/goasyncore/engine"
@@ -24,9 +25,13 @@ type dictSource struct {
 	selector *engine.Selector
 	poller   engine.Poller // whose descriptors C knows
 	entered  bool          // ga_enter has collected already what the first Step asks for
+	due      func() time.Duration
 }
 
 var _ engine.Source = (*dictSource)(nil)
+
+// forever is more seconds than a Duration holds, nearly.
+const forever = 9e9
 
 // sources are the mapped dicts, by handle.
 var sources struct {
@@ -53,6 +58,7 @@ func sourceOf(m *C.ga_map) (*dictSource, error) {
 		return nil, err
 	}
 	source := &dictSource{m: m, selector: engine.NewSelector(poller)}
+	source.due = source.dueIn // made once: a steady loop allocates nothing
 	if sources.byHandle == nil {
 		sources.byHandle = make(map[C.long]*dictSource)
 	}
@@ -81,6 +87,25 @@ func (s *dictSource) holdDescriptors() {
 			s.m.own_fds[i] = C.int(fds[i])
 		}
 	}
+}
+
+// dueIn is engine.Options.Due: it reads what the last collection left.
+func (s *dictSource) dueIn() time.Duration {
+	seconds := float64(s.m.due_in)
+	if seconds < 0 || seconds > forever {
+		return -1
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// settle ends a run that leaves the channels to the poller's descriptor.
+func (s *dictSource) settle() {
+	s.m.descriptor = C.int(s.selector.Descriptor())
+	s.m.again = -1
+	if again := s.selector.Again(); again >= 0 {
+		s.m.again = C.double(again.Seconds())
+	}
+	C.ga_settle(s.m)
 }
 
 // Step implements engine.Source.

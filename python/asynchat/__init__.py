@@ -129,11 +129,13 @@ class async_chat(asyncore.dispatcher):
         else:
             self.producer_fifo.append(data)
         self.initiate_send()
+        _tell_attendant(self)
 
     def push_with_producer(self, producer: _Producer) -> None:
         """Queue what `producer.more()` returns, until it returns nothing."""
         self.producer_fifo.append(producer)
         self.initiate_send()
+        _tell_attendant(self)
 
     def readable(self) -> bool:
         return True
@@ -144,6 +146,7 @@ class async_chat(asyncore.dispatcher):
     def close_when_done(self) -> None:
         """Close the channel when all that is queued has been sent."""
         self.producer_fifo.append(None)
+        _tell_attendant(self)
 
     def initiate_send(self) -> None:
         """Send one piece from the front of the queue, of `ac_out_buffer_size` bytes at most."""
@@ -188,6 +191,11 @@ class async_chat(asyncore.dispatcher):
 
 
 # In module functions, not in methods: subclasses have long used any name for theirs.
+
+
+def _tell_attendant(chat: async_chat) -> None:
+    if _complete and asyncore._attended:
+        asyncore._tell_attendant(chat._map)
 
 
 def _collect(chat: async_chat) -> None:

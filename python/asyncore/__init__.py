@@ -230,6 +230,17 @@ def loop(
             count -= 1
 
 
+# Maps whose channels an asyncio loop serves (goasyncore.attach): id → who is to be told that something
+# has changed outside a pass, and the number that has left the map.
+_attended: dict[int, Callable[[Any], None]] = {}
+
+
+def _tell_attendant(map: _Map, left: Any = None) -> None:
+    attendant = _attended.get(id(map))
+    if attendant is not None:
+        attendant(left)
+
+
 # -- channels ---------------------------------------------------------------------------------
 
 
@@ -295,7 +306,11 @@ class dispatcher:
 
     def add_channel(self, map: _Map | None = None) -> None:
         """Put the channel into `map` (by default its own) under its descriptor's number."""
-        (self._map if map is None else map)[self._fileno] = self
+        if map is None:
+            map = self._map
+        map[self._fileno] = self
+        if _attended:
+            _tell_attendant(map)
 
     def del_channel(self, map: _Map | None = None) -> None:
         """Take the channel out of `map` (by default its own); it need not be there."""
@@ -304,6 +319,8 @@ class dispatcher:
             map = self._map
         if fd in map:
             del map[fd]
+            if _attended:
+                _tell_attendant(map, fd)
         self._fileno = None
 
     def create_socket(self, family: int = socket.AF_INET, type: int = socket.SOCK_STREAM) -> None:
@@ -558,6 +575,8 @@ class dispatcher_with_send(dispatcher):
         else:
             self.out_buffer = self.out_buffer + data
         self.initiate_send()
+        if _attended:
+            _tell_attendant(self._map)
 
 
 # -- for handle_error, and for the end of a program ---------------------------------------------

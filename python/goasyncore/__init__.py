@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+from ._agenda import Handle, call_at, call_later, call_soon_threadsafe, wake
+from ._slow import slow_handler
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NamedTuple
+    import asyncio
+    from collections.abc import MutableMapping
+    from typing import Any, NamedTuple
 
     class Backend(NamedTuple):
         """What serves the passes of `asyncore.loop()` in this process."""
@@ -15,11 +20,35 @@ if TYPE_CHECKING:
         poller: str
         reason: str
 
+    class Stats(NamedTuple):
+        """What the loops over a map have done since the first of them."""
+
+        passes: int
+        events: int
+        predicates_asked: int
+        interest_changes: int
+        wake_ups: int
+
 else:  # the typing module takes longer to import than all of ours
     Backend = namedtuple("Backend", "name poller reason")
     Backend.__doc__ = "What serves the passes of `asyncore.loop()` in this process."
+    Stats = namedtuple("Stats", "passes events predicates_asked interest_changes wake_ups")
+    Stats.__doc__ = "What the loops over a map have done since the first of them."
 
-__all__ = ["Backend", "backend"]
+__all__ = [
+    "Backend",
+    "Handle",
+    "Stats",
+    "attach",
+    "backend",
+    "call_at",
+    "call_later",
+    "call_soon_threadsafe",
+    "detach",
+    "slow_handler",
+    "stats",
+    "wake",
+]
 
 __version__ = "0.1.0"
 
@@ -35,3 +64,57 @@ def backend() -> Backend:
     from . import _native
 
     return Backend(*_native.report())
+
+
+def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
+    """Return what the loops over `map` (by default `asyncore.socket_map`) have done so far.
+
+    `passes` were made; `events` were told to channels, each a call of a `handle_*_event` method or
+    of `handle_close`; `predicates_asked` counts the calls of `readable()` and `writable()`: those that
+    the engine knows the answers of are not called; `interest_changes` is how often the kernel was told
+    that a channel waits for something else, which a portable pass does for each channel; `wake_ups`
+    is how often a change, or `wake()`, ended a wait. May be called from any thread, and from a handler.
+    """
+    from . import _native
+
+    if map is None:
+        import asyncore
+
+        map = asyncore.socket_map
+    return Stats(*_native.stats(map))
+
+
+def attach(
+    map: MutableMapping[Any, Any] | None = None, loop: asyncio.AbstractEventLoop | None = None
+) -> None:
+    """Have the asyncio loop `loop` serve the channels of `map` from now on, until `detach()`.
+
+    `map` defaults to `asyncore.socket_map`, `loop` to the running one; uvloop's will do. No
+    `asyncore.loop()` is needed then: passes are made, with the meaning of `asyncore.poll()`, whenever
+    a channel is ready, a call put off is due or something has changed. An empty map ends nothing.
+
+    What would leave `asyncore.loop()` ends the service: the map is detached; `KeyboardInterrupt` and
+    `SystemExit` leave the asyncio loop too, `ExitNow` does no more, and anything else goes to that
+    loop's exception handler.
+
+    Channels may be made, closed and sent to from the loop's other code. Code of yours that changes in
+    place what its own `readable()` or `writable()` looks at calls `wake()` then.
+
+    Raises `RuntimeError` when there is no running loop to default to, when the loop is closed, and
+    when another one serves the map. May be called in the loop's thread, and before it runs.
+    """
+    from . import _attach
+
+    _attach.attach(map, loop)
+
+
+def detach(map: MutableMapping[Any, Any] | None = None) -> None:
+    """End what `attach()` began; where nothing serves `map`, do nothing. The channels stay open.
+
+    May be called from any thread, and from a handler.
+    """
+    import sys
+
+    begun = sys.modules.get(f"{__name__}._attach")  # it imports asyncio
+    if begun is not None:
+        begun.detach(map)

@@ -16,7 +16,7 @@ import threading
 import warnings
 from collections import deque
 
-from . import _installed, _portable, _watchers
+from . import _agenda, _counts, _installed, _portable, _slow, _watchers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ class _Aftermath:
     def __init__(self, obj: Any, exc: BaseException) -> None:
         self._exc: BaseException | None = exc
         # Looked up when they are called, as on the channel itself.
-        self.handle_close = lambda: obj.handle_close()
-        self.handle_error = lambda: obj.handle_error()
+        told = obj if _slow.limit is None else _slow.Watched(obj)
+        self.handle_close = lambda: told.handle_close()
+        self.handle_error = lambda: told.handle_error()
 
     def handle_read_event(self) -> None:
         exc, self._exc = self._exc, None
@@ -128,12 +129,14 @@ def _load() -> ModuleType:
     import goasyncore._binding as binding  # type: ignore[import-not-found]
 
     tools = (
-        *(_kind_of, _Aftermath, intact, deque, asyncore._Backlog),
+        *(_kind_of, _Aftermath, intact, _agenda.run, deque, asyncore._Backlog),
         (*asyncore._own_methods, socket.socket, asyncore.dispatcher_with_send.initiate_send),
         binding,
     )
     binding.pybind_Setup(id(tools), False)
     binding.pybind_Trust(_watchers.trusted_level(binding), False)
+    _agenda.engine_loaded(binding.due)
+    _slow.engine_loaded(binding.watch)
     return binding  # type: ignore[no-any-return]
 
 
@@ -177,11 +180,15 @@ def intact(namespace: dict[str, Any]) -> bool:
     )
 
 
-def report() -> tuple[str, str, str]:
-    """The backend's name, poller and reason."""
+def _choose() -> None:
     with _lock:
         if _reason is None:
             _decide()
+
+
+def report() -> tuple[str, str, str]:
+    """The backend's name, poller and reason."""
+    _choose()
     if _binding is not None:
         return "native", _binding.pybind_PollerName(), str(_reason)
     return "portable", "poll" if hasattr(select, "poll") else "select", str(_reason)
@@ -199,21 +206,70 @@ def serve(
     `namespace` is that of the asyncore module that was called.
     """
     if _reason is None:
-        with _lock:
-            if _reason is None:
-                _decide()
+        _choose()
     left = -1 if count is None else max(count, 0)
-    while map and left:
-        done = 0
-        if _binding is not None and type(map) is dict and intact(namespace):
-            done = _run(_binding, namespace, timeout, use_poll, map, left)
-            if done == _FINISHED:
-                return
-        if left > 0:
-            left -= done
-        if map and left:
-            _portable.one_pass(namespace, timeout, use_poll, map)
-            left -= left > 0
+    counts = None
+    try:
+        while map and left:
+            done = 0
+            if _binding is not None and type(map) is dict and intact(namespace):
+                done = _run(_binding, namespace, timeout, use_poll, map, left)
+                if done == _FINISHED:
+                    return
+            if left > 0:
+                left -= done
+            if map and left:
+                if counts is None:
+                    counts = _counts.counts_of(map)
+                _portable.one_pass(namespace, timeout, use_poll, map, counts)
+                left -= left > 0
+    finally:
+        if counts is not None:
+            _counts.keep(map, counts)
+
+
+def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[int, float, int]:
+    """Make one pass that does not wait, for an asyncio loop that waits instead.
+
+    Returns the descriptor that becomes readable when the next pass has something to do, after how
+    many seconds to make it anyway (below 0: never), and how many channels have predicates of their
+    own. The descriptor is -1 when the pass was a portable one.
+    """
+    _choose()
+    binding = _binding  # a handler may fork
+    if binding is not None and type(map) is dict and intact(namespace):
+        binding.run(id(map), id(namespace), 0.0, False, 1, True)
+        outlook: tuple[int, float, int] | None = binding.outlook(map)
+        if outlook is not None:
+            binding.attend(map, True)
+            return outlook
+    if map:
+        counts = _counts.counts_of(map)
+        try:
+            _portable.one_pass(namespace, 0, False, map, counts)
+        finally:
+            _counts.keep(map, counts)
+    return -1, -1.0, len(map)
+
+
+def unsettle(map: MutableMapping[Any, Any]) -> None:
+    """The asyncio loop waits no more."""
+    if _binding is not None:
+        _binding.attend(map, False)
+
+
+def wake(map: MutableMapping[Any, Any]) -> None:
+    """Have whoever waits for the channels of the map look at them again."""
+    if _binding is not None:
+        _binding.wake(map)
+
+
+def stats(map: MutableMapping[Any, Any]) -> list[int]:
+    """Passes, events, predicates asked, interest changes, wake-ups."""
+    counts = _counts.counts_of(map)
+    made = [counts.passes, counts.events, counts.asked, counts.changes, counts.wakes]
+    engine = None if _binding is None else _binding.stats(map)
+    return made if engine is None else [sum(pair) for pair in zip(made, engine, strict=True)]
 
 
 def _run(
@@ -235,12 +291,14 @@ def _run(
         return 0
     else:
         seconds = float(timeout)
-    return binding.run(id(map), id(namespace), seconds, use_poll, count)  # type: ignore[no-any-return]
+    return binding.run(id(map), id(namespace), seconds, use_poll, count, False)  # type: ignore[no-any-return]
 
 
 def _after_fork_in_child() -> None:
     global _binding, _lock, _reason
     _lock = threading.Lock()  # another thread may have held it
+    _agenda.forked()
+    _slow.forked()
     if _binding is not None:
         _binding = None
         _reason = "the process was forked after the engine had started"

@@ -1,0 +1,368 @@
+"""Calls put off until later: timers, and calls from other threads, for the loop over a map.
+
+Each map for which there is something to call, or over which a thread waits in a portable pass, has an
+agenda. The loop asks it how soon to come back from a wait, and runs it at the end of each pass. The
+functions of this module may be called from any thread and from signal handlers.
+"""
+
+from __future__ import annotations
+
+import sys
+from _heapq import heapify, heappop, heappush
+from _thread import RLock
+from collections import deque
+from itertools import count
+from time import monotonic
+
+from . import _slow
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+    from typing import Any
+
+    from ._waker import Waker
+
+    type Map = MutableMapping[Any, Any]
+
+__all__ = ["Handle", "call_at", "call_later", "call_soon_threadsafe", "wake"]
+
+_NEVER = float("inf")
+_AT_ONCE = float("-inf")
+_MANY_CANCELLED = 64  # timers; as many have to be waiting in vain before it pays to sort them out
+
+# Tells the engine when the loop over a map has something to call; None: no engine is loaded.
+_tell_engine: Callable[[dict[Any, Any], float], None] | None = None
+
+# Told when an agenda has become due sooner: by id of the map. Set by _attach.
+observers: dict[int, Callable[[], None]] = {}
+
+
+class Handle:
+    """A call that was put off. Its methods may be called from any thread."""
+
+    __slots__ = ("__weakref__", "_agenda", "_args", "_cancelled", "_function", "_when")
+
+    def __init__(
+        self, function: Callable[..., object], args: tuple[Any, ...], when: float
+    ) -> None:
+        self._function: Callable[..., object] | None = function
+        self._args = args
+        self._when = when
+        self._cancelled = False
+        self._agenda: _Agenda | None = None
+
+    def cancel(self) -> None:
+        """Forget the call and what it holds; after the call, or a second time, does nothing."""
+        if self._function is not None:
+            self._cancelled = True
+            self._function, self._args = None, ()
+            if self._agenda is not None:
+                _exclusively(_forget, self._agenda)
+
+    def cancelled(self) -> bool:
+        """Whether `cancel()` came before the call."""
+        return self._cancelled
+
+    def when(self) -> float:
+        """When the call is due, in seconds of `time.monotonic()`."""
+        return self._when
+
+    def __repr__(self) -> str:
+        if self._cancelled:
+            return f"<{type(self).__name__} cancelled>"
+        if self._function is None:
+            return f"<{type(self).__name__} called>"
+        name = getattr(self._function, "__qualname__", None) or repr(self._function)
+        return f"<{type(self).__name__} {name}() at {self._when:.3f}>"
+
+    def _call(self) -> None:
+        function, args = self._function, self._args
+        if function is None:
+            return
+        self._function, self._args = None, ()
+        began = monotonic()
+        try:
+            function(*args)
+        except _leaving():
+            raise
+        except BaseException:
+            import logging
+
+            logging.getLogger("goasyncore").exception("exception in callback %r", function)
+        finally:
+            if _slow.limit is not None:
+                _slow.took(function, None, monotonic() - began)
+
+
+def _leaving() -> tuple[type[BaseException], ...]:
+    """What leaves the loop: what the asyncore module lets out of its handlers."""
+    asyncore = sys.modules.get("asyncore")
+    return getattr(asyncore, "_reraised_exceptions", (KeyboardInterrupt, SystemExit))
+
+
+class _Agenda:
+    __slots__ = ("cancelled", "map", "nudged", "soon", "timers", "wakers")
+
+    def __init__(self, map: Map) -> None:
+        self.map = map  # held as long as there is something to call
+        self.timers: list[tuple[float, int, Handle]] = []
+        self.soon: deque[Handle] = deque()
+        self.nudged = False  # the wait that is under way, or else the next one, ends at once
+        self.wakers: list[Waker] = []  # of the threads that wait in a portable pass
+        self.cancelled = 0  # of the timers
+
+    def due(self) -> float:
+        if self.nudged or self.soon:
+            return _AT_ONCE
+        return self.timers[0][0] if self.timers else _NEVER
+
+    def idle(self) -> bool:
+        return not (self.timers or self.soon or self.nudged or self.wakers)
+
+
+_agendas: dict[int, _Agenda] = {}
+_numbers = count()
+
+# -- one at a time --------------------------------------------------------------------------------
+#
+# A signal handler runs in the main thread between any two steps of what that was doing, so a lock alone
+# is not enough: what comes in the middle of another operation of the same thread waits for its end.
+
+_lock = RLock()
+_inside = False
+_late: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+
+
+def _exclusively(operation: Callable[..., object], *args: Any) -> None:
+    global _inside
+    with _lock:
+        if _inside:
+            _late.append((operation, args))
+            return
+        _inside = True
+        try:
+            operation(*args)
+        finally:
+            _inside = False
+        while _late:
+            try:
+                operation, args = _late.popleft()
+            except IndexError:  # a signal handler has just done it
+                break
+            _exclusively(operation, *args)
+
+
+def engine_loaded(tell: Callable[[dict[Any, Any], float], None]) -> None:
+    """Have the engine told from now on, and of what there is already."""
+    global _tell_engine
+    _tell_engine = tell
+    for agenda in list(_agendas.values()):
+        _exclusively(_settle, agenda.map)
+
+
+def forked() -> None:
+    """In a forked child, whose other threads are gone in the middle of whatever they did."""
+    global _inside, _lock, _tell_engine
+    _lock = RLock()
+    _inside = False
+    _tell_engine = None
+    for agenda in list(_agendas.values()):
+        agenda.wakers.clear()
+        _settle(agenda.map)
+
+
+def _agenda_of(map: Map) -> _Agenda:
+    agenda = _agendas.get(id(map))
+    if agenda is None:
+        agenda = _agendas[id(map)] = _Agenda(map)
+    return agenda
+
+
+def _settle(map: Map) -> None:
+    """Tell the engine when to come back, and forget an agenda with nothing on it."""
+    agenda = _agendas.get(id(map))
+    if agenda is not None:
+        while agenda.timers and agenda.timers[0][2]._cancelled:
+            heappop(agenda.timers)
+            agenda.cancelled -= 1
+        if agenda.idle():
+            del _agendas[id(map)]
+    if _tell_engine is not None and type(map) is dict:
+        _tell_engine(map, due(map))
+
+
+def _schedule(map: Map, handle: Handle, timed: bool) -> None:
+    agenda = _agenda_of(map)
+    before = agenda.due()
+    if timed:
+        handle._agenda = agenda
+        heappush(agenda.timers, (handle._when, next(_numbers), handle))
+    else:
+        agenda.soon.append(handle)
+    _advance(agenda, before)
+
+
+def _nudge(map: Map) -> None:
+    agenda = _agenda_of(map)
+    before = agenda.due()
+    agenda.nudged = True
+    _advance(agenda, before)
+
+
+def _advance(agenda: _Agenda, before: float) -> None:
+    """Settle an agenda on which something was put, and wake those for whom that is sooner."""
+    _settle(agenda.map)
+    if agenda.due() < before:
+        for waker in agenda.wakers:
+            waker.wake()
+        observer = observers.get(id(agenda.map))
+        if observer is not None:
+            observer()
+
+
+def _forget(agenda: _Agenda) -> None:
+    agenda.cancelled += 1
+    if agenda.cancelled > _MANY_CANCELLED and agenda.cancelled * 2 > len(agenda.timers):
+        agenda.timers = [timer for timer in agenda.timers if not timer[2]._cancelled]
+        heapify(agenda.timers)
+        agenda.cancelled = 0
+    _settle(agenda.map)
+
+
+# -- for the loops --------------------------------------------------------------------------------
+
+
+def due(map: Map) -> float:
+    """When the loop over the map has something to call, in seconds of `time.monotonic()`.
+
+    Infinite when there is nothing, negative infinite for at once.
+    """
+    agenda = _agendas.get(id(map))
+    return _NEVER if agenda is None else agenda.due()
+
+
+def run(map: Map) -> None:
+    """Call what is due. What is put off meanwhile waits for another pass.
+
+    Raises what leaves the loop; the calls after that one wait for the next.
+    """
+    agenda = _agendas.get(id(map))
+    if agenda is None:
+        return
+    _exclusively(_take, agenda)
+    try:
+        for _ in range(len(agenda.soon)):
+            try:
+                handle = agenda.soon.popleft()
+            except IndexError:  # another loop over the map was quicker
+                break
+            handle._call()
+    finally:
+        _exclusively(_settle, map)
+
+
+def _take(agenda: _Agenda) -> None:
+    agenda.nudged = False
+    now = monotonic()
+    timers = agenda.timers
+    while timers and timers[0][0] <= now:
+        handle = heappop(timers)[2]
+        handle._agenda = None
+        if handle._cancelled:
+            agenda.cancelled -= 1
+        else:
+            agenda.soon.append(handle)
+
+
+class waiting:
+    """A wait of this thread, in a portable pass over the map, that a `Waker` ends."""
+
+    __slots__ = ("_map", "_waker")
+
+    def __init__(self, map: Map, waker: Waker) -> None:
+        self._map = map
+        self._waker = waker
+
+    def __enter__(self) -> None:
+        _exclusively(self._enter)
+
+    def __exit__(self, *exc: object) -> None:
+        _exclusively(self._leave)
+
+    def _enter(self) -> None:
+        _agenda_of(self._map).wakers.append(self._waker)
+
+    def _leave(self) -> None:
+        agenda = _agendas.get(id(self._map))
+        if agenda is not None and self._waker in agenda.wakers:
+            agenda.wakers.remove(self._waker)
+            _settle(self._map)
+
+
+# -- for programs ---------------------------------------------------------------------------------
+
+
+def _default(map: Map | None) -> Map:
+    if map is not None:
+        return map
+    import asyncore
+
+    return asyncore.socket_map
+
+
+def call_later(
+    seconds: float, function: Callable[..., object], *args: Any, map: Map | None = None
+) -> Handle:
+    """Have the loop over `map` call `function(*args)` after so many seconds.
+
+    The loop comes back from its wait in time for it, and calls it at the end of that pass; calls are
+    made in the order in which they are due. `map` defaults to `asyncore.socket_map`. A call that is
+    pending does not keep the loop going: that ends with its map, and the next one makes the call.
+
+    What the call raises is logged, with its traceback, to the logger `goasyncore`; `ExitNow`,
+    `KeyboardInterrupt` and `SystemExit` leave the loop. Raises `TypeError` for a function that cannot
+    be called or seconds that are no number, `ValueError` for not-a-number. May be called from any
+    thread, and from a signal handler.
+    """
+    return call_at(monotonic() + seconds, function, *args, map=map)
+
+
+def call_at(
+    when: float, function: Callable[..., object], *args: Any, map: Map | None = None
+) -> Handle:
+    """As `call_later`, at a time of the clock `time.monotonic()`."""
+    when = float(when + 0.0)  # float() alone would take strings
+    if when != when:
+        raise ValueError("the time is not a number")
+    handle = _handle(function, args, when)
+    if when < _NEVER:
+        _exclusively(_schedule, _default(map), handle, True)
+    return handle
+
+
+def call_soon_threadsafe(
+    function: Callable[..., object], *args: Any, map: Map | None = None
+) -> Handle:
+    """Have the loop over `map` call `function(*args)` at the end of the pass that it is in.
+
+    A wait that is under way ends at once. Otherwise as `call_later`.
+    """
+    handle = _handle(function, args, monotonic())
+    _exclusively(_schedule, _default(map), handle, False)
+    return handle
+
+
+def wake(map: Map | None = None) -> None:
+    """End the wait that a loop over `map` is in, or else the next one.
+
+    `poll()`, `poll2()` and `loop(count=1)` return then, and a loop asks its channels again. May be
+    called from any thread, and from a signal handler.
+    """
+    _exclusively(_nudge, _default(map))
+
+
+def _handle(function: Callable[..., object], args: tuple[Any, ...], when: float) -> Handle:
+    if not callable(function):
+        raise TypeError(f"a function is needed, not {type(function).__name__}")
+    return Handle(function, args, when)

@@ -1,0 +1,209 @@
+"""An asyncio loop that serves the channels of a map, so that both kinds of code share a thread.
+
+The engine has a descriptor that is readable when a channel is ready or something has changed: the
+asyncio loop waits for that one. In the portable backend it waits for each channel's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncore
+import contextlib
+from time import monotonic
+
+from . import _agenda, _counts, _native, _portable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from typing import Any
+
+    type Map = MutableMapping[Any, Any]
+
+__all__ = ["attach", "detach"]
+
+# Seconds after which predicates of the program's own are asked though nothing has happened, as
+# asyncore.loop() does by its timeout: they may look at the clock, or at what nobody tells of.
+_AT_THE_LATEST = 30.0
+_LONGEST = 86400.0  # seconds: as long as asyncio itself waits at most
+
+_READ, _WRITE = 1, 2
+
+
+def attach(map: Map | None = None, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    """As `goasyncore.attach`."""
+    if map is None:
+        map = asyncore.socket_map
+    if loop is None:
+        loop = asyncio.get_running_loop()
+    if loop.is_closed():
+        raise RuntimeError("the asyncio loop is closed")
+    there = _attachments.get(id(map))
+    if there is not None and not there.loop.is_closed():
+        if there.loop is not loop:
+            raise RuntimeError("another asyncio loop serves this map; detach() it first")
+        return
+    if there is not None:
+        there.end()
+    _Attachment(map, loop).begin()
+
+
+def detach(map: Map | None = None) -> None:
+    """As `goasyncore.detach`."""
+    there = _attachments.get(id(asyncore.socket_map if map is None else map))
+    if there is not None:
+        there.end()
+
+
+class _Attachment:
+    def __init__(self, map: Map, loop: asyncio.AbstractEventLoop) -> None:
+        self.map = map
+        self.loop = loop
+        self._registered: dict[int, int] = {}  # number → what the asyncio loop waits for
+        self._engine = -1  # the engine's descriptor, while that is all there is to wait for
+        self._planned = False
+        self._ended = False
+        self._due = 0.0  # when to make a pass at the latest, by monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+
+    def begin(self) -> None:
+        _attachments[id(self.map)] = self
+        asyncore._attended[id(self.map)] = self._changed
+        _agenda.observers[id(self.map)] = self._plan
+        self._plan()
+
+    def end(self) -> None:
+        """Serve no more."""
+        self._ended = True
+        _attachments.pop(id(self.map), None)
+        asyncore._attended.pop(id(self.map), None)
+        _agenda.observers.pop(id(self.map), None)
+        _native.unsettle(self.map)
+        if self._in_loop() or not self.loop.is_running():
+            self._let_go()
+        else:
+            self.loop.call_soon_threadsafe(self._let_go)
+
+    def _let_go(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self.loop.is_closed():
+            self._wait_for({})
+
+    def _in_loop(self) -> bool:
+        return asyncio._get_running_loop() is self.loop
+
+    # -- what brings the next pass ------------------------------------------------------------
+
+    def _changed(self, left: Any) -> None:
+        """Something has changed outside a pass, in any thread; `left` is a number gone from the map."""
+        if self._engine >= 0:
+            _native.wake(self.map)
+            return
+        if left in self._registered and self._in_loop():
+            self._wait_for_one(left, 0)  # now: the number may be another open file's at once
+        self._plan()
+
+    def _plan(self) -> None:
+        """Make a pass soon. May be called from any thread."""
+        if not self._planned:
+            self._planned = True
+            try:
+                self.loop.call_soon_threadsafe(self._pass)
+            except RuntimeError:  # the loop was closed
+                self.end()
+
+    def _set_timer(self, seconds: float) -> None:
+        """Make a pass after so many seconds, if none comes sooner."""
+        self._due = monotonic() + seconds
+        if self._timer is None or self._timer_at > self._due:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = self._due
+            self._timer = self.loop.call_later(seconds, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        left = self._due - monotonic()
+        if left > 0.001:  # passes have put it off
+            self._set_timer(left)
+        else:
+            self._pass()
+
+    # -- a pass -------------------------------------------------------------------------------
+
+    def _pass(self) -> None:
+        self._planned = False
+        if self._ended:
+            return
+        try:
+            self._engine, again, own = _native.settle(vars(asyncore), self.map)
+            if self._ended:  # detached by a handler
+                _native.unsettle(self.map)
+                return
+            if self._engine >= 0:
+                self._wait_for({self._engine: _READ})
+            else:
+                again = self._wait_for_channels()
+        except (KeyboardInterrupt, SystemExit):
+            self.end()
+            raise
+        except asyncore.ExitNow:
+            self.end()
+            return
+        except BaseException as why:
+            self.end()
+            message = "asyncore's channels are no longer served"
+            self.loop.call_exception_handler({"message": message, "exception": why})
+            return
+        if again == 0:
+            self._plan()
+            return
+        seconds = _agenda.due(self.map) - monotonic()
+        if again > 0:
+            seconds = min(seconds, again)
+        if own:
+            seconds = min(seconds, _AT_THE_LATEST)
+        self._set_timer(min(max(0.0, seconds), _LONGEST))
+
+    def _wait_for_channels(self) -> float:
+        """Wait for each channel. Returns 0 when one cannot be waited for, else -1."""
+        counts = _counts.counts_of(self.map)
+        wanted = {}
+        for key, _, read, write, _ in _portable.ask(self.map, counts):
+            number = key if isinstance(key, int) else key.fileno()
+            wanted[number] = (_READ if read else 0) | (_WRITE if write else 0)
+        return -1.0 if self._wait_for(wanted) else 0.0
+
+    def _wait_for(self, wanted: dict[int, int]) -> bool:
+        """Have the asyncio loop wait for just these. Returns whether it can."""
+        for number in [n for n in self._registered if n not in wanted]:
+            self._wait_for_one(number, 0)
+        return all([self._wait_for_one(number, want) for number, want in wanted.items()])
+
+    def _wait_for_one(self, number: int, want: int) -> bool:
+        before = self._registered.get(number, 0)
+        if before == want:
+            return True
+        self._registered[number] = want
+        call = self._pass if number == self._engine else self._plan
+        loop = self.loop
+        try:
+            if want & ~before & _READ:
+                loop.add_reader(number, call)
+            if want & ~before & _WRITE:
+                loop.add_writer(number, call)
+        except OSError:  # a regular file, or none at all: the next pass says which
+            before, want = _READ | _WRITE, 0
+        with contextlib.suppress(OSError):  # it may have been closed
+            if before & ~want & _READ:
+                loop.remove_reader(number)
+            if before & ~want & _WRITE:
+                loop.remove_writer(number)
+        if not want:
+            del self._registered[number]
+        return want != 0
+
+
+_attachments: dict[int, _Attachment] = {}
