@@ -15,7 +15,7 @@ from . import _agenda, _counts, _native, _portable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
     from typing import Any
 
     type Map = MutableMapping[Any, Any]
@@ -26,6 +26,10 @@ __all__ = ["attach", "detach"]
 # asyncore.loop() does by its timeout: they may look at the clock, or at what nobody tells of.
 _AT_THE_LATEST = 30.0
 _LONGEST = 86400.0  # seconds: as long as asyncio itself waits at most
+
+# Seconds that another thread gets to finish what it was doing when it changed the map: a channel joins
+# it before its __init__() has come to the end.
+_A_MOMENT = 0.002
 
 _READ, _WRITE = 1, 2
 
@@ -101,7 +105,10 @@ class _Attachment:
         if self._engine >= 0:
             _native.wake(self.map)
             return
-        if left in self._registered and self._in_loop():
+        if not self._in_loop():
+            self._have_loop_call(self.loop.call_later, _A_MOMENT, self._plan)
+            return
+        if left in self._registered:
             self._wait_for_one(left, 0)  # now: the number may be another open file's at once
         self._plan()
 
@@ -109,10 +116,13 @@ class _Attachment:
         """Make a pass soon. May be called from any thread."""
         if not self._planned:
             self._planned = True
-            try:
-                self.loop.call_soon_threadsafe(self._pass)
-            except RuntimeError:  # the loop was closed
-                self.end()
+            self._have_loop_call(self._pass)
+
+    def _have_loop_call(self, function: Callable[..., object], *args: Any) -> None:
+        try:
+            self.loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:  # it was closed
+            self.end()
 
     def _set_timer(self, seconds: float) -> None:
         """Make a pass after so many seconds, if none comes sooner."""

@@ -249,6 +249,8 @@ def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[in
             _portable.one_pass(namespace, 0, False, map, counts)
         finally:
             _counts.keep(map, counts)
+    else:
+        _portable.call_due(map)
     return -1, -1.0, len(map)
 
 

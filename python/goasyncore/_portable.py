@@ -70,6 +70,11 @@ def one_pass(
         _poll_pass(namespace, timeout, map, counts)
     else:
         _select_pass(namespace, timeout, map, counts)
+    call_due(map)
+
+
+def call_due(map: Map) -> None:
+    """Call what was put off until now."""
     if _agenda.due(map) <= monotonic():
         _agenda.run(map)
 
