@@ -59,7 +59,7 @@ int ga_setup(intptr_t tools)
     };
     int status = -1;
     PyObject *deque, *methods, *module;
-    if (!PyArg_ParseTuple((PyObject *)tools, "OOOOOOOO", &ga_tools.kind_of, &ga_tools.aftermath, &ga_tools.intact, &ga_tools.run_due,
+    if (!PyArg_ParseTuple((PyObject *)tools, "OOOOOOOO", &ga_tools.rules_of, &ga_tools.aftermath, &ga_tools.intact, &ga_tools.run_due,
                           &deque, &ga_tools.backlog, &methods, &module))
         goto done;
     Py_INCREF((PyObject *)tools); /* for good */

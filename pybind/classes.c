@@ -29,7 +29,8 @@ static int look(ga_class *c, int *changed)
 {
     PyTypeObject *type = c->type;
     int replacing_shows = ga_replacing_shows(type); /* first: it may take the class's version away */
-    int different = c->getattro != type->tp_getattro;
+    int different = c->getattro != type->tp_getattro || c->stale;
+    c->stale = 0;
     c->getattro = type->tp_getattro;
     for (int i = 0; i < N_COUNT; i++) {
         PyObject *now = lookup(type, i);
@@ -43,7 +44,8 @@ static int look(ga_class *c, int *changed)
         *changed = different;
     if (changed && !different)
         return 0;
-    c->kind = KIND_OWN;
+    c->rules[N_READABLE] = c->rules[N_WRITABLE] = RULE_ASK;
+    c->codes[N_READABLE] = c->codes[N_WRITABLE] = NULL;
     c->direct = c->direct_read = c->direct_write = 0;
     if (ga_trusted < 2 || type->tp_getattro != PyObject_GenericGetAttr || !type->tp_version_tag || !replacing_shows)
         return 0;
@@ -55,12 +57,17 @@ static int look(ga_class *c, int *changed)
     for (int i = N_ACCEPTING; i <= N_PRODUCER_FIFO; i++)
         if (!is_plain(c->seen[i]))
             return 0;
-    PyObject *kind = PyObject_CallOneArg(ga_tools.kind_of, (PyObject *)type);
-    long number = kind ? PyLong_AsLong(kind) : -1;
-    Py_XDECREF(kind);
-    if (number == -1 && PyErr_Occurred())
+    PyObject *rules = PyObject_CallOneArg(ga_tools.rules_of, (PyObject *)type);
+    int numbers[2];
+    int parsed = rules && PyArg_ParseTuple(rules, "ii", &numbers[N_READABLE], &numbers[N_WRITABLE]);
+    Py_XDECREF(rules);
+    if (!parsed)
         return -1;
-    c->kind = (ga_kind)number;
+    for (int i = N_READABLE; i <= N_WRITABLE; i++) {
+        c->rules[i] = (ga_rule)numbers[i];
+        if (c->rules[i] != RULE_ASK && c->seen[i] && PyFunction_Check(c->seen[i]))
+            c->codes[i] = PyFunction_GET_CODE(c->seen[i]);
+    }
     return 0;
 }
 
@@ -85,9 +92,7 @@ ga_class *ga_class_of(PyTypeObject *type)
     c->users = 1;
     c->next = classes;
     classes = c;
-    if (ga_watch_class(type) < 0)
-        c->kind = KIND_OWN;
-    else if (look(c, NULL) < 0) {
+    if (ga_watch_class(type) == 0 && look(c, NULL) < 0) { /* unwatched, it has to be asked */
         ga_class_release(c);
         return NULL;
     }
@@ -119,6 +124,17 @@ void ga_classes_drop_unused(void)
             Py_XDECREF(held[i]);
         at = &classes; /* that may have run anything */
     }
+}
+
+void ga_classes_compare_codes(void)
+{
+    for (ga_class *c = classes; c; c = c->next)
+        for (int i = N_READABLE; i <= N_WRITABLE; i++)
+            if (c->codes[i] && PyFunction_GET_CODE(c->seen[i]) != c->codes[i]) {
+                c->codes[i] = NULL;
+                c->stale = 1;
+                ga_class_epoch++;
+            }
 }
 
 int ga_classes_refresh(void)

@@ -22,8 +22,14 @@ enum {
     N_COUNT
 };
 
-/* Which predicates a class has, as _native.kind_of tells. */
-typedef enum { KIND_OWN, KIND_DISPATCHER, KIND_SENDER, KIND_CHAT } ga_kind;
+/* What a predicate of a class comes down to, as _native.rules_of tells. */
+typedef enum {
+    RULE_ASK,    /* only calling it can tell */
+    RULE_NO,     /* it returns a constant */
+    RULE_YES,
+    RULE_SENDER, /* dispatcher_with_send's writable */
+    RULE_CHAT    /* async_chat's */
+} ga_rule;
 
 /* What is known of one class; kept while a mirrored channel is an instance of it. */
 typedef struct ga_class {
@@ -31,13 +37,16 @@ typedef struct ga_class {
     PyTypeObject *type; /* owned */
     PyObject *seen[N_COUNT]; /* owned: what the class had for each of ga_names, NULL for nothing */
     getattrofunc getattro;
+    int stale;        /* look at it again, whatever it has */
     int direct;       /* its predicates are functions that can be called without looking them up */
     int direct_read;  /* its handle_read_event is ours, so handle_read can be called when connected */
     int direct_write; /* the same of writing */
-    ga_kind kind;
+    ga_rule rules[2];  /* of readable and writable */
+    PyObject *codes[2]; /* of those that return a constant; borrowed from the function, to be compared alone */
     Py_ssize_t users;
-    
 } ga_class;
+
+#define GA_KNOWN(c) ((c)->rules[N_READABLE] != RULE_ASK && (c)->rules[N_WRITABLE] != RULE_ASK)
 
 typedef struct ga_channel {
     struct ga_mirror *mirror;
@@ -110,7 +119,7 @@ typedef struct ga_mirror {
 /* bridge.c: interned names, and what _native.py handed over. */
 extern PyObject *ga_names[N_COUNT], *ga_name_socket;
 extern struct ga_tools {
-    PyObject *kind_of;   /* class -> ga_kind */
+    PyObject *rules_of;  /* class -> (ga_rule, ga_rule) */
     PyObject *aftermath; /* (channel, exception) -> stand-in for read() and readwrite() */
     PyObject *intact;    /* namespace -> whether the pass functions in it are ours */
     PyObject *run_due;   /* map -> None: calls what was put off until now */
@@ -167,6 +176,7 @@ void ga_mirror_class_changed(ga_class *class); /* look at all its channels again
 /* classes.c */
 ga_class *ga_class_of(PyTypeObject *type); /* runs Python code; owned use; NULL with an exception set */
 void ga_class_release(ga_class *c);
+void ga_classes_compare_codes(void); /* a function that returned a constant may have got another code */
 int ga_classes_refresh(void); /* runs Python code: looks at the stale ones; 0, or -1 with an exception set */
 void ga_classes_drop_unused(void); /* may run Python code */
 PyObject *ga_class_default(ga_class *c, int name); /* borrowed; NULL: the class has none */

@@ -566,13 +566,14 @@ static int evaluate(ga_channel *c, PyObject **queue)
     *queue = NULL;
     if (hides(c, N_READABLE, N_WRITABLE))
         return -1;
+    ga_rule rule = c->class->rules[N_WRITABLE];
     int accepting = truth(attribute(c, N_ACCEPTING));
     if (accepting < 0)
         return -1;
-    int writable = 1;
-    if (c->class->kind != KIND_DISPATCHER) {
+    int writable = rule != RULE_NO;
+    if (rule == RULE_SENDER || rule == RULE_CHAT) {
         int connected = truth(attribute(c, N_CONNECTED)), changing;
-        PyObject *unsent = attribute(c, c->class->kind == KIND_CHAT ? N_PRODUCER_FIFO : N_OUT_BUFFER);
+        PyObject *unsent = attribute(c, rule == RULE_CHAT ? N_PRODUCER_FIFO : N_OUT_BUFFER);
         int any = filled(unsent, &changing);
         if (connected < 0 || any < 0)
             return -1;
@@ -580,7 +581,7 @@ static int evaluate(ga_channel *c, PyObject **queue)
         if (changing)
             *queue = unsent;
     }
-    return GA_READ | (writable && !accepting ? GA_WRITE : 0);
+    return (c->class->rules[N_READABLE] == RULE_YES ? GA_READ : 0) | (writable && !accepting ? GA_WRITE : 0);
 }
 
 /* Finds out what kind of channel it is, and what it waits for if that takes no Python.
@@ -614,9 +615,9 @@ static int look_at(ga_channel *c)
         }
         Py_XDECREF(dict); /* no reference is kept: replacing __dict__ must show as its end */
     }
-    if (c->dict && (c->class->kind != KIND_OWN || c->class->direct)) {
+    if (c->dict && (GA_KNOWN(c->class) || c->class->direct)) {
         c->bare = !hides(c, N_HANDLE_READ_EVENT, N_HANDLE_WRITE);
-        if (c->class->kind != KIND_OWN)
+        if (GA_KNOWN(c->class))
             want = evaluate(c, &queue);
         else
             c->direct = !hides(c, N_READABLE, N_WRITABLE);
@@ -634,17 +635,22 @@ static int look_at(ga_channel *c)
 }
 
 /* 0, 1, or -1 with an exception set. */
-static int ask_one(ga_channel *c, PyObject *obj, int name)
+static int ask_one(ga_mirror *m, ga_channel *c, PyObject *obj, int name)
 {
     PyObject *args[2] = {NULL, obj}, *answer;
     size_t count = 1 | PY_VECTORCALL_ARGUMENTS_OFFSET;
     if (c) {
+        if (c->class->rules[name] == RULE_YES || c->class->rules[name] == RULE_NO)
+            return c->class->rules[name] == RULE_YES;
+        m->stats.asked++;
         PyObject *function = Py_NewRef(c->class->seen[name]);
         vectorcallfunc call = PyVectorcall_Function(function);
         answer = call ? call(function, args + 1, count, NULL) : PyObject_Vectorcall(function, args + 1, count, NULL);
         Py_DECREF(function);
-    } else
+    } else {
+        m->stats.asked++;
         answer = PyObject_VectorcallMethod(ga_names[name], args + 1, count, NULL);
+    }
     if (!answer)
         return -1;
     int is = answer == Py_True ? 1 : answer == Py_False || answer == Py_None ? 0 : PyObject_IsTrue(answer);
@@ -665,13 +671,12 @@ static int ask(ga_channel *c)
     ga_mirror *m = c->mirror;
     int32_t fd = c->fd;
     uint64_t order = c->order;
-    m->stats.asked += 2;
-    int readable = ask_one(is_direct(c) ? c : NULL, obj, N_READABLE);
+    int readable = ask_one(m, is_direct(c) ? c : NULL, obj, N_READABLE);
     if (readable < 0)
         return -1;
     c = fd < m->size ? m->by_fd[fd] : NULL;
     int still = c && c->order == order && c->obj == obj && is_direct(c);
-    int writable = ask_one(still ? c : NULL, obj, N_WRITABLE);
+    int writable = ask_one(m, still ? c : NULL, obj, N_WRITABLE);
     if (writable < 0)
         return -1;
     if (writable) {
@@ -807,6 +812,7 @@ static int collect(ga_mirror *m)
         m->go.changes = NULL;
         m->change_size = 0;
     }
+    ga_classes_compare_codes();
     if (m->class_epoch != ga_class_epoch) {
         m->class_epoch = ga_class_epoch;
         if (ga_classes_refresh() < 0)

@@ -16,7 +16,7 @@ import threading
 import warnings
 from collections import deque
 
-from . import _agenda, _counts, _installed, _portable, _slow, _watchers
+from . import _agenda, _counts, _installed, _portable, _predicates, _slow, _watchers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
 _CHOICES = ("auto", "native", "portable")
 
-_KINDS = {"dispatcher": 1, "dispatcher_with_send": 2, "async_chat": 3}  # pybind's ga_kind; 0: own
+# pybind's ga_rule
+_ASK, _NO, _YES, _SENDER, _CHAT = range(5)
+_RULES = {
+    "dispatcher": (_YES, _YES),
+    "dispatcher_with_send": (_YES, _SENDER),
+    "async_chat": (_YES, _CHAT),
+}
 
 _FINISHED = -1  # pybind_Run: the map is empty, or as many passes were made as asked for
 _FOREVER = -1.0
@@ -129,7 +135,7 @@ def _load() -> ModuleType:
     import goasyncore._binding as binding  # type: ignore[import-not-found]
 
     tools = (
-        *(_kind_of, _Aftermath, intact, _agenda.run, deque, asyncore._Backlog),
+        *(_rules_of, _Aftermath, intact, _agenda.run, deque, asyncore._Backlog),
         (*asyncore._own_methods, socket.socket, asyncore.dispatcher_with_send.initiate_send),
         binding,
     )
@@ -140,20 +146,21 @@ def _load() -> ModuleType:
     return binding  # type: ignore[no-any-return]
 
 
-def _kind_of(cls: type) -> int:
-    """Which of our predicates the class has; 0 for any others."""
-    pair = []
-    for name in ("readable", "writable"):
-        holder = next((base for base in cls.__mro__ if name in vars(base)), None)
-        pair.append(vars(holder)[name] if holder is not None else None)
-    try:
-        namespace: dict[str, Any] = pair[1].__globals__  # type: ignore[union-attr]
-        kind = _KINDS[namespace["_own_predicates"][tuple(pair)]]
-    except (AttributeError, KeyError, TypeError):
-        return 0
-    if namespace is getattr(sys.modules.get("asynchat"), "__dict__", None):
-        _set_up_chat(namespace)
-    return kind
+def _rules_of(cls: type) -> tuple[int, int]:
+    """What the class's readable() and writable() come down to."""
+    rules = []
+    for at, name in enumerate(("readable", "writable")):
+        function = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+        returns = _predicates.constant(function)
+        rule = _ASK if returns is None else _YES if returns else _NO
+        namespace = getattr(function, "__globals__", {})
+        for pair, kind in namespace.get("_own_predicates", {}).items():
+            if pair[at] is function:
+                rule = _RULES[kind][at]
+        if rule == _CHAT and namespace is getattr(sys.modules.get("asynchat"), "__dict__", None):
+            _set_up_chat(namespace)
+        rules.append(rule)
+    return rules[0], rules[1]
 
 
 def _set_up_chat(asynchat: dict[str, Any]) -> None:
