@@ -45,6 +45,7 @@ const (
 	inKernel
 	inFiles
 	inLost
+	left // forgotten, and perhaps still in the kernel
 )
 
 // wakeKey is the wake-up's number in its event.
@@ -146,7 +147,7 @@ func (p *epollPoller) note(fd int, want Events, err error) error {
 	default:
 		to, want = nowhere, 0
 	}
-	if e.place == nowhere {
+	if !e.place.known() {
 		p.n++
 	}
 	if to == nowhere {
@@ -164,19 +165,35 @@ func (p *epollPoller) note(fd int, want Events, err error) error {
 }
 
 func (p *epollPoller) Del(fd int) error {
-	if uint(fd) >= uint(len(p.table)) || p.table[fd].place == nowhere {
+	if uint(fd) >= uint(len(p.table)) {
 		return nil
 	}
 	e := &p.table[fd]
-	if e.place == inKernel {
+	if e.place == inKernel || e.place == left {
 		// Whatever it answers, the set has no entry that this number could reach any more.
 		unix.EpollCtl(p.set, unix.EPOLL_CTL_DEL, fd, nil)
 	}
 	p.unlist(fd)
+	if e.place.known() {
+		p.n--
+	}
 	e.place, e.want = nowhere, 0
-	p.n--
 	return nil
 }
+
+// leave is a Del of what most likely has been closed, or is about to be: then the kernel forgets it by
+// itself. If it is not, Wait takes it out when it first becomes ready.
+func (p *epollPoller) leave(fd int) {
+	if uint(fd) < uint(len(p.table)) && p.table[fd].place == inKernel {
+		p.table[fd].place = left
+		p.n--
+	} else {
+		p.Del(fd)
+	}
+}
+
+// known says whether an entry is registered.
+func (p place) known() bool { return p != nowhere && p != left }
 
 // unlist takes fd out of the lists.
 func (p *epollPoller) unlist(fd int) {

@@ -29,7 +29,7 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 		case event.Fd == wakeKey:
 			p.drain()
 		case !p.current(event):
-			stale = true
+			stale = !p.takeOut(event) || stale
 		case n < len(ready):
 			ready[n] = Ready{event.Fd, Events(event.Events)}
 			n++
@@ -95,6 +95,20 @@ func (p *epollPoller) current(event *unix.EpollEvent) bool {
 	}
 	e := &p.table[event.Fd]
 	return e.place == inKernel && e.generation == uint32(event.Pad)
+}
+
+// takeOut takes what was left in the set out of it. It says whether that was what the event is of, and is
+// gone: else the event is of an open file that no number reaches any more.
+func (p *epollPoller) takeOut(event *unix.EpollEvent) bool {
+	if uint(event.Fd) >= uint(len(p.table)) {
+		return false
+	}
+	e := &p.table[event.Fd]
+	if e.place != left || e.generation != uint32(event.Pad) {
+		return false
+	}
+	e.place, e.want = nowhere, 0
+	return unix.EpollCtl(p.set, unix.EPOLL_CTL_DEL, int(event.Fd), nil) == nil
 }
 
 // rebuild registers everything in a new set, and so leaves behind what no number reaches.

@@ -19,8 +19,9 @@ import (
 type Selector struct {
 	poller     Poller
 	wakeFD     int
-	taken      func() bool // whether a wake-up ended a wait; nil if the poller cannot tell
-	audits     bool        // the poller loses closed descriptors
+	taken      func() bool  // whether a wake-up ended a wait; nil if the poller cannot tell
+	leave      func(fd int) // a Del that may be made good later; nil if the poller knows none
+	audits     bool         // the poller loses closed descriptors
 	running    atomic.Bool
 	passes     int
 	meaning    Meaning
@@ -63,6 +64,9 @@ func NewSelector(p Poller) *Selector {
 	s := &Selector{poller: p, wakeFD: p.WakeFD(), ready: make([]Ready, 64)}
 	if own, ok := p.(interface{ woken() bool }); ok {
 		s.taken = own.woken
+	}
+	if own, ok := p.(interface{ leave(fd int) }); ok {
+		s.leave = own.leave
 	}
 	_, s.audits = p.(interface{ losesClosed() })
 	return s
@@ -131,7 +135,11 @@ func (s *Selector) forget(fd int32, e *entry) {
 		return
 	}
 	if e.state == live {
-		s.poller.Del(int(fd))
+		if s.leave != nil {
+			s.leave(int(fd))
+		} else {
+			s.poller.Del(int(fd))
+		}
 	}
 	s.unlist(fd, e)
 	e.want = 0
@@ -205,7 +213,7 @@ func (s *Selector) replace(cause error) error {
 			p.Add(fd, s.meaning.Interest(Events(e.want)))
 		}
 	}
-	s.poller, s.taken, s.audits = p, p.woken, false
+	s.poller, s.taken, s.leave, s.audits = p, p.woken, nil, false
 	return nil
 }
 
