@@ -26,6 +26,7 @@ type epollPoller struct {
 	set    int // the epoll descriptor, -1 when closed
 	table  []epollEntry
 	n      int
+	over   int     // entries that are left, which the kernel may still have
 	files  []int32 // refused with EPERM: always ready
 	lost   []int32 // closed, as a new set found; Wait tells it once
 	events []unix.EpollEvent
@@ -187,6 +188,7 @@ func (p *epollPoller) leave(fd int) {
 	if uint(fd) < uint(len(p.table)) && p.table[fd].place == inKernel {
 		p.table[fd].place = left
 		p.n--
+		p.over++
 	} else {
 		p.Del(fd)
 	}
@@ -198,6 +200,8 @@ func (p place) known() bool { return p != nowhere && p != left }
 // unlist takes fd out of the lists.
 func (p *epollPoller) unlist(fd int) {
 	switch p.table[fd].place {
+	case left:
+		p.over--
 	case inFiles:
 		p.files = without(p.files, int32(fd))
 	case inLost:

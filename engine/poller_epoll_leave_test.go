@@ -30,6 +30,23 @@ func TestWhatWasLeftOpenIsTakenOutWhenItIsReady(t *testing.T) {
 	assert.Equal(t, unix.ENOENT, unix.EpollCtl(p.set, unix.EPOLL_CTL_DEL, a, nil))
 }
 
+func TestWhatWasLeftTakesNobodysRoom(t *testing.T) {
+	p := newEpoll(t)
+	for range 20 {
+		a, b := pair(t)
+		require.NoError(t, p.Add(a, Read))
+		feed(t, b)
+		p.leave(a)
+	}
+	busy, _ := pair(t)
+	require.NoError(t, p.Add(busy, Write))
+	ready := make([]Ready, 1)
+	n, err := wait(p, ready, 0)
+	require.NoError(t, err)
+	assert.Equal(t, []Ready{{int32(busy), Write}}, ready[:n])
+	assert.Zero(t, p.over)
+}
+
 func TestWhatWasLeftAndClosedTakesNoCall(t *testing.T) {
 	p := newEpoll(t)
 	a, b := pair(t)

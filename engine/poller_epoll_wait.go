@@ -18,7 +18,8 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	if len(p.files)+len(p.lost) > 0 {
 		timeout = 0
 	}
-	got, err := p.wait(min(len(ready), p.n)+1, timeout)
+	// What was left must not take the room of what is registered.
+	got, err := p.wait(min(len(ready), p.n)+1+p.over, timeout)
 	if err != nil {
 		return 0, err
 	}
@@ -108,6 +109,7 @@ func (p *epollPoller) takeOut(event *unix.EpollEvent) bool {
 		return false
 	}
 	e.place, e.want = nowhere, 0
+	p.over--
 	return unix.EpollCtl(p.set, unix.EPOLL_CTL_DEL, int(event.Fd), nil) == nil
 }
 

@@ -254,9 +254,7 @@ class World:
             else:
                 for _ in range(count):
                     if channels:
-                        _portable.one_pass(
-                            vars(asyncore), 0, use_poll, channels, _counts.Counts()
-                        )
+                        _portable.one_pass(vars(asyncore), 0, use_poll, channels, _counts.Counts())
         except Exception as why:
             self.trace.append(("raised", type(why).__name__))
         self.trace.append("run")

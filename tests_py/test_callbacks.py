@@ -1,4 +1,4 @@
-"""Calls put off until later: in due order, by shortening the wait, from any thread and signal handler."""
+"""Calls put off until later: in due order, by shortening the wait, from threads and handlers."""
 
 import asyncore
 import collections
@@ -305,6 +305,7 @@ def test_a_call_that_puts_itself_off_again_starves_nobody(goasyncore, idle, use_
     loop(idle, use_poll, 5)
     assert len(passes) == 6
     assert idle_channel.events == ["read"] * 5
+
 
 def test_a_call_may_loop_over_its_own_map(goasyncore, idle, use_poll):
     called = []

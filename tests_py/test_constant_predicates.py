@@ -1,4 +1,4 @@
-"""Predicates that return a constant: the engine need not call them, and notices when they no longer do."""
+"""Predicates that return a constant: need not be called, until they no longer do."""
 
 import asynchat
 import asyncore

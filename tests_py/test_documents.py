@@ -144,7 +144,8 @@ class Running:
 
 @in_language("python")
 def test_python_block(block, tmp_path):
-    serves = re.search(r"(?m)^(    )?asyncore\.loop\(\)$|serve_forever\(\)$", block.code)
+    endless = r"(?m)^(    )?asyncore\.loop\(\)$|serve_forever\(\)$|^asyncio\.run\(main\(\)\)$"
+    serves = re.search(endless, block.code)
     with Running(block, tmp_path) as running:
         if serves and "8080" in block.code and "raise_signal" not in block.code:
             talk(block, running)

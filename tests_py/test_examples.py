@@ -26,6 +26,8 @@ class Program:
     def __init__(self, name, *arguments):
         self.process = subprocess.Popen(
             [sys.executable, "-uP", EXAMPLES / name, *map(str, arguments)],
+            # -P: what is installed is what runs; an example may build on another one, though.
+            env={**os.environ, "PYTHONPATH": str(EXAMPLES)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -102,6 +104,27 @@ def test_chat_server_shows_endless_lines_the_door(program, connect):
     guest.sendall(b"x" * 5000)
     with contextlib.suppress(ConnectionResetError):  # it hung up on what we were still saying
         assert receive_exactly(guest, 100) == b"Your name?\r\n"
+
+
+def test_beside_asyncio_serves_old_and_new(program, connect):
+    server = program("beside_asyncio.py", 0, 0)
+    chat, page = server.address(), server.address()
+    guest = lines_of(connect(chat))
+    assert guest.readline() == "Your name?\r\n"
+    guest.write("Ann\r\n")
+    guest.flush()
+    assert guest.readline() == "* Ann is here\r\n"
+    client = connect(page)
+    client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    status, _, rest = client.makefile("rb").read().partition(b"\r\n")
+    assert status == b"HTTP/1.1 200 OK"
+    assert b"guests: 1\n" in rest
+    assert int(re.search(rb"passes: (\d+)", rest).group(1)) > 0
+    assert guest.readline() == "* somebody looks at the status page\r\n"
+    connect(page).close()  # one that asks nothing
+    client = connect(page)
+    client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    assert b"guests: 1\n" in client.makefile("rb").read()
 
 
 @pytest.fixture(scope="module")

@@ -230,8 +230,8 @@ def loop(
             count -= 1
 
 
-# Maps whose channels an asyncio loop serves (goasyncore.attach): id → who is to be told that something
-# has changed outside a pass, and the number that has left the map.
+# Maps whose channels an asyncio loop serves (goasyncore.attach): id → who is to be told that
+# something has changed outside a pass, and the number that has left the map.
 _attended: dict[int, Callable[[Any], None]] = {}
 
 

@@ -70,10 +70,11 @@ def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
     """Return what the loops over `map` (by default `asyncore.socket_map`) have done so far.
 
     `passes` were made; `events` were told to channels, each a call of a `handle_*_event` method or
-    of `handle_close`; `predicates_asked` counts the calls of `readable()` and `writable()`: those that
-    the engine knows the answers of are not called; `interest_changes` is how often the kernel was told
-    that a channel waits for something else, which a portable pass does for each channel; `wake_ups`
-    is how often a change, or `wake()`, ended a wait. May be called from any thread, and from a handler.
+    of `handle_close`; `predicates_asked` counts the calls of `readable()` and `writable()`: those
+    that the engine knows the answers of are not called; `interest_changes` is how often the kernel
+    was told that a channel waits for something else, which a portable pass does for each channel;
+    `wake_ups` is how often a change, or `wake()`, ended a wait. May be called from any thread, and
+    from a handler.
     """
     from . import _native
 
@@ -90,15 +91,16 @@ def attach(
     """Have the asyncio loop `loop` serve the channels of `map` from now on, until `detach()`.
 
     `map` defaults to `asyncore.socket_map`, `loop` to the running one; uvloop's will do. No
-    `asyncore.loop()` is needed then: passes are made, with the meaning of `asyncore.poll()`, whenever
-    a channel is ready, a call put off is due or something has changed. An empty map ends nothing.
+    `asyncore.loop()` is needed then: passes are made, with the meaning of `asyncore.poll()`,
+    whenever a channel is ready, a call put off is due or something has changed. An empty map ends
+    nothing.
 
-    What would leave `asyncore.loop()` ends the service: the map is detached; `KeyboardInterrupt` and
-    `SystemExit` leave the asyncio loop too, `ExitNow` does no more, and anything else goes to that
-    loop's exception handler.
+    What would leave `asyncore.loop()` ends the service: the map is detached; `KeyboardInterrupt`
+    and `SystemExit` leave the asyncio loop too, `ExitNow` does no more, and anything else goes to
+    that loop's exception handler.
 
-    Channels may be made, closed and sent to from the loop's other code. Code of yours that changes in
-    place what its own `readable()` or `writable()` looks at calls `wake()` then.
+    Channels may be made, closed and sent to from the loop's other code. Code of yours that changes
+    in place what its own `readable()` or `writable()` looks at calls `wake()` then.
 
     Raises `RuntimeError` when there is no running loop to default to, when the loop is closed, and
     when another one serves the map. May be called in the loop's thread, and before it runs.

@@ -1,8 +1,8 @@
 """Calls put off until later: timers, and calls from other threads, for the loop over a map.
 
-Each map for which there is something to call, or over which a thread waits in a portable pass, has an
-agenda. The loop asks it how soon to come back from a wait, and runs it at the end of each pass. The
-functions of this module may be called from any thread and from signal handlers.
+Each map for which there is something to call, or over which a thread waits in a portable pass, has
+an agenda. The loop asks it how soon to come back from a wait, and runs it at the end of each pass.
+The functions of this module may be called from any thread and from signal handlers.
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ class Handle:
 
     __slots__ = ("__weakref__", "_agenda", "_args", "_cancelled", "_function", "_when")
 
-    def __init__(
-        self, function: Callable[..., object], args: tuple[Any, ...], when: float
-    ) -> None:
+    def __init__(self, function: Callable[..., object], args: tuple[Any, ...], when: float) -> None:
         self._function: Callable[..., object] | None = function
         self._args = args
         self._when = when
@@ -126,8 +124,9 @@ _numbers = count()
 
 # -- one at a time --------------------------------------------------------------------------------
 #
-# A signal handler runs in the main thread between any two steps of what that was doing, so a lock alone
-# is not enough: what comes in the middle of another operation of the same thread waits for its end.
+# A signal handler runs in the main thread between any two steps of what that was doing, so a lock
+# alone is not enough: what comes in the middle of another operation of the same thread waits for
+# its end.
 
 _lock = RLock()
 _inside = False
@@ -316,14 +315,15 @@ def call_later(
 ) -> Handle:
     """Have the loop over `map` call `function(*args)` after so many seconds.
 
-    The loop comes back from its wait in time for it, and calls it at the end of that pass; calls are
-    made in the order in which they are due. `map` defaults to `asyncore.socket_map`. A call that is
-    pending does not keep the loop going: that ends with its map, and the next one makes the call.
+    The loop comes back from its wait in time for it, and calls it at the end of that pass; calls
+    are made in the order in which they are due. `map` defaults to `asyncore.socket_map`. A call
+    that is pending does not keep the loop going: that ends with its map, and the next one makes the
+    call.
 
     What the call raises is logged, with its traceback, to the logger `goasyncore`; `ExitNow`,
-    `KeyboardInterrupt` and `SystemExit` leave the loop. Raises `TypeError` for a function that cannot
-    be called or seconds that are no number, `ValueError` for not-a-number. May be called from any
-    thread, and from a signal handler.
+    `KeyboardInterrupt` and `SystemExit` leave the loop. Raises `TypeError` for a function that
+    cannot be called or seconds that are no number, `ValueError` for not-a-number. May be called
+    from any thread, and from a signal handler.
     """
     return call_at(monotonic() + seconds, function, *args, map=map)
 

@@ -27,8 +27,8 @@ __all__ = ["attach", "detach"]
 _AT_THE_LATEST = 30.0
 _LONGEST = 86400.0  # seconds: as long as asyncio itself waits at most
 
-# Seconds that another thread gets to finish what it was doing when it changed the map: a channel joins
-# it before its __init__() has come to the end.
+# Seconds that another thread gets to finish what it was doing when it changed the map: a channel
+# joins it before its __init__() has come to the end.
 _A_MOMENT = 0.002
 
 _READ, _WRITE = 1, 2
@@ -101,7 +101,7 @@ class _Attachment:
     # -- what brings the next pass ------------------------------------------------------------
 
     def _changed(self, left: Any) -> None:
-        """Something has changed outside a pass, in any thread; `left` is a number gone from the map."""
+        """Something has changed outside a pass, in any thread; `left` is gone from the map."""
         if self._engine >= 0:
             _native.wake(self.map)
             return

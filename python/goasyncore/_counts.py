@@ -1,8 +1,8 @@
 """Counts of what the loop over a map has done in portable passes; the engine has its own.
 
-What is known of a map is kept under its id, and must not keep it alive: with it would live its channels.
-But a plain dict cannot be referenced weakly. So the channels that stood in it last are, and while one of
-them still does, it is the same map.
+What is known of a map is kept under its id, and must not keep it alive: with it would live its
+channels. But a plain dict cannot be referenced weakly. So the channels that stood in it last are,
+and while one of them still does, it is the same map; an empty one holds nobody, and is held.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from weakref import ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import MutableMapping
     from typing import Any
+
+    type Map = MutableMapping[Any, Any]
 
 __all__ = ["Counts", "counts_of", "keep"]
 
@@ -25,18 +27,33 @@ _MANY = 64  # maps that are known at once
 class Counts:
     """Of one map."""
 
-    __slots__ = ("asked", "changes", "events", "passes", "wakes", "whose", "witnesses")
+    __slots__ = ("asked", "changes", "events", "held", "passes", "reference", "wakes", "witnesses")
 
     def __init__(self) -> None:
         self.passes = self.events = self.asked = self.changes = self.wakes = 0
-        self.whose: Callable[[], object] | None = None  # gives the map, where that can be
+        # One of the three says which map it is.
+        self.held: Map | None = None
+        self.reference: ref[Any] | None = None
         self.witnesses: list[tuple[int, ref[Any]]] = []  # number and channel
 
-    def belongs_to(self, map: MutableMapping[Any, Any]) -> bool:
-        if self.whose is not None:
-            return self.whose() is map
-        if not map or not self.witnesses:
-            return not map and not self.witnesses
+    def remember(self, map: Map) -> None:
+        self.held, self.reference, self.witnesses = None, None, []
+        if type(map) is not dict:
+            with suppress(TypeError):  # some objects take no weak references
+                self.reference = ref(map)
+        elif not map or map is _default():
+            self.held = map
+        else:
+            for key, channel in islice(list(map.items()), _WITNESSES):
+                with suppress(TypeError):
+                    if type(key) is int:
+                        self.witnesses.append((key, ref(channel)))
+
+    def belongs_to(self, map: Map) -> bool:
+        if self.held is not None:
+            return self.held is map
+        if self.reference is not None:
+            return self.reference() is map
         for key, reference in self.witnesses:
             channel = reference()
             if channel is not None and map.get(key) is channel:
@@ -47,29 +64,24 @@ class Counts:
 _table: dict[int, Counts] = {}
 
 
-def counts_of(map: MutableMapping[Any, Any]) -> Counts:
+def _default() -> Map | None:
+    import asyncore
+
+    return getattr(asyncore, "socket_map", None)
+
+
+def counts_of(map: Map) -> Counts:
     """What was counted of the map until now."""
+    for counts in list(_table.values()):
+        if counts.held:  # no longer empty
+            counts.remember(counts.held)
     found = _table.get(id(map))
     return found if found is not None and found.belongs_to(map) else Counts()
 
 
-def keep(map: MutableMapping[Any, Any], counts: Counts) -> None:
+def keep(map: Map, counts: Counts) -> None:
     """Remember the counts of a map that loops no longer."""
-    import asyncore
-
-    if map is getattr(asyncore, "socket_map", None):
-        counts.whose = lambda: map  # it lives as long as the module
-    elif type(map) is dict:
-        counts.witnesses = []
-        for key, channel in islice(list(map.items()), _WITNESSES):
-            with suppress(TypeError):  # some objects take no weak references
-                if type(key) is int:
-                    counts.witnesses.append((key, ref(channel)))
-    else:
-        try:
-            counts.whose = ref(map)
-        except TypeError:
-            return
+    counts.remember(map)
     _table.pop(id(map), None)
     _table[id(map)] = counts
     while len(_table) > _MANY:

@@ -153,7 +153,7 @@ def _rules_of(cls: type) -> tuple[int, int]:
         function = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
         returns = _predicates.constant(function)
         rule = _ASK if returns is None else _YES if returns else _NO
-        namespace = getattr(function, "__globals__", {})
+        namespace: dict[str, Any] = getattr(function, "__globals__", {})
         for pair, kind in namespace.get("_own_predicates", {}).items():
             if pair[at] is function:
                 rule = _RULES[kind][at]

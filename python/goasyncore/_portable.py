@@ -62,9 +62,7 @@ def _name(namespace: Namespace, name: str) -> Any:
         raise NameError(f"name {name!r} is not defined", name=name) from None
 
 
-def one_pass(
-    namespace: Namespace, timeout: Any, use_poll: bool, map: Map, counts: Counts
-) -> None:
+def one_pass(namespace: Namespace, timeout: Any, use_poll: bool, map: Map, counts: Counts) -> None:
     """Make one pass with poll's or select's meaning of ready; `timeout` as in `asyncore.poll`."""
     if use_poll:
         _poll_pass(namespace, timeout, map, counts)
@@ -177,7 +175,7 @@ def _select_by_poll(
 
 
 class _Wait:
-    """A wait that ends when its time has gone by, when a call put off is due, and when it is woken."""
+    """A wait that ends when its time is up, when a call put off is due, and when it is woken."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Tells which predicates return a constant: those need not be called to know what they say.
 
-`def writable(self): return False` is what most subclasses override. What such a function's code looks
-like is CPython's inside, so samples are compiled here and compared with.
+`def writable(self): return False` is what most subclasses override. What such a function's code
+looks like is CPython's inside, so samples are compiled here and compared with.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ def _nothing(self: object) -> None:
 
 
 # The operations alone; the argument of the one that loads the constant says which one it is.
-_SHAPES = {
-    function.__code__.co_code[::2] for function in (_true, _small, _large, _nothing)
-}
+_SHAPES = {function.__code__.co_code[::2] for function in (_true, _small, _large, _nothing)}
 _OTHER_KINDS = 0x4 | 0x8 | 0x20 | 0x80 | 0x200  # *args, **kwargs; generators and coroutines
 _CONSTANTS = (bool, int, type(None), str, bytes, float, tuple)
 

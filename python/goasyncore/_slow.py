@@ -20,7 +20,7 @@ _EVENTS = ("handle_read_event", "handle_write_event", "handle_expt_event")
 
 
 def slow_handler(seconds: float | None) -> None:
-    """Log a warning whenever a handler keeps a loop longer than so many seconds; `None` or 0: never.
+    """Log a warning when a handler keeps a loop longer than so many seconds; `None` or 0: never.
 
     The warning names the channel and the method, and goes to the logger `goasyncore`; calls that
     `call_later` and the like put off are watched too. Off from the start, and free then. Raises
@@ -92,7 +92,7 @@ def took(what: Any, method: str | None, seconds: float) -> None:
 
 
 class Watched:
-    """Stands for a channel in asyncore's own `read()`, `write()`, `_exception()` and `readwrite()`."""
+    """Stands for a channel in asyncore's own `read()`, `write()`, `readwrite()`, `_exception()`."""
 
     __slots__ = ("_obj",)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from _thread import _local
+from contextlib import suppress
 
 __all__ = ["Waker", "mine"]
 
@@ -33,16 +34,12 @@ class Waker:
 
     def wake(self) -> None:
         """May be called from any thread, and from a signal handler."""
-        try:
+        with suppress(BlockingIOError):  # it is readable already
             os.write(self._write, b"\1\0\0\0\0\0\0\0")
-        except BlockingIOError:
-            pass  # it is readable already
 
     def drain(self) -> None:
-        try:
+        with suppress(BlockingIOError):  # nothing had come
             os.read(self._read, 4096)
-        except BlockingIOError:
-            pass  # nothing had come
 
     def __del__(self) -> None:
         for fd in {self._read, self._write} - {-1}:
