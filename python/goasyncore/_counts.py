@@ -7,9 +7,8 @@ and while one of them still does, it is the same map; an empty one holds nobody,
 
 from __future__ import annotations
 
-from contextlib import suppress
+from _weakref import ref  # weakref itself takes longer to import than all of this package
 from itertools import islice
-from weakref import ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,15 +38,14 @@ class Counts:
     def remember(self, map: Map) -> None:
         self.held, self.reference, self.witnesses = None, None, []
         if type(map) is not dict:
-            with suppress(TypeError):  # some objects take no weak references
-                self.reference = ref(map)
+            self.reference = _weakly(map)
         elif not map or map is _default():
             self.held = map
         else:
             for key, channel in islice(list(map.items()), _WITNESSES):
-                with suppress(TypeError):
-                    if type(key) is int:
-                        self.witnesses.append((key, ref(channel)))
+                reference = _weakly(channel)
+                if reference is not None and type(key) is int:
+                    self.witnesses.append((key, reference))
 
     def belongs_to(self, map: Map) -> bool:
         if self.held is not None:
@@ -62,6 +60,13 @@ class Counts:
 
 
 _table: dict[int, Counts] = {}
+
+
+def _weakly(thing: Any) -> ref[Any] | None:
+    try:
+        return ref(thing)
+    except TypeError:  # some objects take no weak references
+        return None
 
 
 def _default() -> Map | None:
