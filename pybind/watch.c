@@ -193,6 +193,9 @@ static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
 
 PyObject *ga_watchable_dict(PyObject *obj)
 {
+    /* A class that is itself a channel: its dict is CPython's to change, and a debug build of it aborts. */
+    if (PyType_Check(obj))
+        return NULL;
     PyObject *dict = PyObject_GenericGetDict(obj, NULL);
     if (!dict) {
         PyErr_Clear();
