@@ -81,6 +81,8 @@ def clean(source: Path, recipe: Path) -> None:
     # symbols are hashes of this text, so no path may stay in it.
     text = re.sub(r"(?m)^(?:#cgo LDFLAGS:|gopy gen ).*\n", "", text)
     text = re.sub(r'(?m)^(#cgo CFLAGS:) "-I[^"\n]*"', r"\1", text)
+    # A Py_ssize_t is a long on most platforms and not on those of 32 bits.
+    text = text.replace("C.long(size)", "C.Py_ssize_t(size)")
     # gopy walks a Go map: the functions come in another order each time.
     head, mark, functions = text.partition("// ---- Functions ---\n")
     blocks = sorted(block.strip() for block in re.split(r"(?m)^(?=//export )", functions))
