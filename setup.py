@@ -55,12 +55,16 @@ def wants_extension() -> bool:
     choice = os.environ.get("GOASYNCORE_BUILD", "") or "auto"
     if choice not in ("auto", "native", "portable"):
         raise stop(f"GOASYNCORE_BUILD is {choice!r}; it may be auto, native or portable.")
+    # The bridge counts on the GIL in every line; on a free-threaded build, even one that was
+    # started with its GIL on, the extension would never be loaded.
+    free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    if choice == "native" and free_threaded:
+        raise stop(
+            "the extension needs a CPython with the GIL, and this is a free-threaded build; leave "
+            "GOASYNCORE_BUILD at auto to build the pure-Python wheel."
+        )
     # The engine is tested on CPython with its lock, on POSIX; elsewhere the portable pass serves.
-    suits = (
-        os.name == "posix"
-        and sys.implementation.name == "cpython"
-        and not sysconfig.get_config_var("Py_GIL_DISABLED")
-    )
+    suits = os.name == "posix" and sys.implementation.name == "cpython" and not free_threaded
     return choice == "native" or (choice == "auto" and suits)
 
 
@@ -77,6 +81,8 @@ def clean(source: Path, recipe: Path) -> None:
     # symbols are hashes of this text, so no path may stay in it.
     text = re.sub(r"(?m)^(?:#cgo LDFLAGS:|gopy gen ).*\n", "", text)
     text = re.sub(r'(?m)^(#cgo CFLAGS:) "-I[^"\n]*"', r"\1", text)
+    # A Py_ssize_t is a long on most platforms and not on those of 32 bits.
+    text = text.replace("C.long(size)", "C.Py_ssize_t(size)")
     # gopy walks a Go map: the functions come in another order each time.
     head, mark, functions = text.partition("// ---- Functions ---\n")
     blocks = sorted(block.strip() for block in re.split(r"(?m)^(?=//export )", functions))

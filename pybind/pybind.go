@@ -32,18 +32,18 @@ func init() {
 
 // Setup hands the bridge a tuple of Python objects, by its address; see _native.py for what is in it.
 // To be called once, before anything else. Leaves a Python exception on failure.
-func Setup(tools int) {
+func Setup(tools int64) {
 	C.ga_setup(C.intptr_t(tools))
 }
 
 // SetupChat does the same for asynchat, which may be imported later.
-func SetupChat(tools int) {
+func SetupChat(tools int64) {
 	C.ga_chat_methods(C.intptr_t(tools))
 }
 
 // Probe watches the instance dict of the object at the address as a channel's would be; false if
 // that cannot be done.
-func Probe(object int) bool {
+func Probe(object int64) bool {
 	return C.ga_probe(C.intptr_t(object)) == 0
 }
 
@@ -72,7 +72,7 @@ func PollerName() string {
 // zero for ever. Returns -1 when it is done, else how many passes it made: the others must be portable
 // ones. With settle an empty map ends nothing, and what the channels wait for stays with the poller; then
 // the result is count, unless passes must be portable. With a Python exception set the result means nothing.
-func Run(mapID, names int, timeout float64, usePoll bool, count int, settle bool) (made int) {
+func Run(mapID, names int64, timeout float64, usePoll bool, count int, settle bool) (made int) {
 	var m *C.ga_map
 	defer func() {
 		if r := recover(); r != nil {

@@ -25,7 +25,8 @@ static size_t place(PyObject *dict, size_t size)
 {
     uintptr_t h = (uintptr_t)dict >> 4;
     h ^= h >> 15;
-    return (h * (uintptr_t)0x9E3779B97F4A7C15u >> 20) & (size - 1);
+    /* The bits in the middle of the product; of 32, enough are left for a large table. */
+    return (h * (uintptr_t)0x9E3779B97F4A7C15u >> (sizeof h > 4 ? 20 : 8)) & (size - 1);
 }
 
 static slot *find(PyObject *dict)
@@ -193,6 +194,9 @@ static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
 
 PyObject *ga_watchable_dict(PyObject *obj)
 {
+    /* A class that is itself a channel: its dict is CPython's to change, and a debug build of it aborts. */
+    if (PyType_Check(obj))
+        return NULL;
     PyObject *dict = PyObject_GenericGetDict(obj, NULL);
     if (!dict) {
         PyErr_Clear();

@@ -18,6 +18,7 @@ EXTENSION = [
         "_binding" + suffix
     )
 ]
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 with_extension = pytest.mark.skipif(not EXTENSION, reason="this installation has no extension")
 
 # A loop of one pass that has something to wait for, and one that has a channel that is ready.
@@ -171,9 +172,9 @@ def broken_extension(without_extension):
     return without_extension
 
 
-def run_in(folder, backend, code):
+def run_in(folder, backend, code, **env):
     code = PRELUDE + f"assert asyncore.__file__.startswith({str(folder)!r})\n" + code
-    return run_python(code, env={"GOASYNCORE_BACKEND": backend, "PYTHONPATH": str(folder)})
+    return run_python(code, env=env | {"GOASYNCORE_BACKEND": backend, "PYTHONPATH": str(folder)})
 
 
 NO_NATIVE = """
@@ -210,6 +211,7 @@ def test_native_with_a_broken_extension_is_an_import_error(broken_extension):
     run_in(broken_extension, "native", NO_NATIVE)
 
 
+@pytest.mark.skipif(FREE_THREADED, reason="a free-threaded build tries no extension")
 def test_auto_with_a_broken_extension_warns_once_and_is_portable(broken_extension):
     run_in(
         broken_extension,
@@ -227,6 +229,25 @@ assert served.name == "portable", served
 assert served.reason in str(caught[0].message), (served, caught[0])
 """,
     )
+
+
+@pytest.mark.parametrize("gil", ["0", "1"], ids=["without the GIL", "with it"])
+def test_a_free_threaded_build_tries_no_extension_and_says_why(broken_extension, gil):
+    pretend, env = "", {"PYTHON_GIL": gil}
+    if not FREE_THREADED:
+        pretend, env = "sys.abiflags = 't'", {}
+    code = f"""
+{pretend}
+warnings.simplefilter("error")
+import goasyncore
+loop()
+assert goasyncore.backend().name == "portable"
+assert "free-threaded" in goasyncore.backend().reason, goasyncore.backend()
+assert not loaded()
+assert getattr(sys, "_is_gil_enabled", lambda: True)() == {not env or gil == "1"}
+"""
+    run_in(broken_extension, "auto", code, **env)
+    run_in(broken_extension, "native", pretend + NO_NATIVE, **env)
 
 
 def test_portable_with_a_broken_extension_says_nothing(broken_extension):

@@ -5,6 +5,7 @@ free port wherever it says 8080. One that serves for ever has to echo, unless a 
 otherwise; what such comments, invisible to readers, can say stands in `Block`.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -144,6 +145,8 @@ class Running:
 
 @in_language("python")
 def test_python_block(block, tmp_path):
+    if "'native'" in block.code and importlib.util.find_spec("goasyncore._binding") is None:
+        pytest.skip("it shows what an installation with the extension answers")
     endless = r"(?m)^(    )?asyncore\.loop\(\)$|serve_forever\(\)$|^asyncio\.run\(main\(\)\)$"
     serves = re.search(endless, block.code)
     with Running(block, tmp_path) as running:

@@ -1,7 +1,9 @@
 """Channels that are no dispatchers, and sockets that are no sockets."""
 
 import asyncore
+import gc
 import os
+import sys
 
 import pytest
 from support import Recorder, one_pass, pair, run_until
@@ -127,6 +129,20 @@ def test_a_class_as_a_channel(use_poll, channels, ready):
     channels[ready.fileno()] = Static
     one_pass(use_poll, channels)
     assert Static.events == ["read", "write"]
+    del channels[ready.fileno()]
+
+
+def test_a_class_as_a_channel_keeps_its_namespace_as_it_was(use_poll, channels, ready):
+    class Static:
+        readable = writable = classmethod(lambda cls: False)
+        accepting = False
+
+    (namespace,) = gc.get_referents(vars(Static))
+    # Of a dict all of whose keys were always strings, which is what CPython makes a class's.
+    size = sys.getsizeof(namespace)
+    channels[ready.fileno()] = Static
+    one_pass(use_poll, channels)
+    assert sys.getsizeof(namespace) == size
     del channels[ready.fileno()]
 
 

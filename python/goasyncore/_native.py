@@ -80,10 +80,10 @@ def _cannot_load() -> str | None:
     """Why the engine must not be loaded here, whether or not it is installed."""
     if sys.implementation.name != "cpython":
         return f"the engine needs CPython, this is {sys.implementation.name}"
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return "the engine needs the GIL, and this CPython runs without"
     if not _in_main_interpreter():
         return "the engine serves the main interpreter alone, and this is another one"
+    if "t" in getattr(sys, "abiflags", ""):  # PYTHON_GIL=1 gives it the lock, not an extension
+        return "the engine needs the GIL, and this is a free-threaded build of CPython"
     return None
 
 

@@ -36,6 +36,9 @@ def test_the_outcomes_are_those_of_pyasyncore(peer, tmp_path, program):
         name: (ours.get(name), theirs[name]) for name in theirs if ours.get(name) != theirs[name]
     }
     assert list(ours) == list(theirs)
+    if sys.maxsize < 2**32:  # a time_t of 32 bits may refuse what ours waits for in pieces
+        for function in ("poll", "loop"):
+            differing.pop(f"{function} timeout: more than an int32", None)
     assert not differing
 
 

@@ -88,6 +88,8 @@ THREADS = [
     "calling loop again and again",
     "with ever new maps",
 ]
+# A debug build of CPython would tell of the sockets that the threads leave open.
+QUIET = ["-W", "ignore::ResourceWarning"]
 ENDINGS = {
     "the end of the program": (0, "printed\n"),
     "sys.exit": (3, "printed\n"),
@@ -103,7 +105,7 @@ ENDINGS = {
 def test_the_process_ends_as_it_would_without_threads(ending):
     status, output = ENDINGS[ending]
     for threads in itertools.chain.from_iterable(itertools.repeat(THREADS, times(1, 34))):
-        ended = run_python(PROGRAM, threads, ending, check=False)
+        ended = run_python(PROGRAM, threads, ending, check=False, flags=QUIET)
         assert (ended.returncode, ended.stdout) == (status, output), (threads, ended.stderr)
         if ending != "an interrupt":
             assert ended.stderr == "", threads

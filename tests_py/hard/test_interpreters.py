@@ -59,7 +59,7 @@ if {first}:
 for _ in range(3):
     run({kind!r}, ECHO + "assert name == 'portable' and 'main interpreter' in reason")
 exec(ECHO)
-assert name == "native" or "installation" in reason, reason
+assert name == "native" or "installation" in reason or "free-threaded" in reason, reason
 """,
         env={"GOASYNCORE_BACKEND": "auto"},
     )

@@ -116,6 +116,24 @@ def test_build_without_compiler_says_what_to_do(
     assert "GOASYNCORE_BUILD=portable" in sentence
 
 
+def test_build_refuses_the_extension_on_a_free_threaded_build(
+    job: Job, first_python: Interpreter, tmp_path: Path
+) -> None:
+    python = make_venv(job, first_python, tmp_path / "venv")
+    job.run(python, *PIP, "install", "setuptools>=77", cwd=BUILD, seconds=300)
+    pretend = (
+        "import runpy, sys, sysconfig; real = sysconfig.get_config_var; "
+        "sysconfig.get_config_var = lambda name: name == 'Py_GIL_DISABLED' or real(name); "
+        "sys.argv[:] = ['setup.py', '--version']; runpy.run_path('setup.py', run_name='__main__')"
+    )
+    env = clean_environment(GOASYNCORE_BUILD="native")
+    told = job.run(python, "-c", pretend, cwd=ROOT, seconds=60, env=env, status=1)
+    assert told.startswith("goasyncore: the extension needs a CPython with the GIL"), told
+    assert len(told.splitlines()) == 1
+    env = clean_environment(GOASYNCORE_BUILD="auto")
+    job.run(python, "-c", pretend, cwd=ROOT, seconds=60, env=env)
+
+
 def test_build_refuses_an_unknown_choice(
     job: Job, first_python: Interpreter, tmp_path: Path
 ) -> None:
