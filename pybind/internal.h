@@ -36,7 +36,7 @@ typedef struct ga_class {
     int direct_write; /* the same of writing */
     ga_kind kind;
     Py_ssize_t users;
-    
+    uint64_t epoch; /* ga_class_epoch when it was last looked at */
 } ga_class;
 
 typedef struct ga_channel {
@@ -58,6 +58,7 @@ typedef struct ga_channel {
     uint8_t unseen;       /* while comparing with the map */
     uint8_t want;         /* Read and Write, as last evaluated */
     uint8_t removed;      /* taken out of the map while the pass was asking: `obj` is owned */
+    uint8_t odd;          /* a key of its dict is perhaps no name: looking into that would run code */
 } ga_channel;
 
 /* Numbers whose channel is to be looked at again. `stamp` is the order of the channel that was being
@@ -132,6 +133,7 @@ int ga_watch_setup(void);                                            /* 0, or -1
 int ga_watch(PyObject *dict, ga_watch_kind kind, void *owner);       /* 0, or -1 without an exception */
 void ga_unwatch(PyObject *dict);                                     /* no exception, no Python code */
 void *ga_watched(PyObject *dict, ga_watch_kind kind);                /* its owner, or NULL */
+int ga_only_names(PyObject *dict);          /* whether looking a name up in it runs no Python code */
 PyObject *ga_watchable_dict(PyObject *obj); /* owned reference; NULL without an exception if there is none */
 int ga_watch_class(PyTypeObject *type);     /* 0, or -1 without an exception */
 void ga_unwatch_class(PyTypeObject *type);

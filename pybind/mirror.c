@@ -292,6 +292,8 @@ void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObj
 
 void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *key)
 {
+    if (event == PyDict_EVENT_CLONED || (event == PyDict_EVENT_ADDED && !PyUnicode_CheckExact(key)))
+        c->odd = 1;
     if (event == PyDict_EVENT_DEALLOCATED)
         c->dict = NULL; /* its __dict__ was replaced */
     else if (key && event != PyDict_EVENT_CLONED && PyUnicode_CheckExact(key) && PyUnicode_CHECK_INTERNED(key)) {
@@ -580,11 +582,12 @@ static int look_at(ga_channel *c)
     PyTypeObject *type = Py_TYPE(c->obj);
     if (!c->class || c->class->type != type) {
         int32_t fd = c->fd;
+        uint64_t order = c->order;
         ga_mirror *m = c->mirror;
         ga_class *class = ga_class_of(type);
         if (!class)
             return -1;
-        if (m->by_fd[fd] != c) { /* the class was asked, and took the channel away */
+        if (m->by_fd[fd] != c || c->order != order) { /* the class was asked, and took the channel away */
             ga_class_release(class);
             return 0;
         }
@@ -595,6 +598,9 @@ static int look_at(ga_channel *c)
     int want = -1;
     PyObject *queue = NULL;
     c->direct = c->bare = 0;
+    if (c->dict && c->odd && !ga_only_names(c->dict))
+        drop_dict(c);
+    c->odd = 0;
     if (!c->dict && ga_trusted >= 2) {
         PyObject *dict = ga_watchable_dict(c->obj);
         if (dict && ga_watch(dict, WATCH_CHANNEL, c) == 0) {

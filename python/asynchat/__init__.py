@@ -154,6 +154,8 @@ class async_chat(asyncore.dispatcher):
                 if first is None:
                     self.handle_close()
                     return
+            if isinstance(first, memoryview) and first.itemsize != 1:
+                self.producer_fifo[0] = first = first.cast("B")  # what is sent is counted in bytes
             size = self.ac_out_buffer_size
             try:
                 data = first[:size]
