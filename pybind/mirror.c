@@ -438,9 +438,13 @@ static void synchronise(ga_mirror *m)
         c->unseen = 0;
         last = c->order;
     }
-    for (int32_t i = 0; i < m->size; i++)
-        if (m->by_fd[i] && m->by_fd[i]->unseen)
+    for (int32_t i = 0; i < m->size; i++) {
+        ga_channel *c = m->by_fd[i];
+        if (c && c->unseen)
             remove_channel(m, i);
+        else if (!m->queued[i] && (c ? c->changed : m->told[i])) /* there was no memory to put it into `dirty` */
+            mark(m, i);
+    }
 }
 
 void ga_mirror_settle(ga_mirror *m)
@@ -808,6 +812,10 @@ static int collect(ga_mirror *m)
     }
     if (m->resync || ga_trusted < 2 || m->count != PyDict_GET_SIZE(m->map))
         synchronise(m);
+    if (m->resync) {
+        PyErr_NoMemory();
+        return -1;
+    }
     if (m->foreign)
         return 0;
     audit(m);

@@ -125,7 +125,8 @@ class async_chat(asyncore.dispatcher):
             raise TypeError(f"data to push must be bytes-like, not {type(data).__name__}")
         size = self.ac_out_buffer_size
         if len(data) > size:
-            self.producer_fifo.extend(data[at : at + size] for at in range(0, len(data), size))
+            for at in range(0, len(data), size):
+                self.producer_fifo.append(data[at : at + size])
         else:
             self.producer_fifo.append(data)
         self.initiate_send()

@@ -30,6 +30,7 @@ _KINDS = {"dispatcher": 1, "dispatcher_with_send": 2, "async_chat": 3}  # pybind
 
 _FINISHED = -1  # pybind_Run: the map is empty, or as many passes were made as asked for
 _FOREVER = -1.0
+_RESERVED = 2 << 30  # bytes: 1.6e9 measured with two processors, and a stack for each thread
 _LONGEST = 2e6  # seconds that select and poll take for sure
 
 _lock = threading.Lock()
@@ -45,13 +46,17 @@ class _Aftermath:
     with one of these instead of knowing it too.
     """
 
-    __slots__ = ("_exc", "handle_close", "handle_error")
+    __slots__ = ("_exc", "_obj")
 
     def __init__(self, obj: Any, exc: BaseException) -> None:
+        self._obj = obj
         self._exc: BaseException | None = exc
-        # Looked up when they are called, as on the channel itself.
-        self.handle_close = lambda: obj.handle_close()
-        self.handle_error = lambda: obj.handle_error()
+
+    def handle_close(self) -> None:
+        self._obj.handle_close()
+
+    def handle_error(self) -> None:
+        self._obj.handle_error()
 
     def handle_read_event(self) -> None:
         exc, self._exc = self._exc, None
@@ -77,7 +82,25 @@ def _cannot_load() -> str | None:
         return "the engine needs the GIL, and this CPython runs without"
     if not _in_main_interpreter():
         return "the engine serves the main interpreter alone, and this is another one"
+    if not _has_address_space():
+        return "the engine needs 2 GiB of address space, and RLIMIT_AS leaves less"
     return None
+
+
+def _has_address_space() -> bool:
+    """Whether Go can reserve what it reserves; where it cannot, it ends the process."""
+    try:
+        import mmap
+        import resource
+    except ImportError:  # no room for these either, or no POSIX
+        return os.name != "posix"
+    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        return True
+    try:
+        mmap.mmap(-1, _RESERVED, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=0).close()
+    except OSError:
+        return False
+    return True
 
 
 def _in_main_interpreter() -> bool:
@@ -141,8 +164,10 @@ def _kind_of(cls: type) -> int:
     """Which of our predicates the class has; 0 for any others."""
     pair = []
     for name in ("readable", "writable"):
-        holder = next((base for base in cls.__mro__ if name in vars(base)), None)
-        pair.append(vars(holder)[name] if holder is not None else None)
+        found = None
+        for base in reversed(cls.__mro__):
+            found = vars(base).get(name, found)
+        pair.append(found)
     try:
         namespace: dict[str, Any] = pair[1].__globals__  # type: ignore[union-attr]
         kind = _KINDS[namespace["_own_predicates"][tuple(pair)]]
@@ -172,9 +197,11 @@ def _io_failed(channel: Any, exc: OSError) -> None:
 def intact(namespace: dict[str, Any]) -> bool:
     """Whether a pass in the name of this asyncore module can be the engine's."""
     own: dict[str, Any] = namespace.get("_own_tells", {"_own_tells": ...})
-    return all(namespace.get(name) is function for name, function in own.items()) and (
-        _portable.genuine(namespace)
-    )
+    # No generator here and in genuine(): CPython 3.12 crashes when there is no memory to make one.
+    for name, function in own.items():
+        if namespace.get(name) is not function:
+            return False
+    return _portable.genuine(namespace)
 
 
 def report() -> tuple[str, str, str]:

@@ -35,15 +35,13 @@ _GENUINE = [
 
 def genuine(namespace: dict[str, Any]) -> bool:
     """Whether the asyncore module waits with CPython's own functions."""
-    return (
-        namespace.get("select") is select
-        and namespace.get("time") is time
+    if namespace.get("select") is not select or namespace.get("time") is not time:
+        return False
+    for module, name, function in _GENUINE:
         # A scheduler may have replaced them before this module was imported.
-        and all(
-            getattr(module, name, None) is function and type(function) is BuiltinFunctionType
-            for module, name, function in _GENUINE
-        )
-    )
+        if getattr(module, name, None) is not function or type(function) is not BuiltinFunctionType:
+            return False
+    return True
 
 
 def _name(namespace: dict[str, Any], name: str) -> Any:
@@ -120,9 +118,9 @@ def _select_by_poll(
     while True:
         left = _LONGEST if end is None else min(max(0.0, end - monotonic()), _LONGEST)
         events = pollster.poll(math.ceil(min(left, _LOOK_AGAIN if muted else left) * 1000))
-        if any(flags & select.POLLNVAL for _, flags in events):
-            raise OSError(EBADF, strerror(EBADF))
         by_fd = dict(events)
+        if select.POLLNVAL in by_fd.values():  # it is told alone
+            raise OSError(EBADF, strerror(EBADF))
         ready: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
         for fd, (key, read, write, _) in rows.items():
             flags = by_fd.get(fd, 0)
