@@ -12,17 +12,13 @@ import struct
 MACHINES = {
     "x86_64": (
         0xC000003E,
-        {
-            **{"recvfrom": 45, "sendto": 44, "poll": 7, "epoll_ctl": 233, "accept4": 288},
-            **{"eventfd2": 290, "epoll_create1": 291, "seccomp": 317},
-        },
+        dict(recvfrom=45, sendto=44, epoll_ctl=233, accept4=288)
+        | dict(eventfd2=290, epoll_create1=291, seccomp=317),
     ),
     "aarch64": (
         0xC00000B7,
-        {
-            **{"recvfrom": 207, "sendto": 206, "ppoll": 73, "epoll_ctl": 21, "accept4": 242},
-            **{"eventfd2": 19, "epoll_create1": 20, "seccomp": 277},
-        },
+        dict(recvfrom=207, sendto=206, epoll_ctl=21, accept4=242)
+        | dict(eventfd2=19, epoll_create1=20, seccomp=277),
     ),
 }
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06  # of the packet filter: BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET

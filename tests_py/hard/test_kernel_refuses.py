@@ -1,4 +1,4 @@
-"""The kernel has no descriptors, no memory or no room left: whoever asked is told, all else goes on."""
+"""The kernel has no descriptors, memory or room left: who asked is told, all else goes on."""
 
 import pathlib
 import subprocess

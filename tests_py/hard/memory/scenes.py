@@ -2,18 +2,17 @@
 
     python scenes.py SCENE LAST WIDTH
 
-In the n-th round, up to LAST, the n-th allocation of the scene fails and WIDTH - 1 after it. The scene
-must end well or with MemoryError, then the same channels are served, and others in a new map. A round
-is said on standard error before it begins, so that the last line tells which one crashed.
+In the n-th round, up to LAST, the n-th allocation of the scene fails and WIDTH - 1 after it. The
+scene must end well or with MemoryError, then the same channels are served, and others in a new map.
+A round is said on standard error before it begins, so that the last line tells which one crashed.
 """
 
+import _testcapi
 import asynchat
 import asyncore
 import collections
 import socket
 import sys
-
-import _testcapi
 
 KEPT = []  # until memory is there again: closing what was forgotten takes some, inside CPython
 
