@@ -155,7 +155,7 @@ class async_chat(asyncore.dispatcher):
                 if first is None:
                     self.handle_close()
                     return
-            if isinstance(first, memoryview) and first.itemsize != 1:
+            elif isinstance(first, memoryview) and first.itemsize != 1:
                 self.producer_fifo[0] = first = first.cast("B")  # what is sent is counted in bytes
             size = self.ac_out_buffer_size
             try:
@@ -245,7 +245,9 @@ def _drop(chat: async_chat, size: int) -> None:
 def _search(chat: async_chat, terminator: Any) -> tuple[int, int]:
     """Where the terminator stands in the input, or -1 and how much of it stands at the end."""
     data = chat.ac_in_buffer
-    if len(terminator) > _LONG_TERMINATOR and not isinstance(terminator, str):
+    if len(terminator) > _LONG_TERMINATOR and isinstance(
+        terminator, (bytes, bytearray, memoryview)
+    ):
         return _Matcher.of(chat, bytes(terminator)).search(data)
     at = data.find(terminator)
     return at, 0 if at >= 0 else find_prefix_at_end(data, terminator)
@@ -332,7 +334,7 @@ def find_prefix_at_end(haystack: Any, needle: Any) -> int:
     tail = haystack[len(haystack) - longest :]
     at = tail.find(needle[:1])
     while at >= 0:
-        if needle.startswith(tail[at:]):
+        if tail[at:] == needle[: len(tail) - at]:
             return len(tail) - int(at)
         at = tail.find(needle[:1], at + 1)
     return 0

@@ -171,7 +171,7 @@ def _kind_of(cls: type) -> int:
     try:
         namespace: dict[str, Any] = pair[1].__globals__  # type: ignore[union-attr]
         kind = _KINDS[namespace["_own_predicates"][tuple(pair)]]
-    except (AttributeError, KeyError, TypeError):
+    except Exception:  # of any kind: what stands for a predicate may be anything, and is hashed
         return 0
     if namespace is getattr(sys.modules.get("asynchat"), "__dict__", None):
         _set_up_chat(namespace)
