@@ -74,6 +74,16 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part or 0) for part in found.groups()) if found else ()
 
 
+def go_flags(flags: str) -> str:
+    """GOFLAGS with our tag beside those in it; of two -tags Go would take the last."""
+    words = flags.split()
+    tags = [word.partition("=")[2] for word in words if re.match("--?tags=", word)]
+    return " ".join(
+        [word for word in words if not re.match("--?tags=", word)]
+        + [f"-tags={','.join([TAG, *tags])}"]
+    )
+
+
 def clean(source: Path, recipe: Path) -> None:
     """Take out of gopy's binding.go and build.py what depends on the machine or on chance."""
     text = source.read_text()
@@ -112,7 +122,7 @@ class GoBuild:
             "-undefined dynamic_lookup" if MACOS else "-Wl,--unresolved-symbols=ignore-all"
         )
         # gopy loads the package once more by itself and has no other way to be told the tag.
-        self.env["GOFLAGS"] = f"{self.env.get('GOFLAGS', '')} -tags={TAG}".strip()
+        self.env["GOFLAGS"] = go_flags(self.env.get("GOFLAGS", ""))
         self.env["PATH"] = os.pathsep.join([str(self.bin), self.env.get("PATH", os.defpath)])
 
     def check(self) -> None:

@@ -11,22 +11,23 @@ static PyObject *collect_rest;   /* asynchat._collect; owned */
 static PyObject *get_terminator; /* async_chat's; owned */
 
 /* async_chat._collect_incoming_data */
-static PyObject *m_collect(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_collect_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
-    PyObject *data = ga_only_argument("data", args, count, keywords), *dict = ga_plain_dict(self);
-    PyObject *incoming = dict ? PyDict_GetItemWithError(dict, ga_str.incoming) : NULL;
-    if (!data || !incoming || !PyList_CheckExact(incoming))
+    PyObject *data = ga_only_argument("data", args, count, keywords);
+    PyObject *incoming = data && dict ? ga_peek(self, dict, ga_str.incoming) : NULL;
+    if (!incoming || !PyList_CheckExact(incoming))
         return ga_fall_back(M_COLLECT, self, args, count, keywords);
     if (PyList_Append(incoming, data) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
+static GA_IN_DICT(m_collect)
+
 /* async_chat._get_data */
-static PyObject *m_get_data(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_get_data_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
-    PyObject *dict = ga_plain_dict(self);
-    PyObject *incoming = dict ? PyDict_GetItemWithError(dict, ga_str.incoming) : NULL;
+    PyObject *incoming = dict ? ga_peek(self, dict, ga_str.incoming) : NULL;
     if (count || keywords || !incoming || !PyList_CheckExact(incoming))
         return ga_fall_back(M_GET_DATA, self, args, count, keywords);
     Py_INCREF(incoming);
@@ -41,6 +42,8 @@ static PyObject *m_get_data(PyObject *self, PyObject *const *args, Py_ssize_t co
     return data;
 }
 
+static GA_IN_DICT(m_get_data)
+
 /* An OSError is set: async_chat's own handle_error() gets it. */
 static PyObject *refuse(PyObject *self)
 {
@@ -51,36 +54,41 @@ static PyObject *refuse(PyObject *self)
 }
 
 /* async_chat.push, where it comes down to one send(2) */
-static PyObject *m_push(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_push_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
-    PyObject *data = ga_only_argument("data", args, count, keywords), *dict = ga_plain_dict(self);
+    PyObject *data = ga_only_argument("data", args, count, keywords);
     if (!data || !dict || !PyBytes_CheckExact(data) || !PyBytes_GET_SIZE(data))
         goto python;
-    PyObject *size = ga_peek(self, dict, ga_str.ac_out_buffer_size), *fifo = PyDict_GetItemWithError(dict, ga_str.producer_fifo);
-    if (!size || !PyLong_CheckExact(size) || PyLong_AsSsize_t(size) < PyBytes_GET_SIZE(data) || !fifo || Py_TYPE(fifo) != ga_tools.deque ||
-        Py_SIZE(fifo) || ga_peek(self, dict, ga_str.connected) != Py_True || !ga_is_ours(self, dict, ga_str.send, M_SEND) ||
-        !ga_is_ours(self, dict, ga_str.initiate_send, M_INITIATE_SEND))
+    PyObject *size = ga_peek(self, dict, ga_str.ac_out_buffer_size);
+    if (!size || !PyLong_CheckExact(size) || PyLong_AsSsize_t(size) < PyBytes_GET_SIZE(data) || ga_peek(self, dict, ga_str.connected) != Py_True ||
+        !ga_is_ours(self, dict, ga_str.send, M_SEND) || !ga_is_ours(self, dict, ga_str.initiate_send, M_INITIATE_SEND))
         goto python;
     int fd = ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send);
-    if (fd == -2)
+    PyObject *fifo = fd == -2 ? NULL : ga_peek(self, dict, ga_str.producer_fifo);
+    if (!fifo || Py_TYPE(fifo) != ga_tools.deque || Py_SIZE(fifo))
         goto python;
+    Py_INCREF(fifo);
     PyObject *rest;
     int error = ga_send_at_once(fd, data, &rest);
-    if (!rest && error == 0)
-        Py_RETURN_NONE;
+    PyObject *exc = error < 0 ? PyErr_GetRaisedException() : NULL;
     PyObject *added = rest ? PyObject_CallMethod(fifo, "append", "O", rest) : NULL;
+    int lost = rest && !added;
+    Py_DECREF(fifo);
     Py_XDECREF(rest);
     Py_XDECREF(added);
     ga_wake_attended();
-    if (!added || error < 0)
+    if (exc)
+        PyErr_SetRaisedException(exc);
+    if (lost || error < 0)
         return NULL;
     if (error == 0 || ga_send_refused(self, error) == 0)
         Py_RETURN_NONE;
     return PyErr_ExceptionMatches(PyExc_OSError) ? refuse(self) : NULL;
 python:
-    PyErr_Clear();
     return ga_fall_back(M_PUSH, self, args, count, keywords);
 }
+
+static GA_IN_DICT(m_push)
 
 /* What follows `sent` bytes of `first`, owned; a long rest as a view, which copies nothing. */
 static PyObject *rest_of(PyObject *first, Py_ssize_t sent, Py_ssize_t size)
@@ -97,53 +105,57 @@ static PyObject *rest_of(PyObject *first, Py_ssize_t sent, Py_ssize_t size)
 static int is_producer(PyObject *first)
 {
     PyTypeObject *type = Py_TYPE(first);
-    return first != Py_None && !(type->tp_as_mapping && (type->tp_as_mapping->mp_subscript || type->tp_as_mapping->mp_length)) &&
+    return first != Py_None && !PyType_Check(first) &&
+           !(type->tp_as_mapping && (type->tp_as_mapping->mp_subscript || type->tp_as_mapping->mp_length)) &&
            !(type->tp_as_sequence && (type->tp_as_sequence->sq_item || type->tp_as_sequence->sq_length)) &&
            !(type->tp_as_number && type->tp_as_number->nb_bool);
 }
 
-/* Replaces a producer at the front of the queue by what it gives, or takes it out. 0, or -1 with an exception set. */
-static int ask_producer(PyObject *fifo, PyObject *producer)
+/* Puts what a producer gives before it in the queue, or takes it out. 0, or -1 with an exception set. */
+static int ask_producer(PyObject *self, PyObject *producer)
 {
     PyObject *data = PyObject_CallMethodNoArgs(producer, ga_str.more), *done = NULL;
     int any = data ? PyObject_IsTrue(data) : -1;
-    int status = any < 0 ? -1 : 0;
-    if (any == 1) {
+    PyObject *fifo = any < 0 ? NULL : PyObject_GetAttr(self, ga_str.producer_fifo); /* only now: it may be another one */
+    int status = -1;
+    if (fifo && any) {
         done = PyObject_CallMethodOneArg(fifo, ga_str.appendleft, data);
         status = done ? 0 : -1;
-    } else if (any == 0)
+    } else if (fifo)
         status = PySequence_DelItem(fifo, 0);
+    Py_XDECREF(fifo);
     Py_XDECREF(data);
     Py_XDECREF(done);
     return status;
 }
 
 /* async_chat.initiate_send, of bytes and producers through a plain socket */
-static PyObject *m_initiate_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_initiate_send_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
     if (count || keywords)
         return ga_fall_back(M_INITIATE_SEND, self, args, count, keywords);
-    for (;;) {
-        PyObject *dict = ga_plain_dict(self), *fifo = dict ? PyDict_GetItemWithError(dict, ga_str.producer_fifo) : NULL;
-        PyObject *limit = dict ? ga_peek(self, dict, ga_str.ac_out_buffer_size) : NULL;
-        if (!fifo || Py_TYPE(fifo) != ga_tools.deque || !limit || !PyLong_CheckExact(limit) ||
-            ga_peek(self, dict, ga_str.connected) != Py_True || !ga_is_ours(self, dict, ga_str.send, M_SEND))
+    while (dict && dict == ga_plain_dict(self)) { /* a producer may have given it another one */
+        PyObject *limit = ga_peek(self, dict, ga_str.ac_out_buffer_size);
+        Py_ssize_t most = limit && PyLong_CheckExact(limit) ? PyLong_AsSsize_t(limit) : -1;
+        if (most <= 0 || ga_peek(self, dict, ga_str.connected) != Py_True || !ga_is_ours(self, dict, ga_str.send, M_SEND))
+            break;
+        int fd = ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send);
+        PyObject *fifo = ga_peek(self, dict, ga_str.producer_fifo);
+        if (!fifo || Py_TYPE(fifo) != ga_tools.deque)
             break;
         if (!Py_SIZE(fifo))
             Py_RETURN_NONE;
-        int fd = ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send);
-        Py_ssize_t most = PyLong_AsSsize_t(limit);
-        if (fd == -2 || most <= 0)
+        if (fd == -2)
             break;
         Py_INCREF(fifo);
         PyObject *first = PySequence_GetItem(fifo, 0);
         int status = first ? 0 : -1, mine = 1, more = 0;
         Py_buffer view = {0};
         if (first && is_producer(first)) {
-            status = ask_producer(fifo, first);
+            status = ask_producer(self, first);
             more = 1;
-        } else if (first && (PyBytes_CheckExact(first) || PyMemoryView_Check(first)) && PyObject_GetBuffer(first, &view, PyBUF_SIMPLE) == 0 &&
-                   view.len) {
+        } else if (first && (PyBytes_CheckExact(first) || (PyMemoryView_Check(first) && PyMemoryView_GET_BUFFER(first)->itemsize == 1)) &&
+                   PyObject_GetBuffer(first, &view, PyBUF_SIMPLE) == 0 && view.len) {
             Py_ssize_t size = view.len, sent = ga_transmit(fd, view.buf, size < most ? size : most);
             int error = errno;
             if (sent == -2 || (sent == -1 && ga_send_refused(self, error) < 0))
@@ -170,9 +182,10 @@ static PyObject *m_initiate_send(PyObject *self, PyObject *const *args, Py_ssize
         if (!more)
             Py_RETURN_NONE;
     }
-    PyErr_Clear();
     return ga_fall_back(M_INITIATE_SEND, self, args, count, keywords);
 }
+
+static GA_IN_DICT(m_initiate_send)
 
 /* -- async_chat.handle_read ------------------------------------------------------------------------ */
 
@@ -190,16 +203,18 @@ static int tell(PyObject *self, PyObject *method, PyObject *data)
 /* The input buffer, owned, if it is what this file left there; else NULL without an exception. */
 static PyObject *input(PyObject *self, const char **start, Py_ssize_t *size)
 {
-    PyObject *dict = ga_plain_dict(self), *buffer = dict ? PyDict_GetItemWithError(dict, ga_str.ac_in_buffer) : NULL;
+    PyObject *buffer = ga_attribute(self, ga_str.ac_in_buffer);
     if (buffer && PyBytes_CheckExact(buffer)) {
         *start = PyBytes_AS_STRING(buffer);
         *size = PyBytes_GET_SIZE(buffer);
     } else if (buffer && (PyObject *)Py_TYPE(buffer) == ga_tools.backlog) {
         *start = PyByteArray_AS_STRING(buffer);
         *size = PyByteArray_GET_SIZE(buffer);
-    } else
-        return NULL;
-    return Py_NewRef(buffer);
+    } else {
+        Py_CLEAR(buffer);
+        PyErr_Clear(); /* reading the attribute raises it again */
+    }
+    return buffer;
 }
 
 /* Takes `size` bytes off the front of the input, whatever it is by now. 0, or -1 with an exception set. */
@@ -249,13 +264,15 @@ static Py_ssize_t prefix_at_end(const char *start, Py_ssize_t size, const char *
 /* self.get_terminator(), owned; NULL with an exception set. */
 static PyObject *terminator_of(PyObject *self)
 {
-    PyObject *dict = ga_plain_dict(self);
-    if (dict && _PyType_Lookup(Py_TYPE(self), ga_str.get_terminator) == get_terminator && !PyDict_GetItemWithError(dict, ga_str.get_terminator)) {
-        PyObject *terminator = ga_peek(self, dict, ga_str.terminator);
-        if (terminator)
-            return Py_NewRef(terminator);
-    }
-    return PyErr_Occurred() ? NULL : PyObject_CallMethodNoArgs(self, ga_str.get_terminator);
+    PyObject *dict = Py_XNewRef(ga_plain_dict(self)), *terminator = NULL;
+    if (dict && _PyType_Lookup(Py_TYPE(self), ga_str.get_terminator) == get_terminator &&
+        !PyDict_GetItemWithError(dict, ga_str.get_terminator) && !PyErr_Occurred())
+        terminator = Py_XNewRef(ga_peek(self, dict, ga_str.terminator));
+    Py_XDECREF(dict);
+    if (terminator)
+        return terminator;
+    PyErr_Clear(); /* the call raises it again */
+    return PyObject_CallMethodNoArgs(self, ga_str.get_terminator);
 }
 
 /* What asynchat._collect does. 0, or -1 with an exception set. */
@@ -318,10 +335,9 @@ static int collect_all(PyObject *self)
 }
 
 /* async_chat.handle_read */
-static PyObject *m_handle_read(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_handle_read_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
-    PyObject *dict = ga_plain_dict(self);
-    PyObject *buffer = dict && !count && !keywords ? PyDict_GetItemWithError(dict, ga_str.ac_in_buffer) : NULL;
+    PyObject *buffer = dict && !count && !keywords ? ga_peek(self, dict, ga_str.ac_in_buffer) : NULL;
     if (!buffer || !(PyBytes_CheckExact(buffer) || (PyObject *)Py_TYPE(buffer) == ga_tools.backlog) || !ga_is_ours(self, dict, ga_str.recv, M_RECV))
         return ga_fall_back(M_HANDLE_READ, self, args, count, keywords);
     PyObject *size = PyObject_GetAttr(self, ga_str.ac_in_buffer_size);
@@ -342,7 +358,7 @@ static PyObject *m_handle_read(PyObject *self, PyObject *const *args, Py_ssize_t
     if (buffer && PyBytes_CheckExact(buffer) && PyBytes_GET_SIZE(buffer) == 0 && PyBytes_CheckExact(data))
         status = PyBytes_GET_SIZE(data) ? PyObject_SetAttr(self, ga_str.ac_in_buffer, data) : 0;
     else if (buffer) {
-        PyObject *both = (PyObject *)Py_TYPE(buffer) == ga_tools.backlog ? PySequence_InPlaceConcat(buffer, data) : PySequence_Concat(buffer, data);
+        PyObject *both = (PyObject *)Py_TYPE(buffer) == ga_tools.backlog ? PyNumber_InPlaceAdd(buffer, data) : PyNumber_Add(buffer, data);
         status = both ? PyObject_SetAttr(self, ga_str.ac_in_buffer, both) : -1;
         Py_XDECREF(both);
     }
@@ -352,6 +368,8 @@ static PyObject *m_handle_read(PyObject *self, PyObject *const *args, Py_ssize_t
         return NULL;
     Py_RETURN_NONE;
 }
+
+static GA_IN_DICT(m_handle_read)
 
 static PyMethodDef chat_methods[] = {
     {"_collect_incoming_data", GA_FUNCTION(m_collect), GA_WAY, "_collect_incoming_data(self, data)\n--\n\n"},

@@ -140,10 +140,13 @@ void ga_classes_compare_codes(void)
 int ga_classes_refresh(void)
 {
     ga_classes_drop_unused();
-again:
-    for (ga_class *c = classes; c; c = c->next) {
+    for (ga_class *c = classes; c;) {
         int changed = 0;
-        uint64_t epoch = ga_class_epoch;
+        if (c->epoch == ga_class_epoch) {
+            c = c->next;
+            continue;
+        }
+        c->epoch = ga_class_epoch;
         c->users++;
         int status = look(c, &changed);
         if (status == 0 && changed)
@@ -151,8 +154,7 @@ again:
         c->users--;
         if (status < 0)
             return -1;
-        if (epoch != ga_class_epoch)
-            goto again;
+        c = classes; /* another thread may have put the list in another order */
     }
     return 0;
 }

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 /* As asyncore._DISCONNECTED. */
-static int is_disconnected(int error)
+static int is_disconnected(long error)
 {
     return error == ECONNRESET || error == ENOTCONN || error == ESHUTDOWN || error == ECONNABORTED || error == EPIPE || error == EBADF;
 }
@@ -24,9 +24,10 @@ static int call_handle_close(PyObject *self)
  * exception. */
 static PyObject *receive(int fd, Py_ssize_t size)
 {
-    static char buffer[1 << 16];
+    enum { ROOM = 1 << 16 };
+    static PyObject *spare; /* received into, and handed out itself where there is no memory for a copy */
     static int large; /* the last one was: then the next is received in place */
-    if (large || size > (Py_ssize_t)sizeof buffer) {
+    if (large || size > ROOM) {
         PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
         if (!bytes) {
             errno = 0;
@@ -44,20 +45,29 @@ static PyObject *receive(int fd, Py_ssize_t size)
             errno = 0;
         return bytes;
     }
-    ssize_t got = recv(fd, buffer, (size_t)size, MSG_DONTWAIT);
+    if (!spare && !(spare = PyBytes_FromStringAndSize(NULL, ROOM))) {
+        errno = 0;
+        return NULL;
+    }
+    ssize_t got = recv(fd, PyBytes_AS_STRING(spare), (size_t)size, MSG_DONTWAIT);
     if (got < 0)
         return NULL;
     large = got > 1 << 14;
-    PyObject *bytes = PyBytes_FromStringAndSize(buffer, got);
-    if (!bytes)
-        errno = 0;
+    PyObject *bytes = PyBytes_FromStringAndSize(PyBytes_AS_STRING(spare), got);
+    if (bytes)
+        return bytes;
+    PyErr_Clear();
+    bytes = spare;
+    spare = NULL;
+    PyBytes_AS_STRING(bytes)[got] = 0;
+    Py_SET_SIZE(bytes, got); /* without giving the rest back, which may fail */
     return bytes;
 }
 
 /* dispatcher.recv */
-PyObject *ga_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *ga_recv_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
-    PyObject *argument = ga_only_argument("buffer_size", args, count, keywords), *dict = ga_plain_dict(self);
+    PyObject *argument = ga_only_argument("buffer_size", args, count, keywords);
     Py_ssize_t size = argument && PyLong_CheckExact(argument) ? PyLong_AsSsize_t(argument) : -1;
     if (size < 0)
         PyErr_Clear();
@@ -83,7 +93,7 @@ PyObject *ga_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObj
         /* A handle_close() that finds the connection lost in its turn is called for that too. */
         PyObject *exc = PyErr_GetRaisedException();
         PyObject *number = ((PyOSErrorObject *)exc)->myerrno;
-        if (number && PyLong_CheckExact(number) && is_disconnected((int)PyLong_AsLong(number))) {
+        if (number && PyLong_CheckExact(number) && is_disconnected(PyLong_AsLong(number))) {
             Py_DECREF(exc);
             status = call_handle_close(self);
         } else
@@ -91,6 +101,8 @@ PyObject *ga_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObj
     }
     return status < 0 ? NULL : Py_NewRef(ga_str.empty);
 }
+
+GA_IN_DICT(ga_recv)
 
 /* send(2) on a non-blocking socket: how much, or -1 with errno set, or -2 with an exception. */
 Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size)
@@ -102,7 +114,13 @@ Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size)
     return sent;
 }
 
-/* The same of any object with a buffer. */
+/* Whether asking it for its buffer runs no Python code: that could close the socket, and give its number away. */
+static int is_buffer(PyObject *data)
+{
+    return PyBytes_CheckExact(data) || PyByteArray_CheckExact(data) || PyMemoryView_Check(data);
+}
+
+/* ga_transmit of such an object. */
 static Py_ssize_t transmit(int fd, PyObject *data)
 {
     Py_buffer view = {0};
@@ -136,10 +154,10 @@ int ga_send_refused(PyObject *self, int error)
 }
 
 /* dispatcher.send */
-static PyObject *m_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_send_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
-    PyObject *data = ga_only_argument("data", args, count, keywords), *dict = ga_plain_dict(self);
-    int fd = data && dict ? ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send) : -2;
+    PyObject *data = ga_only_argument("data", args, count, keywords);
+    int fd = data && dict && is_buffer(data) ? ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send) : -2;
     if (fd == -2)
         return ga_fall_back(M_SEND, self, args, count, keywords);
     Py_ssize_t sent = transmit(fd, data);
@@ -153,8 +171,10 @@ static PyObject *m_send(PyObject *self, PyObject *const *args, Py_ssize_t count,
     return PyLong_FromSsize_t(sent);
 }
 
+static GA_IN_DICT(m_send)
+
 /* Sends data through a plain socket while nothing waits before it; what is left goes to *rest, an owned
- * reference or NULL for nothing. 0, or an errno, or -1 with an exception set. */
+ * reference or NULL for nothing. 0, or an errno, or -1 with an exception set: to be set aside while *rest is kept. */
 int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
 {
     *rest = NULL;
@@ -167,15 +187,17 @@ int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
 }
 
 /* dispatcher_with_send.send */
-static PyObject *m_sender_send(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_sender_send_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
-    PyObject *data = ga_only_argument("data", args, count, keywords), *dict = ga_plain_dict(self);
+    PyObject *data = ga_only_argument("data", args, count, keywords);
     if (!data || !dict || !PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) > 1 << 16)
         goto python;
-    PyObject *debug = ga_peek(self, dict, ga_str.debug), *waiting = PyDict_GetItemWithError(dict, ga_str.out_buffer);
+    PyObject *waiting = ga_peek(self, dict, ga_str.out_buffer);
+    if (!waiting || !PyBytes_CheckExact(waiting) || PyBytes_GET_SIZE(waiting) || ga_peek(self, dict, ga_str.debug) != Py_False)
+        goto python;
     PyObject *initiate = _PyType_Lookup(Py_TYPE(self), ga_str.initiate_send), *way = _PyType_Lookup(ga_dispatcher, ga_str.send);
-    if (debug != Py_False || !waiting || !PyBytes_CheckExact(waiting) || PyBytes_GET_SIZE(waiting) || initiate != ga_tools.sender_initiate ||
-        PyDict_GetItemWithError(dict, ga_str.initiate_send) || (way != ga_methods[M_SEND].native && way != ga_methods[M_SEND].python))
+    if (initiate != ga_tools.sender_initiate || PyDict_GetItemWithError(dict, ga_str.initiate_send) || PyErr_Occurred() ||
+        (way != ga_methods[M_SEND].native && way != ga_methods[M_SEND].python))
         goto python;
     int fd = ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send);
     if (fd == -2)
@@ -184,7 +206,10 @@ static PyObject *m_sender_send(PyObject *self, PyObject *const *args, Py_ssize_t
     int error = ga_send_at_once(fd, data, &rest);
     if (!rest && error == 0)
         Py_RETURN_NONE;
+    PyObject *exc = PyErr_GetRaisedException();
     int status = rest ? PyObject_SetAttr(self, ga_str.out_buffer, rest) : -1;
+    if (exc)
+        PyErr_SetRaisedException(exc);
     Py_XDECREF(rest);
     if (status < 0 || error < 0 || (error && ga_send_refused(self, error) < 0))
         return NULL;
@@ -192,6 +217,8 @@ static PyObject *m_sender_send(PyObject *self, PyObject *const *args, Py_ssize_t
 python:
     return ga_fall_back(M_SENDER_SEND, self, args, count, keywords);
 }
+
+static GA_IN_DICT(m_sender_send)
 
 PyMethodDef ga_dispatcher_methods[] = {
     {"recv", GA_FUNCTION(ga_recv), GA_WAY, "recv(self, buffer_size)\n--\n\nAs asyncore.dispatcher.recv, natively."},

@@ -44,6 +44,7 @@ typedef struct ga_class {
     ga_rule rules[2];  /* of readable and writable */
     PyObject *codes[2]; /* of those that return a constant; borrowed from the function, to be compared alone */
     Py_ssize_t users;
+    uint64_t epoch; /* ga_class_epoch when it was last looked at */
 } ga_class;
 
 #define GA_KNOWN(c) ((c)->rules[N_READABLE] != RULE_ASK && (c)->rules[N_WRITABLE] != RULE_ASK)
@@ -67,6 +68,7 @@ typedef struct ga_channel {
     uint8_t unseen;       /* while comparing with the map */
     uint8_t want;         /* Read and Write, as last evaluated */
     uint8_t removed;      /* taken out of the map while the pass was asking: `obj` is owned */
+    uint8_t odd;          /* a key of its dict is perhaps no name: looking into that would run code */
 } ga_channel;
 
 /* Numbers whose channel is to be looked at again. `stamp` is the order of the channel that was being
@@ -151,6 +153,7 @@ int ga_watch_setup(void);                                            /* 0, or -1
 int ga_watch(PyObject *dict, ga_watch_kind kind, void *owner);       /* 0, or -1 without an exception */
 void ga_unwatch(PyObject *dict);                                     /* no exception, no Python code */
 void *ga_watched(PyObject *dict, ga_watch_kind kind);                /* its owner, or NULL */
+int ga_only_names(PyObject *dict);          /* whether looking a name up in it runs no Python code */
 PyObject *ga_watchable_dict(PyObject *obj); /* owned reference; NULL without an exception if there is none */
 int ga_watch_class(PyTypeObject *type);     /* 0, or -1 without an exception */
 void ga_unwatch_class(PyTypeObject *type);

@@ -29,15 +29,26 @@ int ga_plain_socket(PyObject *sock, PyObject *name, PyObject *method)
     return ((socket_head *)sock)->fd;
 }
 
-/* The instance's value of an attribute, or the class's; borrowed. NULL, without an exception, if there is none or
- * finding out would run code. `dict` is the instance's. */
+/* The instance's value of an attribute, or the class's; borrowed. NULL if there is none or it is computed, or with an
+ * exception that a key of the dict raised. `dict` is the instance's, and the caller holds it. */
 PyObject *ga_peek(PyObject *self, PyObject *dict, PyObject *name)
 {
-    PyObject *value = PyDict_GetItemWithError(dict, name);
-    if (value)
+    PyObject *value = _PyType_Lookup(Py_TYPE(self), name);
+    if (value && Py_TYPE(value)->tp_descr_set)
+        return NULL; /* a property; it may keep its value in the dict under its own name */
+    value = PyDict_GetItemWithError(dict, name);
+    if (value || PyErr_Occurred())
         return value;
-    value = _PyType_Lookup(Py_TYPE(self), name);
+    value = _PyType_Lookup(Py_TYPE(self), name); /* again: a key that was compared may have changed the class */
     return value && !Py_TYPE(value)->tp_descr_get ? value : NULL;
+}
+
+/* As ga_peek, owned. */
+PyObject *ga_attribute(PyObject *self, PyObject *name)
+{
+    PyObject *dict = Py_XNewRef(ga_plain_dict(self)), *value = dict ? Py_XNewRef(ga_peek(self, dict, name)) : NULL;
+    Py_XDECREF(dict);
+    return value;
 }
 
 /* The instance's dict, borrowed, if its attributes are stored and found the ordinary way; else NULL. */
@@ -50,11 +61,12 @@ PyObject *ga_plain_dict(PyObject *self)
     return at && *at && PyDict_CheckExact(*at) ? *at : NULL;
 }
 
-/* Whether self.name() is our method or the Python one that it replaced. */
+/* Whether self.name() is our method or the Python one that it replaced; 0 with an exception where a key raised. */
 int ga_is_ours(PyObject *self, PyObject *dict, PyObject *name, int method)
 {
     PyObject *found = _PyType_Lookup(Py_TYPE(self), name);
-    return found && (found == ga_methods[method].native || found == ga_methods[method].python) && !PyDict_GetItemWithError(dict, name);
+    return found && (found == ga_methods[method].native || found == ga_methods[method].python) && !PyDict_GetItemWithError(dict, name) &&
+           !PyErr_Occurred();
 }
 
 /* The single argument called `name`, borrowed; NULL if the call does not have just that. */
@@ -68,9 +80,10 @@ PyObject *ga_only_argument(const char *name, PyObject *const *args, Py_ssize_t c
     return args[0];
 }
 
-/* Calls the Python method that `method` replaced with the arguments as they came. */
+/* Calls the Python method that `method` replaced with the arguments as they came. What the way here raised it raises again. */
 PyObject *ga_fall_back(int method, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
+    PyErr_Clear();
     Py_ssize_t all = count + (keywords ? PyTuple_GET_SIZE(keywords) : 0);
     PyObject *few[8], **with_self = few;
     if (all + 1 > 8 && !(with_self = PyMem_Malloc((size_t)(all + 1) * sizeof *with_self)))

@@ -29,10 +29,22 @@ extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if so
 #define GA_WAY (METH_FASTCALL | METH_KEYWORDS)
 #define GA_FUNCTION(f) (PyCFunction)(void (*)(void))(f)
 
+/* Defines `name`, a method, around `name`_in, which takes the instance's dict besides, or NULL where that is not to be
+ * gone round: looking into it may run code that gives the instance another one. */
+#define GA_IN_DICT(name) \
+    PyObject *name(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords) \
+    { \
+        PyObject *dict = Py_XNewRef(ga_plain_dict(self)); \
+        PyObject *result = name##_in(self, dict, args, count, keywords); \
+        Py_XDECREF(dict); \
+        return result; \
+    }
+
 /* methods.c */
 int ga_plain_socket(PyObject *sock, PyObject *name, PyObject *method);
 PyObject *ga_peek(PyObject *self, PyObject *dict, PyObject *name);
 PyObject *ga_plain_dict(PyObject *self);
+PyObject *ga_attribute(PyObject *self, PyObject *name);
 int ga_is_ours(PyObject *self, PyObject *dict, PyObject *name, int method);
 PyObject *ga_only_argument(const char *name, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
 PyObject *ga_fall_back(int method, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);

@@ -298,6 +298,8 @@ void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObj
 
 void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *key)
 {
+    if (event == PyDict_EVENT_CLONED || (event == PyDict_EVENT_ADDED && !PyUnicode_CheckExact(key)))
+        c->odd = 1;
     if (event == PyDict_EVENT_DEALLOCATED)
         c->dict = NULL; /* its __dict__ was replaced */
     else if (key && event != PyDict_EVENT_CLONED && PyUnicode_CheckExact(key) && PyUnicode_CHECK_INTERNED(key)) {
@@ -446,9 +448,13 @@ static void synchronise(ga_mirror *m)
         c->unseen = 0;
         last = c->order;
     }
-    for (int32_t i = 0; i < m->size; i++)
-        if (m->by_fd[i] && m->by_fd[i]->unseen)
+    for (int32_t i = 0; i < m->size; i++) {
+        ga_channel *c = m->by_fd[i];
+        if (c && c->unseen)
             remove_channel(m, i);
+        else if (!m->queued[i] && (c ? c->changed : m->told[i])) /* there was no memory to put it into `dirty` */
+            mark(m, i);
+    }
 }
 
 void ga_mirror_settle(ga_mirror *m)
@@ -592,11 +598,12 @@ static int look_at(ga_channel *c)
     PyTypeObject *type = Py_TYPE(c->obj);
     if (!c->class || c->class->type != type) {
         int32_t fd = c->fd;
+        uint64_t order = c->order;
         ga_mirror *m = c->mirror;
         ga_class *class = ga_class_of(type);
         if (!class)
             return -1;
-        if (m->by_fd[fd] != c) { /* the class was asked, and took the channel away */
+        if (m->by_fd[fd] != c || c->order != order) { /* the class was asked, and took the channel away */
             ga_class_release(class);
             return 0;
         }
@@ -607,6 +614,9 @@ static int look_at(ga_channel *c)
     int want = -1;
     PyObject *queue = NULL;
     c->direct = c->bare = 0;
+    if (c->dict && c->odd && !ga_only_names(c->dict))
+        drop_dict(c);
+    c->odd = 0;
     if (!c->dict && ga_trusted >= 2) {
         PyObject *dict = ga_watchable_dict(c->obj);
         if (dict && ga_watch(dict, WATCH_CHANNEL, c) == 0) {
@@ -820,6 +830,10 @@ static int collect(ga_mirror *m)
     }
     if (m->resync || ga_trusted < 2 || m->count != PyDict_GET_SIZE(m->map))
         synchronise(m);
+    if (m->resync) {
+        PyErr_NoMemory();
+        return -1;
+    }
     if (m->foreign)
         return 0;
     audit(m);

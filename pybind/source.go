@@ -110,6 +110,7 @@ func (s *dictSource) settle() {
 
 // Step implements engine.Source.
 func (s *dictSource) Step(ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+	mayPanic()
 	if s.entered {
 		s.entered = false
 	} else {
@@ -120,6 +121,7 @@ func (s *dictSource) Step(ready []engine.Ready, collect bool) ([]engine.Change, 
 		s.m.passes = C.int(s.selector.Passes()) // for a child that does not come back
 		C.ga_step(s.m, (*C.ga_ready)(unsafe.Pointer(unsafe.SliceData(ready))), C.int(len(ready)), asked)
 	}
+	mayPanic()
 	if s.selector.Poller() != s.poller { // it reached a limit of the kernel's
 		s.holdDescriptors()
 	}

@@ -170,14 +170,40 @@ int ga_watch_setup(void)
     return 0;
 }
 
+int ga_only_names(PyObject *dict)
+{
+    PyObject *key;
+    Py_ssize_t at = 0;
+    while (PyDict_Next(dict, &at, &key, NULL))
+        if (!PyUnicode_CheckExact(key))
+            return 0;
+    return 1;
+}
+
+static PyObject *dict_descriptor(PyTypeObject *type, PyTypeObject **where);
+static getter plain_get;
+static setter plain_set;
+
 #if PY_VERSION_HEX >= 0x030D0000
+static int set_dict(PyObject *self, PyObject *value, void *closure);
+
+/* Whether assigning an instance's __dict__ runs no code of the program's. */
+static int dict_is_assigned_plainly(PyTypeObject *type)
+{
+    PyTypeObject *where;
+    PyObject *descriptor = dict_descriptor(type, &where);
+    setter set = descriptor ? ((PyGetSetDescrObject *)descriptor)->d_getset->set : NULL;
+    return set && (set == plain_set || set == set_dict);
+}
+
 /* From 3.13 on the values may stay with the object, where stores tell no watcher. This puts an ordinary dict in their
  * place, and returns it, owned; NULL without an exception where that cannot be. */
 static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
 {
     static PyObject *name;
     /* Nobody else may hold the old one: they would go on with what is no longer the instance's. */
-    if (Py_REFCNT(dict) == 2 && PyDict_CheckExact(dict) && !find(dict) && (name || (name = PyUnicode_InternFromString("__dict__")))) {
+    if (Py_REFCNT(dict) == 2 && PyDict_CheckExact(dict) && !find(dict) && dict_is_assigned_plainly(Py_TYPE(obj)) &&
+        (name || (name = PyUnicode_InternFromString("__dict__")))) {
         PyObject *compact = PyDict_New();
         if (compact && PyDict_Update(compact, dict) == 0 && PyObject_GenericSetAttr(obj, name, compact) == 0)
             return compact;
@@ -200,6 +226,10 @@ PyObject *ga_watchable_dict(PyObject *obj)
     PyObject *dict = PyObject_GenericGetDict(obj, NULL);
     if (!dict) {
         PyErr_Clear();
+        return NULL;
+    }
+    if (!ga_only_names(dict)) {
+        Py_DECREF(dict);
         return NULL;
     }
 #if PY_VERSION_HEX >= 0x030D0000
@@ -230,9 +260,6 @@ void ga_unwatch_class(PyTypeObject *type)
 /* `obj.__dict__ = other` shows to a dict's watcher only as the end of the old one, and not while the program
  * holds on to that. So the classes whose instances have a __dict__ get a descriptor that tells us first. What
  * it does then is what CPython put into all of them. */
-static getter plain_get;
-static setter plain_set;
-
 static PyObject *get_dict(PyObject *self, void *closure)
 {
     return plain_get(self, closure);

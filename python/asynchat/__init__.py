@@ -125,7 +125,8 @@ class async_chat(asyncore.dispatcher):
             raise TypeError(f"data to push must be bytes-like, not {type(data).__name__}")
         size = self.ac_out_buffer_size
         if len(data) > size:
-            self.producer_fifo.extend(data[at : at + size] for at in range(0, len(data), size))
+            for at in range(0, len(data), size):
+                self.producer_fifo.append(data[at : at + size])
         else:
             self.producer_fifo.append(data)
         self.initiate_send()
@@ -157,6 +158,8 @@ class async_chat(asyncore.dispatcher):
                 if first is None:
                     self.handle_close()
                     return
+            elif isinstance(first, memoryview) and first.itemsize != 1:
+                self.producer_fifo[0] = first = first.cast("B")  # what is sent is counted in bytes
             size = self.ac_out_buffer_size
             try:
                 data = first[:size]
@@ -250,7 +253,9 @@ def _drop(chat: async_chat, size: int) -> None:
 def _search(chat: async_chat, terminator: Any) -> tuple[int, int]:
     """Where the terminator stands in the input, or -1 and how much of it stands at the end."""
     data = chat.ac_in_buffer
-    if len(terminator) > _LONG_TERMINATOR and not isinstance(terminator, str):
+    if len(terminator) > _LONG_TERMINATOR and isinstance(
+        terminator, (bytes, bytearray, memoryview)
+    ):
         return _Matcher.of(chat, bytes(terminator)).search(data)
     at = data.find(terminator)
     return at, 0 if at >= 0 else find_prefix_at_end(data, terminator)
@@ -337,7 +342,7 @@ def find_prefix_at_end(haystack: Any, needle: Any) -> int:
     tail = haystack[len(haystack) - longest :]
     at = tail.find(needle[:1])
     while at >= 0:
-        if needle.startswith(tail[at:]):
+        if tail[at:] == needle[: len(tail) - at]:
             return len(tail) - int(at)
         at = tail.find(needle[:1], at + 1)
     return 0

@@ -195,6 +195,8 @@ def poll2(timeout: float | None = 0.0, map: _Map | None = None) -> None:
     """
     if map is None:
         map = socket_map
+    if timeout is not None:
+        int(timeout * 1000)  # a wrong one is refused for an empty map too
     if map:
         _backends().serve(globals(), timeout, True, map, 1)
 

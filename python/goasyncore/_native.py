@@ -36,6 +36,7 @@ _RULES = {
 
 _FINISHED = -1  # pybind_Run: the map is empty, or as many passes were made as asked for
 _FOREVER = -1.0
+_RESERVED = 2 << 30  # bytes: 1.6e9 measured with two processors, and a stack for each thread
 _LONGEST = 2e6  # seconds that select and poll take for sure
 
 _lock = threading.Lock()
@@ -51,14 +52,17 @@ class _Aftermath:
     with one of these instead of knowing it too.
     """
 
-    __slots__ = ("_exc", "handle_close", "handle_error")
+    __slots__ = ("_exc", "_told")
 
     def __init__(self, obj: Any, exc: BaseException) -> None:
         self._exc: BaseException | None = exc
-        # Looked up when they are called, as on the channel itself.
-        told = obj if _slow.limit is None else _slow.Watched(obj)
-        self.handle_close = lambda: told.handle_close()
-        self.handle_error = lambda: told.handle_error()
+        self._told = obj if _slow.limit is None else _slow.Watched(obj)
+
+    def handle_close(self) -> None:
+        self._told.handle_close()
+
+    def handle_error(self) -> None:
+        self._told.handle_error()
 
     def handle_read_event(self) -> None:
         exc, self._exc = self._exc, None
@@ -84,7 +88,26 @@ def _cannot_load() -> str | None:
         return "the engine serves the main interpreter alone, and this is another one"
     if "t" in getattr(sys, "abiflags", ""):  # PYTHON_GIL=1 gives it the lock, not an extension
         return "the engine needs the GIL, and this is a free-threaded build of CPython"
+    if not _has_address_space():
+        return "the engine needs 2 GiB of address space, and RLIMIT_AS leaves less"
     return None
+
+
+def _has_address_space() -> bool:
+    """Whether Go can reserve what it reserves; where it cannot, it ends the process."""
+    try:
+        import resource
+
+        if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+            return True
+        import mmap
+    except ImportError:  # no room for these either, or no POSIX
+        return os.name != "posix"
+    try:
+        mmap.mmap(-1, _RESERVED, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=0).close()
+    except OSError:
+        return False
+    return True
 
 
 def _in_main_interpreter() -> bool:
@@ -148,19 +171,25 @@ def _load() -> ModuleType:
 
 def _rules_of(cls: type) -> tuple[int, int]:
     """What the class's readable() and writable() come down to."""
-    rules = []
-    for at, name in enumerate(("readable", "writable")):
-        function = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
-        returns = _predicates.constant(function)
-        rule = _ASK if returns is None else _YES if returns else _NO
-        namespace: dict[str, Any] = getattr(function, "__globals__", {})
-        for pair, kind in namespace.get("_own_predicates", {}).items():
+    return _rule_of(cls, "readable", 0), _rule_of(cls, "writable", 1)
+
+
+def _rule_of(cls: type, name: str, at: int) -> int:
+    function = None
+    for base in reversed(cls.__mro__):
+        function = vars(base).get(name, function)
+    returns = _predicates.constant(function)
+    rule = _ASK if returns is None else _YES if returns else _NO
+    try:
+        namespace: dict[str, Any] = function.__globals__  # type: ignore[union-attr]
+        for pair, kind in namespace["_own_predicates"].items():
             if pair[at] is function:
                 rule = _RULES[kind][at]
-        if rule == _CHAT and namespace is getattr(sys.modules.get("asynchat"), "__dict__", None):
-            _set_up_chat(namespace)
-        rules.append(rule)
-    return rules[0], rules[1]
+    except Exception:  # of any kind: what stands for a predicate may be anything
+        return rule
+    if rule == _CHAT and namespace is getattr(sys.modules.get("asynchat"), "__dict__", None):
+        _set_up_chat(namespace)
+    return rule
 
 
 def _set_up_chat(asynchat: dict[str, Any]) -> None:
@@ -182,9 +211,11 @@ def _io_failed(channel: Any, exc: OSError) -> None:
 def intact(namespace: dict[str, Any]) -> bool:
     """Whether a pass in the name of this asyncore module can be the engine's."""
     own: dict[str, Any] = namespace.get("_own_tells", {"_own_tells": ...})
-    return all(namespace.get(name) is function for name, function in own.items()) and (
-        _portable.genuine(namespace)
-    )
+    # No generator here and in genuine(): CPython 3.12 crashes when there is no memory to make one.
+    for name, function in own.items():
+        if namespace.get(name) is not function:
+            return False
+    return _portable.genuine(namespace)
 
 
 def _choose() -> None:

@@ -43,15 +43,13 @@ _GENUINE = [
 
 def genuine(namespace: Namespace) -> bool:
     """Whether the asyncore module waits with CPython's own functions."""
-    return (
-        namespace.get("select") is select
-        and namespace.get("time") is time
+    if namespace.get("select") is not select or namespace.get("time") is not time:
+        return False
+    for module, name, function in _GENUINE:
         # A scheduler may have replaced them before this module was imported.
-        and all(
-            getattr(module, name, None) is function and type(function) is BuiltinFunctionType
-            for module, name, function in _GENUINE
-        )
-    )
+        if getattr(module, name, None) is not function or type(function) is not BuiltinFunctionType:
+            return False
+    return True
 
 
 def _name(namespace: Namespace, name: str) -> Any:
@@ -153,9 +151,9 @@ def _select_by_poll(
     with _Wait(pollster, rows, timeout, map, counts) as wait:
         while True:
             events = wait.poll(_LOOK_AGAIN if muted else _LONGEST)
-            if any(flags & select.POLLNVAL for _, flags in events):
-                raise OSError(EBADF, strerror(EBADF))
             by_fd = dict(events)
+            if select.POLLNVAL in by_fd.values():  # it is told alone
+                raise OSError(EBADF, strerror(EBADF))
             ready: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
             for fd, (key, read, write, _) in rows.items():
                 flags = by_fd.get(fd, 0)

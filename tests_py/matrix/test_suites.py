@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from job import Job, clean_environment
-from workshop import BUILD, LOGS, PIP, ROOT, Interpreter, Workshop
+from workshop import BUILD, LOGS, PIP, ROOT, Interpreter, Workshop, build_wheel, make_venv
 
 TESTS = ROOT / "tests_py"
 
@@ -63,3 +64,24 @@ def test_cpython(
         job.skip(reason)
     if told["problems"] or told["failed"] or not told["passed"]:
         job.fail("; ".join(told["problems"]) or f"{told['failed']} tests failed")
+
+
+def test_panics(job: Job, first_python: Interpreter, tmp_path: Path) -> None:
+    """Go code that panics within a pass takes a build of its own; the wheel has nothing to ask."""
+    source = tmp_path / "source"
+    skipped = shutil.ignore_patterns("build", "dist", ".git", ".venv", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, source, ignore=skipped)
+    wheel = build_wheel(
+        job, first_python, source, tmp_path / "wheel",
+        GOASYNCORE_BUILD="native", GOFLAGS="-tags=goasyncore_faults",
+    )  # fmt: skip
+    python = make_venv(job, first_python, tmp_path / "venv")
+    job.run(
+        python, *PIP, "install", "-r", TESTS / "requirements.txt", wheel, cwd=BUILD, seconds=600
+    )
+    job.pytest(
+        python, TESTS / "hard" / "test_panics.py",
+        cwd=BUILD, seconds=300, env=clean_environment(GOASYNCORE_BACKEND="native"),
+    )  # fmt: skip
+    if not job.counts["passed"]:
+        job.fail("not one test ran")

@@ -1,0 +1,30 @@
+//go:build gopy_binding && goasyncore_faults
+
+package pybind
+
+import "sync/atomic"
+
+// In builds for the tests of what a panic does, and in no other, Go code of the engine's fails on demand.
+
+var (
+	stepsLeft   atomic.Int64 // mayPanic's calls until the one that does
+	dereference atomic.Bool
+)
+
+// PanicIn has the n-th call of mayPanic from now on panic: each Step makes two. With nil it is a nil pointer's,
+// which begins as a signal.
+func PanicIn(n int, nil bool) {
+	dereference.Store(nil)
+	stepsLeft.Store(int64(n))
+}
+
+func mayPanic() {
+	if stepsLeft.Load() <= 0 || stepsLeft.Add(-1) != 0 {
+		return
+	}
+	if dereference.Load() {
+		var nowhere *dictSource
+		nowhere.entered = true
+	}
+	panic("asked for")
+}

@@ -1,0 +1,6 @@
+//go:build gopy_binding && !goasyncore_faults
+
+package pybind
+
+// mayPanic does nothing: see faults.go.
+func mayPanic() {}
