@@ -55,8 +55,9 @@ class Handle:
         if self._function is not None:
             self._cancelled = True
             self._function, self._args = None, ()
-            if self._agenda is not None:
-                _exclusively(_forget, self._agenda)
+            agenda, self._agenda = self._agenda, None
+            if agenda is not None:
+                _exclusively(_forget, agenda)
 
     def cancelled(self) -> bool:
         """Whether `cancel()` came before the call."""
@@ -113,7 +114,10 @@ class _Agenda:
     def due(self) -> float:
         if self.nudged or self.soon:
             return _AT_ONCE
-        return self.timers[0][0] if self.timers else _NEVER
+        try:
+            return self.timers[0][0]
+        except IndexError:  # another thread may have just taken it
+            return _NEVER
 
     def idle(self) -> bool:
         return not (self.timers or self.soon or self.nudged or self.wakers)
@@ -363,6 +367,8 @@ def wake(map: Map | None = None) -> None:
 
 
 def _handle(function: Callable[..., object], args: tuple[Any, ...], when: float) -> Handle:
+    import logging  # noqa: F401 - before there is something to log, and no descriptor to load it by
+
     if not callable(function):
         raise TypeError(f"a function is needed, not {type(function).__name__}")
     return Handle(function, args, when)

@@ -15,7 +15,7 @@ from os import strerror
 from time import monotonic
 from types import BuiltinFunctionType
 
-from . import _agenda, _slow
+from . import _agenda, _slow, _waker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -187,8 +187,6 @@ class _Wait:
         self._end = math.inf if timeout is None or timeout < 0 else monotonic() + timeout
         self._map = map
         self._counts = counts
-        from . import _waker  # not in the first pass of a process that the engine serves
-
         waker = None if timeout == 0 else _waker.mine()
         # A number in the map that is closed elsewhere may be the waker's by now.
         self._waker = None if waker is None or waker.fileno() in numbers else waker

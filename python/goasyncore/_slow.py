@@ -31,6 +31,8 @@ def slow_handler(seconds: float | None) -> None:
     value = None if seconds is None else float(seconds)
     if value is not None and not value >= 0:
         raise ValueError("the limit must be a positive number of seconds")
+    import logging  # noqa: F401 - as in _agenda
+
     limit = value or None
     if _tell_engine is not None:
         _tell_engine(None if limit is None else watch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 from job import Job, clean_environment
@@ -66,3 +67,31 @@ def test_lint_python(job: Job, first_python: Interpreter) -> None:
     job.run(python, "-m", "ruff", "format", "--no-cache", "--check", ".", cwd=ROOT, seconds=120)
     cache = f"--cache-dir={BUILD / 'mypy'}"
     job.run(python, "-m", "mypy", "--strict", cache, "python/", cwd=ROOT, seconds=300)
+
+
+def test_lint_text(job: Job, first_python: Interpreter) -> None:
+    """What .ci/pre-commit.yaml also runs: the C is as clang-format writes it, and no word is misspelt."""
+    requirements = ROOT / "tests_py" / "matrix" / "requirements-lint.txt"
+    python = make_venv(job, first_python, BUILD / "lint-text")
+    job.run(python, *PIP, "install", "-r", requirements, cwd=BUILD, seconds=600)
+    scripts = python.parent
+    sources = sorted(path for path in (ROOT / "pybind").iterdir() if path.suffix in (".c", ".h"))
+    job.run(
+        scripts / "clang-format", f"--style=file:{ROOT / '.ci' / 'clang-format'}",
+        "--dry-run", "--Werror", *sources, cwd=ROOT, seconds=60,
+    )  # fmt: skip
+    words = [path for path in texts() if path.name != "go.sum" and "testdata" not in path.parts]
+    job.run(
+        scripts / "codespell", f"--ignore-words={ROOT / '.ci' / 'codespell.txt'}", *words,
+        cwd=ROOT, seconds=60,
+    )  # fmt: skip
+
+
+def texts() -> list[Path]:
+    """What the project is written in; a checkout may hold what was built in it."""
+    kinds = {".py", ".go", ".c", ".h", ".md", ".toml", ".yml", ".yaml", ".sh", ".json", ".txt"}
+    folders = ["bench", "docs", "engine", "examples", "pybind", "python", "tests_go", "tests_py"]
+    found = [path for path in ROOT.iterdir() if path.is_file()]
+    for folder in [*folders, ".ci", ".github"]:
+        found += (ROOT / folder).rglob("*")
+    return sorted(path for path in found if path.is_file() and path.suffix in kinds)
