@@ -9,6 +9,7 @@ import select
 import socket
 import sys
 import time
+import typing
 import warnings
 
 import pytest
@@ -218,6 +219,16 @@ def test_functions_and_classes_name_their_module(module):
         if inspect.isclass(value) and value.__name__ == name and name not in ("deque",):
             assert value.__module__ == module
             assert value.__qualname__ == name
+
+
+def test_type_hints_of_a_program_are_its_own():
+    class Channel(asynchat.async_chat):
+        label: str
+
+    assert typing.get_type_hints(Channel) == {"label": str}
+    assert typing.get_type_hints(asyncore.file_dispatcher) == {}
+    assert typing.get_type_hints(asyncore.dispatcher.handle_accepted) == {}
+    assert typing.get_type_hints(asyncore) == typing.get_type_hints(asynchat) == {}
 
 
 @pytest.mark.ours_only("3.11 announces the removal that made this module necessary")

@@ -11,10 +11,17 @@ from collections import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncore import _loose
+    from collections.abc import Buffer
     from typing import Any, Protocol
 
     class _Producer(Protocol):
         def more(self) -> Any: ...
+
+else:  # not asyncore's, because asyncore may be somebody else's
+
+    def _loose(method):
+        return method
 
 
 __all__ = ["async_chat", "asyncore", "deque", "find_prefix_at_end", "simple_producer"]
@@ -42,20 +49,22 @@ class async_chat(asyncore.dispatcher):
     Subclasses must override `collect_incoming_data()` and `found_terminator()`.
     """
 
-    ac_in_buffer_size = 65536
+    ac_in_buffer_size: int = 65536
     """Bytes to receive at once, at most."""
-    ac_out_buffer_size = 65536
+    ac_out_buffer_size: int = 65536
     """Bytes to send at once, at most."""
-    use_encoding = 0
+    use_encoding: int = 0
     """Whether terminators and data to send may be `str`."""
-    encoding = "latin-1"
+    encoding: str = "latin-1"
 
-    ac_in_buffer: bytes | bytearray
-    incoming: list[Any]
-    producer_fifo: deque[Any]
-    terminator: bytes | str | int | None
+    ac_in_buffer: asyncore._Bytes
+    incoming: Any
+    producer_fifo: Any
+    terminator: Any
 
-    def __init__(self, sock: Any = None, map: asyncore._Map | None = None) -> None:
+    def __init__(
+        self, sock: asyncore._SocketLike | None = None, map: asyncore._Map | None = None
+    ) -> None:
         self.ac_in_buffer = b""
         self.incoming = []
         self.producer_fifo = deque()
@@ -77,7 +86,7 @@ class async_chat(asyncore.dispatcher):
         """Called when the terminator has arrived, or as many bytes as it says."""
         raise NotImplementedError("found_terminator() must be overridden")
 
-    def set_terminator(self, term: bytes | str | int | None) -> None:
+    def set_terminator(self, term: bytes | int | None) -> None:
         """Collect up to `term` from now on: bytes, a number of bytes, or all if `None` or empty.
 
         Raises `ValueError` for a negative number.
@@ -88,9 +97,9 @@ class async_chat(asyncore.dispatcher):
             raise ValueError("the number of received bytes must be positive")
         self.terminator = term
 
-    def get_terminator(self) -> bytes | str | int | None:
+    def get_terminator(self) -> bytes | int | None:
         """The terminator in force; of a number, what is still to come."""
-        return self.terminator
+        return self.terminator  # type: ignore[no-any-return]
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -119,6 +128,7 @@ class async_chat(asyncore.dispatcher):
     def handle_close(self) -> None:
         self.close()
 
+    @_loose
     def push(self, data: bytes | bytearray | memoryview) -> None:
         """Queue bytes and send at once what the socket takes. `TypeError` for other types."""
         if not isinstance(data, (bytes, bytearray, memoryview)):
@@ -132,17 +142,18 @@ class async_chat(asyncore.dispatcher):
         self.initiate_send()
         _tell_attendant(self)
 
+    @_loose
     def push_with_producer(self, producer: _Producer) -> None:
         """Queue what `producer.more()` returns, until it returns nothing."""
         self.producer_fifo.append(producer)
         self.initiate_send()
         _tell_attendant(self)
 
-    def readable(self) -> bool:
+    def readable(self) -> bool | Any:
         return True
 
-    def writable(self) -> bool:
-        return self.producer_fifo or not self.connected  # type: ignore[return-value]
+    def writable(self) -> bool | Any:
+        return self.producer_fifo or not self.connected
 
     def close_when_done(self) -> None:
         """Close the channel when all that is queued has been sent."""
@@ -216,7 +227,7 @@ def _collect(chat: async_chat) -> None:
             chat.collect_incoming_data(_front(chat, counted))
             _drop(chat, counted)
             if there < terminator:
-                chat.terminator = chat.terminator - there  # type: ignore[operator]
+                chat.terminator = chat.terminator - there
             else:
                 chat.terminator = 0
                 chat.found_terminator()
@@ -323,11 +334,11 @@ def _rest(data: Any, size: int) -> Any:
 class simple_producer:
     """A producer of a string, `buffer_size` of it at a time."""
 
-    def __init__(self, data: Any, buffer_size: int = 512) -> None:
-        self.data = data
+    def __init__(self, data: Buffer | str, buffer_size: int = 512) -> None:
+        self.data: Any = data
         self.buffer_size = buffer_size
 
-    def more(self) -> Any:
+    def more(self) -> bytes | Any:
         """Return the next piece, empty at the end."""
         piece = self.data[: self.buffer_size]
         self.data = _rest(self.data, len(piece)) if len(piece) < len(self.data) else b""

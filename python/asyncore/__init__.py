@@ -36,15 +36,55 @@ from errno import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Buffer, Callable, MutableMapping
     from types import ModuleType
-    from typing import Any, Protocol
+    from typing import Any, Concatenate, Protocol, overload
 
     class _HasFileno(Protocol):
         def fileno(self) -> int: ...
 
-    type _Buffer = bytes | bytearray | memoryview
+    class _SocketLike(_HasFileno, Protocol):
+        def setblocking(self, flag: bool, /) -> object: ...
+        def getpeername(self) -> Any: ...
+
+    # `X | Any` is an X to who reads it, and a program may put something else in its place. What it
+    # puts there (a TLS socket, a bytearray) has methods that an X has not: a class stands for both.
+    class _AnySocket(socket.socket):
+        def __getattr__(self, name: str, /) -> Any: ...
+
+    class _AnyBytes(bytes):
+        def __getattr__(self, name: str, /) -> Any: ...
+        def __delitem__(self, index: Any, /) -> None: ...
+
+    type _Socket = _AnySocket | Any
+    type _Bytes = _AnyBytes | Any
     type _Map = MutableMapping[Any, Any]
+
+    class _Method[**P, R]:  # a bare Callable in a union is no method, says pyright of protocols
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+        @overload
+        def __get__(self, channel: None, owner: Any, /) -> Callable[Concatenate[Any, P], R]: ...
+        @overload
+        def __get__(self, channel: object, owner: Any, /) -> Callable[P, R]: ...
+        def __get__(self, channel: Any, owner: Any, /) -> Any: ...
+
+    def _loose[C, **P, R](method: Callable[Concatenate[C, P], R]) -> _Method[P, R] | Any:
+        """Have a method's calls checked, but not its overrides.
+
+        Without it the parameters could be wide for callers, who have a bytearray to send, or narrow
+        enough for subclasses whose `send()` takes `bytes`, but not both.
+        """
+
+    def _by_position[C, S, A](method: Callable[[C, S, A], None]) -> Callable[[C, S, A], None]:
+        """Let overrides name the parameters as they like: the loop gives them by position."""
+
+else:
+
+    def _loose(method):
+        return method
+
+    _by_position = _loose
+
 
 # What `from asyncore import *` gave, the modules and errno names included.
 __all__ = [
@@ -84,7 +124,7 @@ __all__ = [
 
 _DISCONNECTED = frozenset({ECONNRESET, ENOTCONN, ESHUTDOWN, ECONNABORTED, EPIPE, EBADF})
 
-socket_map: _Map = {}
+socket_map: dict[int, Any] = {}
 """The map that `loop()` serves and channels join when they are given none: number → channel."""
 
 _SEND_SIZE = 1 << 16  # bytes that dispatcher_with_send hands to the socket in one call
@@ -208,7 +248,7 @@ _own_passes = (poll, poll2)
 
 def loop(
     timeout: float | None = 30.0,
-    use_poll: bool = False,
+    use_poll: bool | int = False,
     map: _Map | None = None,
     count: int | None = None,
 ) -> None:
@@ -253,20 +293,20 @@ class dispatcher:
     `writable()`, which every pass asks.
     """
 
-    debug = False
-    connected = False
-    accepting = False
-    connecting = False
-    closing = False
+    debug: bool | Any = False
+    connected: bool | Any = False
+    accepting: bool | Any = False
+    connecting: bool | Any = False
+    closing: bool | Any = False
     addr: Any = None
-    ignore_log_types = frozenset({"warning"})
+    ignore_log_types: frozenset[str] | Any = frozenset({"warning"})
 
-    socket: Any
+    socket: _Socket
     family_and_type: tuple[int, int]
-    _map: _Map
-    _fileno: int | None
+    _map: dict[int, Any] | Any
+    _fileno: int | Any
 
-    def __init__(self, sock: Any = None, map: _Map | None = None) -> None:
+    def __init__(self, sock: _SocketLike | None = None, map: _Map | None = None) -> None:
         """Make a channel of `sock`, registered in `map`, or one without a socket yet.
 
         Raises the `OSError` of asking for the peer's name, unless that says "not connected".
@@ -306,7 +346,9 @@ class dispatcher:
                 words.append(repr(self.addr))
         return f"<{' '.join(words)} at {id(self):#x}>"
 
-    def add_channel(self, map: _Map | None = None) -> None:
+    # Of these three the map is Any: overrides say `dict`, callers may have another kind of mapping.
+
+    def add_channel(self, map: Any = None) -> None:
         """Put the channel into `map` (by default its own) under its descriptor's number."""
         if map is None:
             map = self._map
@@ -314,7 +356,7 @@ class dispatcher:
         if _attended:
             _tell_attendant(map)
 
-    def del_channel(self, map: _Map | None = None) -> None:
+    def del_channel(self, map: Any = None) -> None:
         """Take the channel out of `map` (by default its own); it need not be there."""
         fd = self._fileno
         if map is None:
@@ -332,7 +374,7 @@ class dispatcher:
         sock.setblocking(False)
         self.set_socket(sock)
 
-    def set_socket(self, sock: Any, map: _Map | None = None) -> None:
+    def set_socket(self, sock: Any, map: Any = None) -> None:
         """Take `sock` as the channel's socket and register it."""
         self.socket = sock
         self._fileno = sock.fileno()
@@ -347,25 +389,27 @@ class dispatcher:
         except OSError:
             pass  # an optimisation for restarts, not worth a failure
 
-    def readable(self) -> bool:
+    # `bool | Any`, because overrides give the length of what is to be sent, or the buffer itself.
+
+    def readable(self) -> bool | Any:
         """Whether the channel waits for data; asked in every pass."""
         return True
 
-    def writable(self) -> bool:
+    def writable(self) -> bool | Any:
         """Whether the channel waits for room to send; asked in every pass."""
         return True
 
-    def listen(self, num: int) -> Any:
+    def listen(self, num: int) -> None:
         """Accept connections, `num` of them queued at most. Raises `OSError`."""
         self.accepting = True
         if os.name == "nt":
             num = min(num, 5)
-        return self.socket.listen(num)
+        return self.socket.listen(num)  # type: ignore[return-value]
 
-    def bind(self, addr: Any) -> Any:
+    def bind(self, addr: Any) -> None:
         """Bind the socket to `addr` and remember it. Raises `OSError`."""
         self.addr = addr
-        return self.socket.bind(addr)
+        return self.socket.bind(addr)  # type: ignore[return-value]
 
     def connect(self, address: Any) -> None:
         """Begin to connect; `handle_connect()` tells when it is done. Raises `OSError`."""
@@ -381,7 +425,7 @@ class dispatcher:
         else:
             raise OSError(err, errorcode[err])
 
-    def accept(self) -> tuple[Any, Any] | None:
+    def accept(self) -> tuple[_Socket, Any] | None:
         """Return `(socket, address)` of a new connection, or `None` when there is none (any more).
 
         Raises `OSError`.
@@ -396,7 +440,8 @@ class dispatcher:
             raise
         return sock, addr
 
-    def send(self, data: _Buffer) -> int | None:
+    @_loose
+    def send(self, data: Buffer) -> int:
         """Send some of `data`; return how many bytes, 0 when the socket takes none now.
 
         A lost connection calls `handle_close()` and returns 0; other `OSError`s are raised.
@@ -442,11 +487,12 @@ class dispatcher:
                 if why.errno not in (ENOTCONN, EBADF):
                     raise
 
-    def log(self, message: object) -> None:
+    @_loose  # nothing here calls it, so an override may take anything
+    def log(self, message: Any) -> None:
         """Write a line to the hit log: standard error."""
         sys.stderr.write(f"log: {message!s}\n")
 
-    def log_info(self, message: object, type: str = "info") -> None:
+    def log_info(self, message: Any, type: str = "info") -> None:
         """Print a line, unless its `type` is one of `ignore_log_types`."""
         if type not in self.ignore_log_types:
             print(f"{type!s}: {message!s}")
@@ -517,6 +563,7 @@ class dispatcher:
         if pair is not None:
             self.handle_accepted(*pair)
 
+    @_by_position
     def handle_accepted(self, sock: Any, addr: Any) -> None:
         """Called on a listening channel with each new connection."""
         sock.close()
@@ -539,9 +586,9 @@ class _Backlog(bytearray):
 class dispatcher_with_send(dispatcher):
     """A dispatcher that keeps what the socket does not take yet, and sends it when it does."""
 
-    out_buffer: bytes | bytearray
+    out_buffer: _Bytes
 
-    def __init__(self, sock: Any = None, map: _Map | None = None) -> None:
+    def __init__(self, sock: _SocketLike | None = None, map: _Map | None = None) -> None:
         dispatcher.__init__(self, sock, map)
         self.out_buffer = b""
 
@@ -565,10 +612,11 @@ class dispatcher_with_send(dispatcher):
     def handle_write(self) -> None:
         self.initiate_send()
 
-    def writable(self) -> bool:
-        return not self.connected or len(self.out_buffer)  # type: ignore[return-value]
+    def writable(self) -> bool | Any:
+        return not self.connected or len(self.out_buffer)
 
-    def send(self, data: _Buffer) -> None:
+    @_loose
+    def send(self, data: Buffer) -> None:
         """Buffer `data` and send what the socket takes at once. Raises as `dispatcher.send()`."""
         if self.debug:
             self.log_info(f"sending {data!r}")
@@ -603,7 +651,7 @@ def compact_traceback() -> tuple[tuple[str, str, str], type[BaseException], Base
     return places[-1], kind, value, info
 
 
-def close_all(map: _Map | None = None, ignore_all: bool = False) -> None:
+def close_all(map: _Map | None = None, ignore_all: bool | int = False) -> None:
     """Close all channels of `map` (by default `socket_map`) and clear it.
 
     A channel that was closed already is passed over. Other `Exception`s are raised unless
@@ -642,14 +690,17 @@ if os.name == "posix":
                 warnings.warn(f"unclosed file {self!r}", ResourceWarning, 1, self)
             self.close()
 
+        @_loose
         def recv(self, *args: Any) -> bytes:
             """Read at most that many bytes. Raises `OSError`."""
             return os.read(self.fd, *args)
 
+        @_loose
         def send(self, *args: Any) -> int:
             """Write some of the bytes, return how many. Raises `OSError`."""
             return os.write(self.fd, *args)
 
+        @_loose
         def getsockopt(self, level: int, optname: int, buflen: int | None = None) -> int:
             """Answer 0 for `SO_ERROR`; a file has no other option: `NotImplementedError`."""
             if (level, optname) != (socket.SOL_SOCKET, socket.SO_ERROR) or buflen:
@@ -672,6 +723,8 @@ if os.name == "posix":
     class file_dispatcher(dispatcher):
         """A channel around a file, pipe or device."""
 
+        socket: _Socket
+
         def __init__(self, fd: int | _HasFileno, map: _Map | None = None) -> None:
             """Take a number or anything with `fileno()`, and make it non-blocking."""
             dispatcher.__init__(self, None, map)
@@ -691,10 +744,13 @@ if os.name == "posix":
 
 
 def _hide_annotations(names: dict[str, Any]) -> None:
-    # inspect.signature() is part of the drop-in, and showed none. Type checkers read the source.
+    # inspect.signature() is part of the drop-in, and showed none; get_type_hints() of a program's
+    # subclass could not resolve ours. Type checkers read the source.
+    names.pop("__annotations__", None)
     functions: list[Callable[..., Any]] = []
     for value in names.values():
         if isinstance(value, type) and value.__module__ == names["__name__"]:
+            value.__annotations__ = {}
             functions += [f for f in vars(value).values() if hasattr(f, "__code__")]
         elif hasattr(value, "__code__"):
             functions.append(value)

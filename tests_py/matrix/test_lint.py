@@ -70,7 +70,7 @@ def test_lint_python(job: Job, first_python: Interpreter) -> None:
 
 
 def test_lint_text(job: Job, first_python: Interpreter) -> None:
-    """What .ci/pre-commit.yaml also runs: the C is as clang-format writes it, and no word is misspelt."""
+    """What .ci/pre-commit.yaml also runs: clang-format on the C, and codespell on everything."""
     requirements = ROOT / "tests_py" / "matrix" / "requirements-lint.txt"
     python = make_venv(job, first_python, BUILD / "lint-text")
     job.run(python, *PIP, "install", "-r", requirements, cwd=BUILD, seconds=600)
