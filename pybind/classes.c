@@ -110,7 +110,8 @@ void ga_classes_drop_unused(void)
             continue;
         }
         *at = c->next;
-        ga_unwatch_class(c->type);
+        if (c->type)
+            ga_unwatch_class(c->type);
         PyObject *held[N_COUNT + 1];
         memcpy(held, c->seen, sizeof c->seen);
         held[N_COUNT] = (PyObject *)c->type;
@@ -118,6 +119,29 @@ void ga_classes_drop_unused(void)
         for (int i = 0; i <= N_COUNT; i++)
             Py_XDECREF(held[i]);
         at = &classes; /* that may have run anything */
+    }
+}
+
+/* Those that channels point to stay, as classes of which nothing is known. */
+void ga_classes_end(void)
+{
+    for (ga_class *c = classes; c; c = c->next)
+        c->direct = c->direct_read = c->direct_write = 0;
+    for (ga_class *c = classes; c;) {
+        int i = 0;
+        while (i < N_COUNT && !c->seen[i])
+            i++;
+        if (i == N_COUNT && !c->type) {
+            c = c->next;
+            continue;
+        }
+        if (i < N_COUNT)
+            Py_CLEAR(c->seen[i]);
+        else {
+            ga_unwatch_class(c->type);
+            Py_CLEAR(c->type);
+        }
+        c = classes; /* that may have run anything */
     }
 }
 

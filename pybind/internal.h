@@ -123,6 +123,10 @@ void ga_take_gil(void);
 int ga_fork_setup(PyObject *module); /* 0, or -1 with an exception set */
 void ga_return_to_go(ga_mirror *m);  /* gives the GIL back; in a forked child leaves the run, with the GIL */
 
+/* ending.c */
+extern int ga_ended;                 /* the interpreter ends: nothing is mirrored any more */
+int ga_ending_setup(PyObject *module); /* 0, or -1 with an exception set */
+
 /* watch.c */
 typedef enum { WATCH_MAP, WATCH_CHANNEL, WATCH_NAMESPACE, WATCH_PROBE } ga_watch_kind;
 extern int ga_trusted;              /* what passed its test: 0 nothing, 1 watching maps, 2 watching all */
@@ -160,9 +164,11 @@ ga_class *ga_class_of(PyTypeObject *type); /* runs Python code; owned use; NULL 
 void ga_class_release(ga_class *c);
 int ga_classes_refresh(void); /* runs Python code: looks at the stale ones; 0, or -1 with an exception set */
 void ga_classes_drop_unused(void); /* may run Python code */
+void ga_classes_end(void);         /* may run Python code: holds on to none of them any more */
 PyObject *ga_class_default(ga_class *c, int name); /* borrowed; NULL: the class has none */
 
 /* methods.c */
 int ga_methods_setup(PyObject *tools); /* 0, or -1 with an exception set */
+int ga_methods_end(void);              /* puts the Python methods back; 0, or -1 with an exception set */
 
 #endif
