@@ -62,7 +62,10 @@ int ga_setup(intptr_t tools)
     if (!PyArg_ParseTuple((PyObject *)tools, "OOOOOOOO", &ga_tools.rules_of, &ga_tools.aftermath, &ga_tools.intact, &ga_tools.run_due,
                           &deque, &ga_tools.backlog, &methods, &module))
         goto done;
-    Py_INCREF((PyObject *)tools); /* for good */
+    /* For good, but for asyncore's functions: see ending.c. */
+    PyObject *kept[] = {ga_tools.rules_of, ga_tools.aftermath, ga_tools.intact, ga_tools.run_due, deque, ga_tools.backlog, module};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        Py_INCREF(kept[i]);
     ga_tools.deque = (PyTypeObject *)deque;
     for (int i = 0; i < N_COUNT; i++)
         if (!(ga_names[i] = PyUnicode_InternFromString(names[i])))
@@ -71,9 +74,9 @@ int ga_setup(intptr_t tools)
         !(handle_close = PyUnicode_InternFromString("handle_close")) || !(name_read = PyUnicode_InternFromString("read")) ||
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
-    status = ga_fork_setup(module) < 0 || ga_services_setup(module) < 0 || ga_watch_setup() < 0 || watch_modules() < 0
-                 ? -1
-                 : ga_methods_setup(methods);
+    if (ga_fork_setup(module) == 0 && ga_ending_setup(module) == 0 && ga_services_setup(module) == 0 && ga_watch_setup() == 0 &&
+        watch_modules() == 0)
+        status = ga_methods_setup(methods);
 done:
     PyEval_SaveThread();
     return status;
@@ -246,6 +249,10 @@ static int intact(ga_mirror *m)
 /* Collects what the channels wait for, and ends the run where there is nothing to wait. */
 static void collect(ga_mirror *m)
 {
+    if (ga_ended) {
+        leave(m, GA_HANDOVER);
+        return;
+    }
     int is_intact = 1;
     int status = PyErr_CheckSignals() < 0 || (is_intact = intact(m)) < 0 ? -1 : 0;
     m->go.change_count = 0;
@@ -282,7 +289,7 @@ ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever, int se
 {
     ga_take_gil();
     ga_mirror *m = NULL;
-    if (ga_forked || ga_trusted == 0 || !PyDict_CheckExact((PyObject *)map))
+    if (ga_forked || ga_ended || ga_trusted == 0 || !PyDict_CheckExact((PyObject *)map))
         goto done;
     m = ga_mirror_of((PyObject *)map);
     if (!m)

@@ -329,7 +329,9 @@ static int collect_all(PyObject *self)
         if (status < 0)
             return -1;
     }
-    PyObject *result = PyObject_CallOneArg(collect_rest, self);
+    PyObject *rest = collect_rest ? Py_NewRef(collect_rest) : ga_asynchat("_collect");
+    PyObject *result = rest ? PyObject_CallOneArg(rest, self) : NULL;
+    Py_XDECREF(rest);
     Py_XDECREF(result);
     return result ? 0 : -1;
 }
@@ -380,6 +382,12 @@ static PyMethodDef chat_methods[] = {
     {0},
 };
 
+void ga_chats_end(void)
+{
+    Py_CLEAR(collect_rest);
+    Py_CLEAR(get_terminator);
+}
+
 int ga_chat_methods(intptr_t tools)
 {
     ga_take_gil();
@@ -388,7 +396,9 @@ int ga_chat_methods(intptr_t tools)
     if (!ga_socket_send)
         status = 0; /* no way round a socket: the Python ga_methods stay */
     else if (PyArg_ParseTuple((PyObject *)tools, "O!O!OOO", &PyType_Type, &chat, &PyTuple_Type, &own, &collect_rest, &get_terminator, &io_failed)) {
-        Py_INCREF((PyObject *)tools); /* for good */
+        Py_INCREF(collect_rest);
+        Py_INCREF(get_terminator);
+        Py_INCREF(io_failed);
         status = ga_install((PyTypeObject *)chat, chat_methods, M_COLLECT, own);
     }
     PyEval_SaveThread();

@@ -115,7 +115,8 @@ void ga_classes_drop_unused(void)
             continue;
         }
         *at = c->next;
-        ga_unwatch_class(c->type);
+        if (c->type)
+            ga_unwatch_class(c->type);
         PyObject *held[N_COUNT + 1];
         memcpy(held, c->seen, sizeof c->seen);
         held[N_COUNT] = (PyObject *)c->type;
@@ -135,6 +136,32 @@ void ga_classes_compare_codes(void)
                 c->stale = 1;
                 ga_class_epoch++;
             }
+}
+
+/* Those that channels point to stay, as classes of which nothing is known. */
+void ga_classes_end(void)
+{
+    for (ga_class *c = classes; c; c = c->next) {
+        c->direct = c->direct_read = c->direct_write = 0;
+        c->rules[N_READABLE] = c->rules[N_WRITABLE] = RULE_ASK;
+        c->codes[N_READABLE] = c->codes[N_WRITABLE] = NULL;
+    }
+    for (ga_class *c = classes; c;) {
+        int i = 0;
+        while (i < N_COUNT && !c->seen[i])
+            i++;
+        if (i == N_COUNT && !c->type) {
+            c = c->next;
+            continue;
+        }
+        if (i < N_COUNT)
+            Py_CLEAR(c->seen[i]);
+        else {
+            ga_unwatch_class(c->type);
+            Py_CLEAR(c->type);
+        }
+        c = classes; /* that may have run anything */
+    }
 }
 
 int ga_classes_refresh(void)

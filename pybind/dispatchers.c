@@ -195,6 +195,8 @@ static PyObject *m_sender_send_in(PyObject *self, PyObject *dict, PyObject *cons
     PyObject *waiting = ga_peek(self, dict, ga_str.out_buffer);
     if (!waiting || !PyBytes_CheckExact(waiting) || PyBytes_GET_SIZE(waiting) || ga_peek(self, dict, ga_str.debug) != Py_False)
         goto python;
+    if (!ga_dispatcher)
+        goto python;
     PyObject *initiate = _PyType_Lookup(Py_TYPE(self), ga_str.initiate_send), *way = _PyType_Lookup(ga_dispatcher, ga_str.send);
     if (initiate != ga_tools.sender_initiate || PyDict_GetItemWithError(dict, ga_str.initiate_send) || PyErr_Occurred() ||
         (way != ga_methods[M_SEND].native && way != ga_methods[M_SEND].python))

@@ -143,6 +143,10 @@ double ga_now(void); /* time.monotonic() */
 int ga_fork_setup(PyObject *module); /* 0, or -1 with an exception set */
 void ga_return_to_go(ga_mirror *m);  /* gives the GIL back; in a forked child leaves the run, with the GIL */
 
+/* ending.c */
+extern int ga_ended;                 /* the interpreter ends: nothing is mirrored any more */
+int ga_ending_setup(PyObject *module); /* 0, or -1 with an exception set */
+
 /* watch.c */
 typedef enum { WATCH_MAP, WATCH_CHANNEL, WATCH_NAMESPACE, WATCH_PROBE } ga_watch_kind;
 extern int ga_trusted;              /* what passed its test: 0 nothing, 1 watching maps, 2 watching all */
@@ -182,6 +186,7 @@ void ga_class_release(ga_class *c);
 void ga_classes_compare_codes(void); /* a function that returned a constant may have got another code */
 int ga_classes_refresh(void); /* runs Python code: looks at the stale ones; 0, or -1 with an exception set */
 void ga_classes_drop_unused(void); /* may run Python code */
+void ga_classes_end(void);         /* may run Python code: holds on to none of them any more */
 PyObject *ga_class_default(ga_class *c, int name); /* borrowed; NULL: the class has none */
 
 /* services.c */
@@ -191,5 +196,6 @@ void ga_wake_attended(void); /* a queue was filled in place: whoever attends a m
 
 /* methods.c */
 int ga_methods_setup(PyObject *tools); /* 0, or -1 with an exception set */
+int ga_methods_end(void);              /* puts the Python methods back; 0, or -1 with an exception set */
 
 #endif

@@ -80,6 +80,55 @@ PyObject *ga_only_argument(const char *name, PyObject *const *args, Py_ssize_t c
     return args[0];
 }
 
+/* An attribute of asynchat's, owned; NULL with an exception set. */
+PyObject *ga_asynchat(const char *name)
+{
+    PyObject *module = PyImport_ImportModule("asynchat"), *value = module ? PyObject_GetAttrString(module, name) : NULL;
+    Py_XDECREF(module);
+    return value;
+}
+
+/* The Python method that `method` replaced, owned; NULL with an exception set. */
+static PyObject *replaced(int method)
+{
+    if (ga_methods[method].python)
+        return Py_NewRef(ga_methods[method].python);
+    /* The interpreter ends, and the class has it again: somebody kept the native one. */
+    PyObject *module = method >= M_COLLECT ? NULL : PyImport_ImportModule("asyncore");
+    PyObject *type = method >= M_COLLECT ? ga_asynchat("async_chat")
+                     : module ? PyObject_GetAttrString(module, method == M_SENDER_SEND ? "dispatcher_with_send" : "dispatcher")
+                              : NULL;
+    PyObject *function = type ? PyObject_GetAttrString(type, ga_methods[method].name) : NULL;
+    Py_XDECREF(module);
+    Py_XDECREF(type);
+    if (function == ga_methods[method].native) {
+        Py_CLEAR(function);
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter is ending");
+    }
+    return function;
+}
+
+int ga_methods_end(void)
+{
+    int status = 0;
+    ga_dispatcher = NULL;
+    Py_CLEAR(ga_tools.sender_initiate);
+    Py_CLEAR(ga_tools.handle_read_event);
+    Py_CLEAR(ga_tools.handle_write_event);
+    ga_chats_end();
+    for (int i = 0; i < M_COUNT; i++) {
+        struct ga_method *m = &ga_methods[i];
+        PyObject *type = m->type, *python = m->python;
+        m->type = m->python = NULL;
+        if (type && PyDict_GetItemString(((PyTypeObject *)type)->tp_dict, m->name) == m->native &&
+            PyObject_SetAttrString(type, m->name, python) < 0)
+            status = -1;
+        Py_XDECREF(type);
+        Py_XDECREF(python);
+    }
+    return status;
+}
+
 /* Calls the Python method that `method` replaced with the arguments as they came. What the way here raised it raises again. */
 PyObject *ga_fall_back(int method, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
@@ -91,7 +140,9 @@ PyObject *ga_fall_back(int method, PyObject *self, PyObject *const *args, Py_ssi
     with_self[0] = self;
     for (Py_ssize_t i = 0; i < all; i++)
         with_self[i + 1] = args[i];
-    PyObject *result = PyObject_Vectorcall(ga_methods[method].python, with_self, (size_t)count + 1, keywords);
+    PyObject *function = replaced(method);
+    PyObject *result = function ? PyObject_Vectorcall(function, with_self, (size_t)count + 1, keywords) : NULL;
+    Py_XDECREF(function);
     if (with_self != few)
         PyMem_Free(with_self);
     return result;
@@ -109,6 +160,8 @@ int ga_install(PyTypeObject *type, PyMethodDef *definitions, int first, PyObject
         /* A descriptor of object: the Python function takes any object as self, so this one must. */
         ga_methods[i].native = PyDescr_NewMethod(&PyBaseObject_Type, &definitions[n]);
         ga_methods[i].python = Py_NewRef(function);
+        ga_methods[i].type = Py_NewRef((PyObject *)type);
+        ga_methods[i].name = definitions[n].ml_name;
         if (!ga_methods[i].native)
             return -1;
         if (PyDict_GetItemString(type->tp_dict, definitions[n].ml_name) == function &&
@@ -153,6 +206,10 @@ int ga_methods_setup(PyObject *tools)
         return -1;
     if (!(ga_tools.handle_read_event = PyTuple_GetItem(own, 2)) || !(ga_tools.handle_write_event = PyTuple_GetItem(own, 3)))
         return -1;
+    Py_INCREF(ga_tools.sender_initiate);
+    Py_INCREF(ga_tools.handle_read_event);
+    Py_INCREF(ga_tools.handle_write_event);
+    Py_INCREF(socket_class);
     PyTypeObject *dispatcher = (PyTypeObject *)dispatcher_class;
     ga_watch_replacing(dispatcher);
     socket_type = (PyTypeObject *)socket_class;

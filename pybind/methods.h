@@ -7,8 +7,10 @@
 enum { M_RECV, M_SEND, M_SENDER_SEND, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_INITIATE_SEND, M_COUNT };
 
 extern struct ga_method {
-    PyObject *python; /* the function that was replaced; owned */
+    PyObject *python; /* the function that was replaced; owned, NULL at the interpreter's end */
     PyObject *native; /* our method descriptor; owned */
+    PyObject *type;   /* the class that had it; owned, NULL as `python` */
+    const char *name;
 } ga_methods[M_COUNT];
 
 /* Interned names, and the empty bytes. */
@@ -48,7 +50,11 @@ PyObject *ga_attribute(PyObject *self, PyObject *name);
 int ga_is_ours(PyObject *self, PyObject *dict, PyObject *name, int method);
 PyObject *ga_only_argument(const char *name, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
 PyObject *ga_fall_back(int method, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
+PyObject *ga_asynchat(const char *name);
 int ga_install(PyTypeObject *type, PyMethodDef *definitions, int first, PyObject *own);
+
+/* chats.c */
+void ga_chats_end(void);
 
 /* dispatchers.c */
 extern PyMethodDef ga_dispatcher_methods[], ga_sender_methods[];

@@ -7,6 +7,7 @@ later makes portable passes.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import select
@@ -41,7 +42,7 @@ _LONGEST = 2e6  # seconds that select and poll take for sure
 
 _lock = threading.Lock()
 _binding: ModuleType | None = None  # the extension, once it is loaded and until a fork
-_chat_tools: tuple[Any, ...] | None = None
+_chat_is_set_up = False
 _reason: str | None = None  # why the backend is what it is; None: not decided yet
 
 
@@ -163,6 +164,7 @@ def _load() -> ModuleType:
         binding,
     )
     binding.pybind_Setup(id(tools), False)
+    atexit.register(binding.end)
     binding.pybind_Trust(_watchers.trusted_level(binding), False)
     _agenda.engine_loaded(binding.due)
     _slow.engine_loaded(binding.watch)
@@ -194,10 +196,11 @@ def _rule_of(cls: type, name: str, at: int) -> int:
 
 def _set_up_chat(asynchat: dict[str, Any]) -> None:
     """Give asynchat its native methods, when the first of its channels is seen."""
-    global _chat_tools
-    if _chat_tools is None and _binding is not None:
-        _chat_tools = (*asynchat["_own_methods"], _io_failed)
-        _binding.pybind_SetupChat(id(_chat_tools), False)
+    global _chat_is_set_up
+    if not _chat_is_set_up and _binding is not None:
+        _chat_is_set_up = True
+        tools = (*asynchat["_own_methods"], _io_failed)
+        _binding.pybind_SetupChat(id(tools), False)
 
 
 def _io_failed(channel: Any, exc: OSError) -> None:

@@ -109,3 +109,52 @@ def test_the_process_ends_as_it_would_without_threads(ending):
         assert (ended.returncode, ended.stdout) == (status, output), (threads, ended.stderr)
         if ending != "an interrupt":
             assert ended.stderr == "", threads
+
+
+OPEN = """
+import asynchat, asyncore, os, socket, sys
+left, ending, path = sys.argv[1:]
+file = open(path, "w")
+
+def end():
+    file.write("never lost")
+    if ending == "sys.exit in a handler":
+        sys.exit(5)
+    if ending == "a child" and os.fork():
+        os.wait()
+        os._exit(0)
+
+class Echo(asyncore.dispatcher_with_send):
+    def handle_read(self):
+        self.send(self.recv(100))
+        end()
+
+class Chat(asynchat.async_chat):
+    terminator = b"x"
+    def found_terminator(self):
+        self.push(b"y")
+        end()
+
+class Deleted:
+    def __del__(self, write=os.write):
+        write(1, b"deleted")
+
+near, far = socket.socketpair()
+deleted = Deleted()
+channels = {} if left == "in a map of its own" else asyncore.socket_map
+channel = (Chat if left == "a chat" else Echo)(near, channels)
+kept = asyncore.dispatcher.recv, channel.recv
+far.send(b"x")
+asyncore.loop(0, map=channels, count=1)
+if left == "closed":
+    channel.close()
+"""
+
+
+@pytest.mark.parametrize("left", ["in the global map", "in a map of its own", "a chat", "closed"])
+@pytest.mark.parametrize("ending", ["the end", "sys.exit in a handler", "a child"])
+def test_what_is_open_at_the_end_is_written_out(tmp_path, left, ending):
+    """Python's last act is to let go of the program's globals: nothing of ours may hold them."""
+    path = tmp_path / "file"
+    done = run_python(OPEN, left, ending, path, flags=("-W", "ignore"), check=False)
+    assert (path.read_text(), done.stdout) == ("never lost", "deleted"), done.stderr
