@@ -7,6 +7,7 @@ and while one of them still does, it is the same map; an empty one holds nobody,
 
 from __future__ import annotations
 
+import sys
 from _weakref import ref  # weakref itself takes longer to import than all of this package
 from itertools import islice
 
@@ -70,9 +71,7 @@ def _weakly(thing: Any) -> ref[Any] | None:
 
 
 def _default() -> Map | None:
-    import asyncore
-
-    return getattr(asyncore, "socket_map", None)
+    return getattr(sys.modules.get("asyncore"), "socket_map", None)
 
 
 def counts_of(map: Map) -> Counts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
 
 TYPE_CHECKING = False
@@ -63,11 +64,10 @@ def watch(obj: Any, event: str) -> None:
 
 def _method(obj: Any, event: str) -> str:
     """What the event will call, as far as the channel leaves that to asyncore's own methods."""
-    import asyncore
-
-    if event not in _EVENTS:
+    dispatcher = getattr(sys.modules.get("asyncore"), "dispatcher", None)
+    if event not in _EVENTS or dispatcher is None:
         return event
-    own = getattr(asyncore.dispatcher, event)
+    own = getattr(dispatcher, event, None)
     if getattr(type(obj), event, None) is not own or event in getattr(obj, "__dict__", ()):
         return event
     kind = event.removesuffix("_event")
