@@ -23,7 +23,7 @@ from values_of import BASES, METHODS, WAYS  # noqa: E402
 
 MORE = int(os.environ.get("GOASYNCORE_EXAMPLES", "0"))
 SETTINGS = settings(
-    max_examples=MORE or times(400, 20_000),
+    max_examples=MORE or times(400, 5_000),
     deadline=None,
     derandomize=not MORE,
     database=None,
