@@ -70,7 +70,8 @@ int ga_setup(intptr_t tools)
     for (int i = 0; i < N_COUNT; i++)
         if (!(ga_names[i] = PyUnicode_InternFromString(names[i])))
             goto done;
-    if (!(ga_name_socket = PyUnicode_InternFromString("socket")) || !(handle_expt_event = PyUnicode_InternFromString("handle_expt_event")) ||
+    if (!(ga_name_socket = PyUnicode_InternFromString("socket")) ||
+        !(handle_expt_event = PyUnicode_InternFromString("handle_expt_event")) ||
         !(handle_close = PyUnicode_InternFromString("handle_close")) || !(name_read = PyUnicode_InternFromString("read")) ||
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
@@ -103,9 +104,9 @@ static int call_event(ga_channel *c, int event)
 {
     PyObject *obj = c->obj;
     ga_class *class = c->class;
-    if (class && c->dict && c->bare && !c->changed && !ga_forked && !ga_tools.watch && (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) &&
-        c->mirror->class_epoch == ga_class_epoch && class->type == Py_TYPE(obj) && ga_mirror_truth(c, N_CONNECTED) == 1 &&
-        ga_mirror_truth(c, N_ACCEPTING) == 0) {
+    if (class && c->dict && c->bare && !c->changed && !ga_forked && !ga_tools.watch &&
+        (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) && c->mirror->class_epoch == ga_class_epoch &&
+        class->type == Py_TYPE(obj) && ga_mirror_truth(c, N_CONNECTED) == 1 && ga_mirror_truth(c, N_ACCEPTING) == 0) {
         PyObject *args[2] = {NULL, obj};
         c->mirror->stats.events++;
         PyObject *handler = Py_NewRef(class->seen[event == N_HANDLE_READ_EVENT ? N_HANDLE_READ : N_HANDLE_WRITE]);

@@ -35,17 +35,17 @@ enum {
 
 /* What Go sees of a mirrored map. Valid until the map is gone, which cannot be during a run. */
 typedef struct {
-    int32_t busy;        /* a run is under way; set by ga_enter, cleared by Go, atomically, as the run's last act */
-    long handle;         /* Go's number for what serves the map; 0: none yet */
-    int status;          /* GA_RUNNING while a run is under way */
-    int passes;          /* passes completed in this run */
-    int wake_fd;         /* written to when the map changes while a run waits */
-    int own_fds[3];      /* descriptors the poller holds: closed in a forked child and with the map */
-    ga_change *changes;  /* what ga_enter and ga_step report */
+    int32_t busy;       /* a run is under way; set by ga_enter, cleared by Go, atomically, as the run's last act */
+    long handle;        /* Go's number for what serves the map; 0: none yet */
+    int status;         /* GA_RUNNING while a run is under way */
+    int passes;         /* passes completed in this run */
+    int wake_fd;        /* written to when the map changes while a run waits */
+    int own_fds[3];     /* descriptors the poller holds: closed in a forked child and with the map */
+    ga_change *changes; /* what ga_enter and ga_step report */
     int change_count;
-    double due_in;       /* seconds from the last collection until something put off is due; below 0: nothing is */
-    int descriptor;      /* the poller's own, readable when a channel is ready; -1: it has none */
-    double again;        /* seconds after which a settled map needs another pass, whatever the descriptor says; below 0: never */
+    double due_in;  /* seconds from the last collection until something put off is due; below 0: nothing is */
+    int descriptor; /* the poller's own, readable when a channel is ready; -1: it has none */
+    double again;   /* seconds after which a settled map needs another pass, whatever the descriptor says; below 0: never */
 } ga_map;
 
 /* Takes the GIL. `tools` is a tuple, see _native.py. Returns 0, or -1 with an exception set. */

@@ -24,8 +24,8 @@ static PyObject *m_collect_in(PyObject *self, PyObject *dict, PyObject *const *a
 
 static GA_IN_DICT(m_collect)
 
-/* async_chat._get_data */
-static PyObject *m_get_data_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+    /* async_chat._get_data */
+    static PyObject *m_get_data_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
     PyObject *incoming = dict ? ga_peek(self, dict, ga_str.incoming) : NULL;
     if (count || keywords || !incoming || !PyList_CheckExact(incoming))
@@ -44,8 +44,8 @@ static PyObject *m_get_data_in(PyObject *self, PyObject *dict, PyObject *const *
 
 static GA_IN_DICT(m_get_data)
 
-/* An OSError is set: async_chat's own handle_error() gets it. */
-static PyObject *refuse(PyObject *self)
+    /* An OSError is set: async_chat's own handle_error() gets it. */
+    static PyObject *refuse(PyObject *self)
 {
     PyObject *exc = PyErr_GetRaisedException();
     PyObject *result = PyObject_CallFunctionObjArgs(io_failed, self, exc, NULL);
@@ -60,8 +60,9 @@ static PyObject *m_push_in(PyObject *self, PyObject *dict, PyObject *const *args
     if (!data || !dict || !PyBytes_CheckExact(data) || !PyBytes_GET_SIZE(data))
         goto python;
     PyObject *size = ga_peek(self, dict, ga_str.ac_out_buffer_size);
-    if (!size || !PyLong_CheckExact(size) || PyLong_AsSsize_t(size) < PyBytes_GET_SIZE(data) || ga_peek(self, dict, ga_str.connected) != Py_True ||
-        !ga_is_ours(self, dict, ga_str.send, M_SEND) || !ga_is_ours(self, dict, ga_str.initiate_send, M_INITIATE_SEND))
+    if (!size || !PyLong_CheckExact(size) || PyLong_AsSsize_t(size) < PyBytes_GET_SIZE(data) ||
+        ga_peek(self, dict, ga_str.connected) != Py_True || !ga_is_ours(self, dict, ga_str.send, M_SEND) ||
+        !ga_is_ours(self, dict, ga_str.initiate_send, M_INITIATE_SEND))
         goto python;
     int fd = ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send);
     PyObject *fifo = fd == -2 ? NULL : ga_peek(self, dict, ga_str.producer_fifo);
@@ -90,8 +91,8 @@ python:
 
 static GA_IN_DICT(m_push)
 
-/* What follows `sent` bytes of `first`, owned; a long rest as a view, which copies nothing. */
-static PyObject *rest_of(PyObject *first, Py_ssize_t sent, Py_ssize_t size)
+    /* What follows `sent` bytes of `first`, owned; a long rest as a view, which copies nothing. */
+    static PyObject *rest_of(PyObject *first, Py_ssize_t sent, Py_ssize_t size)
 {
     if (PyBytes_CheckExact(first) && size - sent < GA_IN_PLACE)
         return PyBytes_FromStringAndSize(PyBytes_AS_STRING(first) + sent, size - sent);
@@ -191,8 +192,8 @@ static GA_IN_DICT(m_initiate_send)
 
 #define SHORT_TERMINATOR 64 /* bytes; asynchat knows a better way for longer ones */
 
-/* 0, or -1 with an exception set. */
-static int tell(PyObject *self, PyObject *method, PyObject *data)
+    /* 0, or -1 with an exception set. */
+    static int tell(PyObject *self, PyObject *method, PyObject *data)
 {
     PyObject *args[3] = {NULL, self, data};
     PyObject *result = PyObject_VectorcallMethod(method, args + 1, (data ? 2 : 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
@@ -228,7 +229,8 @@ static int drop(PyObject *self, Py_ssize_t size)
         if ((buffer = PyObject_GetAttr(self, ga_str.ac_in_buffer)))
             rest = PySequence_GetSlice(buffer, size, PY_SSIZE_T_MAX);
     } else if (there - size >= GA_IN_PLACE) {
-        PyObject *backlog = (PyObject *)Py_TYPE(buffer) == ga_tools.backlog ? Py_NewRef(buffer) : PyObject_CallOneArg(ga_tools.backlog, buffer);
+        PyObject *backlog =
+            (PyObject *)Py_TYPE(buffer) == ga_tools.backlog ? Py_NewRef(buffer) : PyObject_CallOneArg(ga_tools.backlog, buffer);
         if (backlog && PySequence_DelSlice(backlog, 0, size) == 0)
             rest = Py_NewRef(backlog);
         Py_XDECREF(backlog);
@@ -340,7 +342,8 @@ static int collect_all(PyObject *self)
 static PyObject *m_handle_read_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
     PyObject *buffer = dict && !count && !keywords ? ga_peek(self, dict, ga_str.ac_in_buffer) : NULL;
-    if (!buffer || !(PyBytes_CheckExact(buffer) || (PyObject *)Py_TYPE(buffer) == ga_tools.backlog) || !ga_is_ours(self, dict, ga_str.recv, M_RECV))
+    if (!buffer || !(PyBytes_CheckExact(buffer) || (PyObject *)Py_TYPE(buffer) == ga_tools.backlog) ||
+        !ga_is_ours(self, dict, ga_str.recv, M_RECV))
         return ga_fall_back(M_HANDLE_READ, self, args, count, keywords);
     PyObject *size = PyObject_GetAttr(self, ga_str.ac_in_buffer_size);
     PyObject *data = size ? ga_recv(self, &size, 1, NULL) : NULL;
@@ -373,13 +376,14 @@ static PyObject *m_handle_read_in(PyObject *self, PyObject *dict, PyObject *cons
 
 static GA_IN_DICT(m_handle_read)
 
-static PyMethodDef chat_methods[] = {
-    {"_collect_incoming_data", GA_FUNCTION(m_collect), GA_WAY, "_collect_incoming_data(self, data)\n--\n\n"},
-    {"_get_data", GA_FUNCTION(m_get_data), GA_WAY, "_get_data(self)\n--\n\n"},
-    {"push", GA_FUNCTION(m_push), GA_WAY, "push(self, data)\n--\n\nAs asynchat.async_chat.push, natively."},
-    {"handle_read", GA_FUNCTION(m_handle_read), GA_WAY, "handle_read(self)\n--\n\nAs asynchat.async_chat.handle_read, natively."},
-    {"initiate_send", GA_FUNCTION(m_initiate_send), GA_WAY, "initiate_send(self)\n--\n\nAs asynchat.async_chat.initiate_send, natively."},
-    {0},
+    static PyMethodDef chat_methods[] = {
+        {"_collect_incoming_data", GA_FUNCTION(m_collect), GA_WAY, "_collect_incoming_data(self, data)\n--\n\n"},
+        {"_get_data", GA_FUNCTION(m_get_data), GA_WAY, "_get_data(self)\n--\n\n"},
+        {"push", GA_FUNCTION(m_push), GA_WAY, "push(self, data)\n--\n\nAs asynchat.async_chat.push, natively."},
+        {"handle_read", GA_FUNCTION(m_handle_read), GA_WAY, "handle_read(self)\n--\n\nAs asynchat.async_chat.handle_read, natively."},
+        {"initiate_send", GA_FUNCTION(m_initiate_send), GA_WAY,
+         "initiate_send(self)\n--\n\nAs asynchat.async_chat.initiate_send, natively."},
+        {0},
 };
 
 void ga_chats_end(void)
@@ -395,7 +399,8 @@ int ga_chat_methods(intptr_t tools)
     int status = -1;
     if (!ga_socket_send)
         status = 0; /* no way round a socket: the Python ga_methods stay */
-    else if (PyArg_ParseTuple((PyObject *)tools, "O!O!OOO", &PyType_Type, &chat, &PyTuple_Type, &own, &collect_rest, &get_terminator, &io_failed)) {
+    else if (PyArg_ParseTuple((PyObject *)tools, "O!O!OOO", &PyType_Type, &chat, &PyTuple_Type, &own, &collect_rest, &get_terminator,
+                              &io_failed)) {
         Py_INCREF(collect_rest);
         Py_INCREF(get_terminator);
         Py_INCREF(io_failed);

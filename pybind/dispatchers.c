@@ -26,7 +26,7 @@ static PyObject *receive(int fd, Py_ssize_t size)
 {
     enum { ROOM = 1 << 16 };
     static PyObject *spare; /* received into, and handed out itself where there is no memory for a copy */
-    static int large; /* the last one was: then the next is received in place */
+    static int large;       /* the last one was: then the next is received in place */
     if (large || size > ROOM) {
         PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
         if (!bytes) {
@@ -173,9 +173,9 @@ static PyObject *m_send_in(PyObject *self, PyObject *dict, PyObject *const *args
 
 static GA_IN_DICT(m_send)
 
-/* Sends data through a plain socket while nothing waits before it; what is left goes to *rest, an owned
- * reference or NULL for nothing. 0, or an errno, or -1 with an exception set: to be set aside while *rest is kept. */
-int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
+    /* Sends data through a plain socket while nothing waits before it; what is left goes to *rest, an owned
+     * reference or NULL for nothing. 0, or an errno, or -1 with an exception set: to be set aside while *rest is kept. */
+    int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
 {
     *rest = NULL;
     Py_ssize_t sent = transmit(fd, data), size = PyBytes_GET_SIZE(data);
@@ -222,10 +222,10 @@ python:
 
 static GA_IN_DICT(m_sender_send)
 
-PyMethodDef ga_dispatcher_methods[] = {
-    {"recv", GA_FUNCTION(ga_recv), GA_WAY, "recv(self, buffer_size)\n--\n\nAs asyncore.dispatcher.recv, natively."},
-    {"send", GA_FUNCTION(m_send), GA_WAY, "send(self, data)\n--\n\nAs asyncore.dispatcher.send, natively."},
-    {0},
+    PyMethodDef ga_dispatcher_methods[] = {
+        {"recv", GA_FUNCTION(ga_recv), GA_WAY, "recv(self, buffer_size)\n--\n\nAs asyncore.dispatcher.recv, natively."},
+        {"send", GA_FUNCTION(m_send), GA_WAY, "send(self, data)\n--\n\nAs asyncore.dispatcher.send, natively."},
+        {0},
 };
 
 PyMethodDef ga_sender_methods[] = {

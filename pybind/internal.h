@@ -24,8 +24,8 @@ enum {
 
 /* What a predicate of a class comes down to, as _native.rules_of tells. */
 typedef enum {
-    RULE_ASK,    /* only calling it can tell */
-    RULE_NO,     /* it returns a constant */
+    RULE_ASK, /* only calling it can tell */
+    RULE_NO,  /* it returns a constant */
     RULE_YES,
     RULE_SENDER, /* dispatcher_with_send's writable */
     RULE_CHAT    /* async_chat's */
@@ -34,14 +34,14 @@ typedef enum {
 /* What is known of one class; kept while a mirrored channel is an instance of it. */
 typedef struct ga_class {
     struct ga_class *next;
-    PyTypeObject *type; /* owned */
+    PyTypeObject *type;      /* owned */
     PyObject *seen[N_COUNT]; /* owned: what the class had for each of ga_names, NULL for nothing */
     getattrofunc getattro;
-    int stale;        /* look at it again, whatever it has */
-    int direct;       /* its predicates are functions that can be called without looking them up */
-    int direct_read;  /* its handle_read_event is ours, so handle_read can be called when connected */
-    int direct_write; /* the same of writing */
-    ga_rule rules[2];  /* of readable and writable */
+    int stale;          /* look at it again, whatever it has */
+    int direct;         /* its predicates are functions that can be called without looking them up */
+    int direct_read;    /* its handle_read_event is ours, so handle_read can be called when connected */
+    int direct_write;   /* the same of writing */
+    ga_rule rules[2];   /* of readable and writable */
     PyObject *codes[2]; /* of those that return a constant; borrowed from the function, to be compared alone */
     Py_ssize_t users;
     uint64_t epoch; /* ga_class_epoch when it was last looked at */
@@ -57,18 +57,18 @@ typedef struct ga_channel {
     ga_class *class;
     uint64_t order;
     int32_t fd;
-    int32_t slot;         /* its place in mirror.own or mirror.sized, -1: in neither */
-    uint8_t changed;      /* look at it again, it stands in mirror.dirty */
-    uint8_t bare;         /* nothing on the instance hides the class's handlers */
-    uint8_t direct;       /* the predicates are the class's functions */
-    uint8_t own;          /* it is in mirror.own: Python is asked in each pass */
-    uint8_t reported;     /* the engine knows of it */
-    uint8_t renewed;      /* but perhaps not of its socket: another open file under the number */
-    uint8_t filled;       /* whether `sized` had anything in it when last looked at */
-    uint8_t unseen;       /* while comparing with the map */
-    uint8_t want;         /* Read and Write, as last evaluated */
-    uint8_t removed;      /* taken out of the map while the pass was asking: `obj` is owned */
-    uint8_t odd;          /* a key of its dict is perhaps no name: looking into that would run code */
+    int32_t slot;     /* its place in mirror.own or mirror.sized, -1: in neither */
+    uint8_t changed;  /* look at it again, it stands in mirror.dirty */
+    uint8_t bare;     /* nothing on the instance hides the class's handlers */
+    uint8_t direct;   /* the predicates are the class's functions */
+    uint8_t own;      /* it is in mirror.own: Python is asked in each pass */
+    uint8_t reported; /* the engine knows of it */
+    uint8_t renewed;  /* but perhaps not of its socket: another open file under the number */
+    uint8_t filled;   /* whether `sized` had anything in it when last looked at */
+    uint8_t unseen;   /* while comparing with the map */
+    uint8_t want;     /* Read and Write, as last evaluated */
+    uint8_t removed;  /* taken out of the map while the pass was asking: `obj` is owned */
+    uint8_t odd;      /* a key of its dict is perhaps no name: looking into that would run code */
 } ga_channel;
 
 /* Numbers whose channel is to be looked at again. `stamp` is the order of the channel that was being
@@ -84,35 +84,35 @@ typedef struct ga_mirror {
     PyObject *map;   /* borrowed: the DEALLOCATED event ends the mirror */
     PyObject *names; /* the namespace of the asyncore in whose name the run is; borrowed from the run */
     ga_channel **by_fd;
-    uint8_t *told;   /* by fd: what the engine was told last; TOLD_UNKNOWN: perhaps */
-    uint8_t *queued; /* by fd: it stands in `dirty` */
-    int32_t size;    /* of the three */
-    Py_ssize_t count; /* channels */
+    uint8_t *told;      /* by fd: what the engine was told last; TOLD_UNKNOWN: perhaps */
+    uint8_t *queued;    /* by fd: it stands in `dirty` */
+    int32_t size;       /* of the three */
+    Py_ssize_t count;   /* channels */
     Py_ssize_t wanting; /* numbers the engine was told to wait for */
     uint64_t next_order;
-    ga_channel **own;   /* in map order, with holes */
+    ga_channel **own; /* in map order, with holes */
     int32_t own_count, own_size, own_holes;
     ga_channel **sized; /* in no order */
     int32_t sized_count, sized_size;
     ga_dirty *dirty;
     int32_t dirty_count, dirty_size;
     int32_t change_size;
-    ga_channel **gone;  /* removed while the pass was asking */
+    ga_channel **gone; /* removed while the pass was asking */
     int32_t gone_count, gone_size;
-    uint64_t asking;    /* order of the channel being asked, 0: none */
+    uint64_t asking; /* order of the channel being asked, 0: none */
     uint64_t namespace_epoch;
     uint64_t class_epoch;
     double audited;
-    double due;         /* when something put off is to be called, by ga_now(); infinite: nothing was */
-    int seen_passes;    /* of the run, by the last step */
+    double due;      /* when something put off is to be called, by ga_now(); infinite: nothing was */
+    int seen_passes; /* of the run, by the last step */
     struct {
         uint64_t passes, events, asked, changes, wakes;
     } stats;
     uint8_t use_poll, forever, settle;
     uint8_t attended; /* an asyncio loop waits for the poller's descriptor: a change has to wake that, too */
-    uint8_t waiting; /* a run waits: a change has to wake it */
-    uint8_t resync;  /* the mirror may be wrong: compare it with the map */
-    uint8_t foreign; /* a key is no descriptor's number */
+    uint8_t waiting;  /* a run waits: a change has to wake it */
+    uint8_t resync;   /* the mirror may be wrong: compare it with the map */
+    uint8_t foreign;  /* a key is no descriptor's number */
 } ga_mirror;
 
 #define TOLD_UNKNOWN 0xff
@@ -121,15 +121,15 @@ typedef struct ga_mirror {
 /* bridge.c: interned names, and what _native.py handed over. */
 extern PyObject *ga_names[N_COUNT], *ga_name_socket;
 extern struct ga_tools {
-    PyObject *rules_of;  /* class -> (ga_rule, ga_rule) */
-    PyObject *aftermath; /* (channel, exception) -> stand-in for read() and readwrite() */
-    PyObject *intact;    /* namespace -> whether the pass functions in it are ours */
-    PyObject *run_due;   /* map -> None: calls what was put off until now */
-    PyObject *watch;     /* (channel, name) -> None: calls that method and reports when it was slow; NULL: nobody asked */
+    PyObject *rules_of;        /* class -> (ga_rule, ga_rule) */
+    PyObject *aftermath;       /* (channel, exception) -> stand-in for read() and readwrite() */
+    PyObject *intact;          /* namespace -> whether the pass functions in it are ours */
+    PyObject *run_due;         /* map -> None: calls what was put off until now */
+    PyObject *watch;           /* (channel, name) -> None: calls that method and reports when it was slow; NULL: nobody asked */
     PyObject *sender_initiate; /* dispatcher_with_send.initiate_send */
     PyObject *handle_read_event, *handle_write_event; /* dispatcher's */
     PyTypeObject *deque;
-    PyObject *backlog;   /* the bytearray of dispatcher_with_send */
+    PyObject *backlog; /* the bytearray of dispatcher_with_send */
 } ga_tools;
 
 /* bridge.c: for a thread that came from Python and gave the GIL back; PyEval_SaveThread() gives it
@@ -144,22 +144,22 @@ int ga_fork_setup(PyObject *module); /* 0, or -1 with an exception set */
 void ga_return_to_go(ga_mirror *m);  /* gives the GIL back; in a forked child leaves the run, with the GIL */
 
 /* ending.c */
-extern int ga_ended;                 /* the interpreter ends: nothing is mirrored any more */
+extern int ga_ended;                   /* the interpreter ends: nothing is mirrored any more */
 int ga_ending_setup(PyObject *module); /* 0, or -1 with an exception set */
 
 /* watch.c */
 typedef enum { WATCH_MAP, WATCH_CHANNEL, WATCH_NAMESPACE, WATCH_PROBE } ga_watch_kind;
-extern int ga_trusted;              /* what passed its test: 0 nothing, 1 watching maps, 2 watching all */
-extern int ga_forked;               /* this process is a fork: nothing is mirrored any more */
-extern uint64_t ga_namespace_epoch; /* rises with each change of a watched namespace */
-extern uint64_t ga_class_epoch;     /* rises with each change of a watched class */
-int ga_watch_setup(void);                                            /* 0, or -1 with an exception set */
-int ga_watch(PyObject *dict, ga_watch_kind kind, void *owner);       /* 0, or -1 without an exception */
-void ga_unwatch(PyObject *dict);                                     /* no exception, no Python code */
-void *ga_watched(PyObject *dict, ga_watch_kind kind);                /* its owner, or NULL */
-int ga_only_names(PyObject *dict);          /* whether looking a name up in it runs no Python code */
-PyObject *ga_watchable_dict(PyObject *obj); /* owned reference; NULL without an exception if there is none */
-int ga_watch_class(PyTypeObject *type);     /* 0, or -1 without an exception */
+extern int ga_trusted;                                         /* what passed its test: 0 nothing, 1 watching maps, 2 watching all */
+extern int ga_forked;                                          /* this process is a fork: nothing is mirrored any more */
+extern uint64_t ga_namespace_epoch;                            /* rises with each change of a watched namespace */
+extern uint64_t ga_class_epoch;                                /* rises with each change of a watched class */
+int ga_watch_setup(void);                                      /* 0, or -1 with an exception set */
+int ga_watch(PyObject *dict, ga_watch_kind kind, void *owner); /* 0, or -1 without an exception */
+void ga_unwatch(PyObject *dict);                               /* no exception, no Python code */
+void *ga_watched(PyObject *dict, ga_watch_kind kind);          /* its owner, or NULL */
+int ga_only_names(PyObject *dict);                             /* whether looking a name up in it runs no Python code */
+PyObject *ga_watchable_dict(PyObject *obj);                    /* owned reference; NULL without an exception if there is none */
+int ga_watch_class(PyTypeObject *type);                        /* 0, or -1 without an exception */
 void ga_unwatch_class(PyTypeObject *type);
 void ga_watch_replacing(PyTypeObject *type); /* learns from an ordinary class how instance dicts are replaced */
 int ga_replacing_shows(PyTypeObject *type);  /* whether that shows, from now on, for the class's instances */
@@ -173,9 +173,9 @@ void ga_mirror_class_event(void);
 void ga_mirror_retell_all(ga_mirror *m);
 void ga_mirror_retell_changes(ga_mirror *m);
 int ga_mirror_truth(ga_channel *c, int name); /* of an attribute in its watched dict; -1: only Python can tell */
-void ga_mirror_settle(ga_mirror *m); /* with the map, where its watcher could not say what changed */
-int ga_mirror_collect(ga_mirror *m); /* runs Python code; 0, or -1 with an exception set */
-void ga_mirror_wake(ga_mirror *m); /* ends the wait, if there is one */
+void ga_mirror_settle(ga_mirror *m);          /* with the map, where its watcher could not say what changed */
+int ga_mirror_collect(ga_mirror *m);          /* runs Python code; 0, or -1 with an exception set */
+void ga_mirror_wake(ga_mirror *m);            /* ends the wait, if there is one */
 void ga_mirror_class_assigned(PyObject *obj);
 void ga_mirror_dict_replaced(PyObject *dict);
 void ga_mirror_class_changed(ga_class *class); /* look at all its channels again */
@@ -183,16 +183,16 @@ void ga_mirror_class_changed(ga_class *class); /* look at all its channels again
 /* classes.c */
 ga_class *ga_class_of(PyTypeObject *type); /* runs Python code; owned use; NULL with an exception set */
 void ga_class_release(ga_class *c);
-void ga_classes_compare_codes(void); /* a function that returned a constant may have got another code */
-int ga_classes_refresh(void); /* runs Python code: looks at the stale ones; 0, or -1 with an exception set */
-void ga_classes_drop_unused(void); /* may run Python code */
-void ga_classes_end(void);         /* may run Python code: holds on to none of them any more */
+void ga_classes_compare_codes(void);               /* a function that returned a constant may have got another code */
+int ga_classes_refresh(void);                      /* runs Python code: looks at the stale ones; 0, or -1 with an exception set */
+void ga_classes_drop_unused(void);                 /* may run Python code */
+void ga_classes_end(void);                         /* may run Python code: holds on to none of them any more */
 PyObject *ga_class_default(ga_class *c, int name); /* borrowed; NULL: the class has none */
 
 /* services.c */
 int ga_services_setup(PyObject *module); /* 0, or -1 with an exception set */
 int ga_call_due(ga_mirror *m);           /* runs Python code; 0, or -1 with an exception set */
-void ga_wake_attended(void); /* a queue was filled in place: whoever attends a map has a look; runs no Python code */
+void ga_wake_attended(void);             /* a queue was filled in place: whoever attends a map has a look; runs no Python code */
 
 /* methods.c */
 int ga_methods_setup(PyObject *tools); /* 0, or -1 with an exception set */

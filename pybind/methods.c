@@ -96,8 +96,8 @@ static PyObject *replaced(int method)
     /* The interpreter ends, and the class has it again: somebody kept the native one. */
     PyObject *module = method >= M_COLLECT ? NULL : PyImport_ImportModule("asyncore");
     PyObject *type = method >= M_COLLECT ? ga_asynchat("async_chat")
-                     : module ? PyObject_GetAttrString(module, method == M_SENDER_SEND ? "dispatcher_with_send" : "dispatcher")
-                              : NULL;
+                     : module            ? PyObject_GetAttrString(module, method == M_SENDER_SEND ? "dispatcher_with_send" : "dispatcher")
+                                         : NULL;
     PyObject *function = type ? PyObject_GetAttrString(type, ga_methods[method].name) : NULL;
     Py_XDECREF(module);
     Py_XDECREF(type);
@@ -201,8 +201,8 @@ int ga_methods_setup(PyObject *tools)
     if (GA_STRINGS(INTERN) 0)
         return -1;
     if (!(ga_str.empty = PyBytes_FromStringAndSize(NULL, 0)) ||
-        !PyArg_ParseTuple(tools, "OO!O!OO!O", &dispatcher_class, &PyTuple_Type, &own, &PyTuple_Type, &sender_own, &sender,
-                          &PyType_Type, &socket_class, &ga_tools.sender_initiate))
+        !PyArg_ParseTuple(tools, "OO!O!OO!O", &dispatcher_class, &PyTuple_Type, &own, &PyTuple_Type, &sender_own, &sender, &PyType_Type,
+                          &socket_class, &ga_tools.sender_initiate))
         return -1;
     if (!(ga_tools.handle_read_event = PyTuple_GetItem(own, 2)) || !(ga_tools.handle_write_event = PyTuple_GetItem(own, 3)))
         return -1;
@@ -219,7 +219,8 @@ int ga_methods_setup(PyObject *tools)
     ga_socket_recv = Py_XNewRef(_PyType_Lookup(socket_type, ga_str.recv));
     ga_socket_send = Py_XNewRef(_PyType_Lookup(socket_type, ga_str.send));
     /* A program may have replaced those before we came. */
-    if (!ga_socket_recv || Py_TYPE(ga_socket_recv) != &PyMethodDescr_Type || !ga_socket_send || Py_TYPE(ga_socket_send) != &PyMethodDescr_Type)
+    if (!ga_socket_recv || Py_TYPE(ga_socket_recv) != &PyMethodDescr_Type || !ga_socket_send ||
+        Py_TYPE(ga_socket_send) != &PyMethodDescr_Type)
         return 0;
     ga_dispatcher = dispatcher;
     if (ga_install(dispatcher, ga_dispatcher_methods, M_RECV, own) < 0)

@@ -14,13 +14,14 @@ extern struct ga_method {
 } ga_methods[M_COUNT];
 
 /* Interned names, and the empty bytes. */
-#define GA_STRINGS(X) \
-    X(socket) X(recv) X(send) X(debug) X(initiate_send) X(out_buffer) X(incoming) X(producer_fifo) \
-    X(connected) X(handle_close) X(ac_out_buffer_size) X(join) X(ac_in_buffer_size) X(ac_in_buffer) \
-    X(terminator) X(get_terminator) X(collect_incoming_data) X(found_terminator) X(more) X(appendleft)
+#define GA_STRINGS(X)                                                                                                                      \
+    X(socket)                                                                                                                              \
+    X(recv) X(send) X(debug) X(initiate_send) X(out_buffer) X(incoming) X(producer_fifo) X(connected) X(handle_close)                      \
+        X(ac_out_buffer_size) X(join) X(ac_in_buffer_size) X(ac_in_buffer) X(terminator) X(get_terminator) X(collect_incoming_data)        \
+            X(found_terminator) X(more) X(appendleft)
 #define GA_STRING(name) *name,
 extern struct ga_str {
-    PyObject GA_STRINGS(GA_STRING) *empty;
+    PyObject GA_STRINGS(GA_STRING) * empty;
 } ga_str;
 
 extern PyTypeObject *ga_dispatcher;
@@ -33,13 +34,13 @@ extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if so
 
 /* Defines `name`, a method, around `name`_in, which takes the instance's dict besides, or NULL where that is not to be
  * gone round: looking into it may run code that gives the instance another one. */
-#define GA_IN_DICT(name) \
-    PyObject *name(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords) \
-    { \
-        PyObject *dict = Py_XNewRef(ga_plain_dict(self)); \
-        PyObject *result = name##_in(self, dict, args, count, keywords); \
-        Py_XDECREF(dict); \
-        return result; \
+#define GA_IN_DICT(name)                                                                                                                   \
+    PyObject *name(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)                                            \
+    {                                                                                                                                      \
+        PyObject *dict = Py_XNewRef(ga_plain_dict(self));                                                                                  \
+        PyObject *result = name##_in(self, dict, args, count, keywords);                                                                   \
+        Py_XDECREF(dict);                                                                                                                  \
+        return result;                                                                                                                     \
     }
 
 /* methods.c */

@@ -127,7 +127,8 @@ int ga_services_setup(PyObject *module)
         {"outlook", s_outlook, METH_O,
          "outlook(map)\n--\n\nAfter a settled run: the descriptor that tells when to make the next, after how many seconds to make it\n"
          "anyway (below 0: never), and how many channels have predicates of their own. None if the run did not settle."},
-        {"stats", s_stats, METH_O, "stats(map)\n--\n\nPasses, events, predicates asked, interest changes, wake-ups; None if no run was over the map."},
+        {"stats", s_stats, METH_O,
+         "stats(map)\n--\n\nPasses, events, predicates asked, interest changes, wake-ups; None if no run was over the map."},
         {"watch", s_watch, METH_O, "watch(call)\n--\n\nHave call(channel, name) call the handlers; None ends that."},
         {0},
     };
