@@ -205,8 +205,17 @@ static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
     if (Py_REFCNT(dict) == 2 && PyDict_CheckExact(dict) && !find(dict) && dict_is_assigned_plainly(Py_TYPE(obj)) &&
         (name || (name = PyUnicode_InternFromString("__dict__")))) {
         PyObject *compact = PyDict_New();
-        if (compact && PyDict_Update(compact, dict) == 0 && PyObject_GenericSetAttr(obj, name, compact) == 0)
-            return compact;
+        if (compact && PyDict_Update(compact, dict) == 0) {
+            /* Where there is no memory for a copy of the old one's values CPython 3.13 empties it, and the object's
+             * attributes are nowhere but in ours. */
+            for (int tries = 0; tries < 100; tries++) {
+                if (PyObject_GenericSetAttr(obj, name, compact) == 0)
+                    return compact;
+                PyErr_Clear();
+                if (PyDict_GET_SIZE(dict) == PyDict_GET_SIZE(compact))
+                    break;
+            }
+        }
         Py_XDECREF(compact);
     }
     PyErr_Clear();

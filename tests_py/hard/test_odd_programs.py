@@ -197,7 +197,10 @@ class Generating(Echo):
         try:
             yield self.recv(100)
         finally:
-            loop(self._map, 1)
+            try:
+                loop(self._map, 1)
+            except OSError:  # its socket has been closed before it
+                pass
             print("closed", flush=True)
 channel, far = connect(channels, Generating)
 loop(channels, 1)
