@@ -13,12 +13,13 @@ extern struct ga_method {
     const char *name;
 } ga_methods[M_COUNT];
 
-/* Interned names, and the empty bytes. */
-#define GA_STRINGS(X)                                                                                                                      \
-    X(socket)                                                                                                                              \
-    X(recv) X(send) X(debug) X(initiate_send) X(out_buffer) X(incoming) X(producer_fifo) X(connected) X(handle_close)                      \
-        X(ac_out_buffer_size) X(join) X(ac_in_buffer_size) X(ac_in_buffer) X(terminator) X(get_terminator) X(collect_incoming_data)        \
-            X(found_terminator) X(more) X(appendleft)
+/* Interned names, and the empty bytes; what clang-format makes of the list depends on what it was before. */
+/* clang-format off */
+#define GA_STRINGS(X) \
+    X(socket) X(recv) X(send) X(debug) X(initiate_send) X(out_buffer) X(incoming) X(producer_fifo) \
+    X(connected) X(handle_close) X(ac_out_buffer_size) X(join) X(ac_in_buffer_size) X(ac_in_buffer) \
+    X(terminator) X(get_terminator) X(collect_incoming_data) X(found_terminator) X(more) X(appendleft)
+/* clang-format on */
 #define GA_STRING(name) *name,
 extern struct ga_str {
     PyObject GA_STRINGS(GA_STRING) * empty;
