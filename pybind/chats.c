@@ -22,10 +22,10 @@ static PyObject *m_collect_in(PyObject *self, PyObject *dict, PyObject *const *a
     Py_RETURN_NONE;
 }
 
-static GA_IN_DICT(m_collect)
+static GA_IN_DICT(m_collect);
 
-    /* async_chat._get_data */
-    static PyObject *m_get_data_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+/* async_chat._get_data */
+static PyObject *m_get_data_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
     PyObject *incoming = dict ? ga_peek(self, dict, ga_str.incoming) : NULL;
     if (count || keywords || !incoming || !PyList_CheckExact(incoming))
@@ -42,10 +42,10 @@ static GA_IN_DICT(m_collect)
     return data;
 }
 
-static GA_IN_DICT(m_get_data)
+static GA_IN_DICT(m_get_data);
 
-    /* An OSError is set: async_chat's own handle_error() gets it. */
-    static PyObject *refuse(PyObject *self)
+/* An OSError is set: async_chat's own handle_error() gets it. */
+static PyObject *refuse(PyObject *self)
 {
     PyObject *exc = PyErr_GetRaisedException();
     PyObject *result = PyObject_CallFunctionObjArgs(io_failed, self, exc, NULL);
@@ -89,10 +89,10 @@ python:
     return ga_fall_back(M_PUSH, self, args, count, keywords);
 }
 
-static GA_IN_DICT(m_push)
+static GA_IN_DICT(m_push);
 
-    /* What follows `sent` bytes of `first`, owned; a long rest as a view, which copies nothing. */
-    static PyObject *rest_of(PyObject *first, Py_ssize_t sent, Py_ssize_t size)
+/* What follows `sent` bytes of `first`, owned; a long rest as a view, which copies nothing. */
+static PyObject *rest_of(PyObject *first, Py_ssize_t sent, Py_ssize_t size)
 {
     if (PyBytes_CheckExact(first) && size - sent < GA_IN_PLACE)
         return PyBytes_FromStringAndSize(PyBytes_AS_STRING(first) + sent, size - sent);
@@ -186,14 +186,14 @@ static PyObject *m_initiate_send_in(PyObject *self, PyObject *dict, PyObject *co
     return ga_fall_back(M_INITIATE_SEND, self, args, count, keywords);
 }
 
-static GA_IN_DICT(m_initiate_send)
+static GA_IN_DICT(m_initiate_send);
 
 /* -- async_chat.handle_read ------------------------------------------------------------------------ */
 
 #define SHORT_TERMINATOR 64 /* bytes; asynchat knows a better way for longer ones */
 
-    /* 0, or -1 with an exception set. */
-    static int tell(PyObject *self, PyObject *method, PyObject *data)
+/* 0, or -1 with an exception set. */
+static int tell(PyObject *self, PyObject *method, PyObject *data)
 {
     PyObject *args[3] = {NULL, self, data};
     PyObject *result = PyObject_VectorcallMethod(method, args + 1, (data ? 2 : 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
@@ -374,16 +374,15 @@ static PyObject *m_handle_read_in(PyObject *self, PyObject *dict, PyObject *cons
     Py_RETURN_NONE;
 }
 
-static GA_IN_DICT(m_handle_read)
+static GA_IN_DICT(m_handle_read);
 
-    static PyMethodDef chat_methods[] = {
-        {"_collect_incoming_data", GA_FUNCTION(m_collect), GA_WAY, "_collect_incoming_data(self, data)\n--\n\n"},
-        {"_get_data", GA_FUNCTION(m_get_data), GA_WAY, "_get_data(self)\n--\n\n"},
-        {"push", GA_FUNCTION(m_push), GA_WAY, "push(self, data)\n--\n\nAs asynchat.async_chat.push, natively."},
-        {"handle_read", GA_FUNCTION(m_handle_read), GA_WAY, "handle_read(self)\n--\n\nAs asynchat.async_chat.handle_read, natively."},
-        {"initiate_send", GA_FUNCTION(m_initiate_send), GA_WAY,
-         "initiate_send(self)\n--\n\nAs asynchat.async_chat.initiate_send, natively."},
-        {0},
+static PyMethodDef chat_methods[] = {
+    {"_collect_incoming_data", GA_FUNCTION(m_collect), GA_WAY, "_collect_incoming_data(self, data)\n--\n\n"},
+    {"_get_data", GA_FUNCTION(m_get_data), GA_WAY, "_get_data(self)\n--\n\n"},
+    {"push", GA_FUNCTION(m_push), GA_WAY, "push(self, data)\n--\n\nAs asynchat.async_chat.push, natively."},
+    {"handle_read", GA_FUNCTION(m_handle_read), GA_WAY, "handle_read(self)\n--\n\nAs asynchat.async_chat.handle_read, natively."},
+    {"initiate_send", GA_FUNCTION(m_initiate_send), GA_WAY, "initiate_send(self)\n--\n\nAs asynchat.async_chat.initiate_send, natively."},
+    {0},
 };
 
 void ga_chats_end(void)

@@ -102,7 +102,7 @@ static PyObject *ga_recv_in(PyObject *self, PyObject *dict, PyObject *const *arg
     return status < 0 ? NULL : Py_NewRef(ga_str.empty);
 }
 
-GA_IN_DICT(ga_recv)
+GA_IN_DICT(ga_recv);
 
 /* send(2) on a non-blocking socket: how much, or -1 with errno set, or -2 with an exception. */
 Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size)
@@ -171,11 +171,11 @@ static PyObject *m_send_in(PyObject *self, PyObject *dict, PyObject *const *args
     return PyLong_FromSsize_t(sent);
 }
 
-static GA_IN_DICT(m_send)
+static GA_IN_DICT(m_send);
 
-    /* Sends data through a plain socket while nothing waits before it; what is left goes to *rest, an owned
-     * reference or NULL for nothing. 0, or an errno, or -1 with an exception set: to be set aside while *rest is kept. */
-    int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
+/* Sends data through a plain socket while nothing waits before it; what is left goes to *rest, an owned
+ * reference or NULL for nothing. 0, or an errno, or -1 with an exception set: to be set aside while *rest is kept. */
+int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
 {
     *rest = NULL;
     Py_ssize_t sent = transmit(fd, data), size = PyBytes_GET_SIZE(data);
@@ -220,12 +220,12 @@ python:
     return ga_fall_back(M_SENDER_SEND, self, args, count, keywords);
 }
 
-static GA_IN_DICT(m_sender_send)
+static GA_IN_DICT(m_sender_send);
 
-    PyMethodDef ga_dispatcher_methods[] = {
-        {"recv", GA_FUNCTION(ga_recv), GA_WAY, "recv(self, buffer_size)\n--\n\nAs asyncore.dispatcher.recv, natively."},
-        {"send", GA_FUNCTION(m_send), GA_WAY, "send(self, data)\n--\n\nAs asyncore.dispatcher.send, natively."},
-        {0},
+PyMethodDef ga_dispatcher_methods[] = {
+    {"recv", GA_FUNCTION(ga_recv), GA_WAY, "recv(self, buffer_size)\n--\n\nAs asyncore.dispatcher.recv, natively."},
+    {"send", GA_FUNCTION(m_send), GA_WAY, "send(self, data)\n--\n\nAs asyncore.dispatcher.send, natively."},
+    {0},
 };
 
 PyMethodDef ga_sender_methods[] = {

@@ -34,7 +34,8 @@ extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if so
 #define GA_FUNCTION(f) (PyCFunction)(void (*)(void))(f)
 
 /* Defines `name`, a method, around `name`_in, which takes the instance's dict besides, or NULL where that is not to be
- * gone round: looking into it may run code that gives the instance another one. */
+ * gone round: looking into it may run code that gives the instance another one. The declaration at its end takes the
+ * semicolon. */
 #define GA_IN_DICT(name)                                                                                                                   \
     PyObject *name(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)                                            \
     {                                                                                                                                      \
@@ -42,7 +43,8 @@ extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if so
         PyObject *result = name##_in(self, dict, args, count, keywords);                                                                   \
         Py_XDECREF(dict);                                                                                                                  \
         return result;                                                                                                                     \
-    }
+    }                                                                                                                                      \
+    struct name##_
 
 /* methods.c */
 int ga_plain_socket(PyObject *sock, PyObject *name, PyObject *method);
