@@ -19,11 +19,12 @@ def keep_looping(use_poll, channels):
 
     epoll forgets a descriptor that is closed, so the native backend finds out when it looks again.
     """
-    run_until(lambda: not channels, channels, use_poll)
+    alive = len(channels)
+    run_until(lambda: len(channels) < alive, channels, use_poll)
 
 
 @pytest.fixture(params=["first pass", "new", "served"])
-def closed(request, channels, closing):
+def closed(request, channels, company, closing):
     """closed(use_poll, wants): a channel whose descriptor is closed, and what to loop with.
 
     In the first pass over a map, what the loop opens for itself may get the number just closed.
@@ -61,7 +62,7 @@ def test_poll2_closes_a_channel_closed_behind_our_back(channels, closed, wants):
     channel, loop = closed(True, wants)
     loop(True, channels)
     assert channel.events == ["close"]
-    assert channels == {}
+    assert channel not in channels.values()
 
 
 def test_a_closed_descriptor_nobody_waits_for_goes_unnoticed(use_poll, channels, closing):

@@ -36,7 +36,7 @@ class Counter(asyncore.dispatcher):
 
 
 @pytest.fixture
-def counter(channels, closing):
+def counter(channels, company, closing):
     counter = Counter(channels)
     closing(counter.peer)
     return counter
