@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The first keeps a few descriptors out of the set; the second does not.
+// The first does without the set where a few connections come and go; the second does not.
 var mechanisms = []mechanism{
 	{"epoll", openFew}, {"epoll-only", openEpoll}, {"poll", openPoll}, {"select", openSelect},
 }

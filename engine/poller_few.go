@@ -4,26 +4,29 @@ package engine
 
 import (
 	"errors"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 const (
-	few      = 24 // descriptors with which poll(2) takes hardly longer than epoll_wait
-	fewAgain = 8  // at so many a set is given up again
+	few      = 24 // descriptors with which poll(2) takes little longer than epoll_wait
+	fewAgain = 20 // at so many a set is given up again, if connections come and go
+	restless = 16 // so many waits more with new descriptors than without make it worth while
+	mostSure = 64
 )
 
-// fewPoller keeps a few descriptors out of the epoll set, and waits for them with poll(2). A set
-// pays off with many; a few, where connections come and go, are cheaper without: adding one to a set
-// and the kernel's taking it out on close cost a twentieth of all that a short connection costs.
-//
-// The set is waited for as well: the waker is in it, and perhaps something that was left in it.
+// fewPoller does without the epoll set where a few connections come and go: adding each to the set and
+// the kernel's taking it out on close is a twentieth of all that a short connection costs. Then it waits
+// with poll(2). Where they stay, and where they are many, they are in the set.
 type fewPoller struct {
 	*epollPoller
-	many   bool          // everything is in the set
-	pinned bool          // and stays there: somebody waits for the set's descriptor
-	fds    []unix.PollFd // the set's descriptor, then the few
+	apart  bool          // the descriptors are not in the set
+	pinned bool          // they have to be: somebody waits for the set's own descriptor
+	added  bool          // a new one came since the last wait
+	score  int           // of waits with a new one over waits without
+	fds    []unix.PollFd // the waker's descriptor, then the few
 	index  []int32       // of a descriptor in fds, 0 when it is not there
 }
 
@@ -42,10 +45,11 @@ func (p *fewPoller) Name() string { return "epoll" }
 func (p *fewPoller) Len() int { return p.n + len(p.fds) - 1 }
 
 func (p *fewPoller) Add(fd int, want Events) error {
-	switch {
-	case want == 0:
+	if want == 0 {
 		return p.Del(fd)
-	case p.many, p.closed(), uint(fd) >= maxFD:
+	}
+	if !p.apart || p.closed() || uint(fd) >= maxFD {
+		p.added = true
 		return p.epollPoller.Add(fd, want)
 	}
 	p.index = grown(p.index, fd)
@@ -53,7 +57,9 @@ func (p *fewPoller) Add(fd int, want Events) error {
 		p.fds[i].Events = int16(want)
 		return nil
 	}
+	p.added = true
 	if len(p.fds) > few {
+		p.score = 0 // else the set would be given up and filled in turns
 		if err := p.fill(); err != nil {
 			return err
 		}
@@ -69,29 +75,26 @@ func (p *fewPoller) append(fd int, want Events) {
 }
 
 func (p *fewPoller) Set(fd int, want Events) error {
-	if p.many {
+	if !p.apart {
 		return p.epollPoller.Set(fd, want)
 	}
 	return p.Add(fd, want)
 }
 
 func (p *fewPoller) Del(fd int) error {
-	if !p.many {
-		p.remove(fd)
-		return nil
+	if !p.apart {
+		return p.epollPoller.Del(fd)
 	}
-	err := p.epollPoller.Del(fd)
-	p.empty()
-	return err
+	p.remove(fd)
+	return nil
 }
 
 func (p *fewPoller) leave(fd int) {
-	if !p.many {
+	if p.apart {
 		p.remove(fd)
-		return
+	} else {
+		p.epollPoller.leave(fd)
 	}
-	p.epollPoller.leave(fd)
-	p.empty()
 }
 
 // remove takes fd out of the few.
@@ -108,7 +111,7 @@ func (p *fewPoller) remove(fd int) {
 
 // fill puts the few into the set.
 func (p *fewPoller) fill() error {
-	p.many = true
+	p.apart = false
 	for len(p.fds) > 1 {
 		last := p.fds[len(p.fds)-1]
 		fd := int(last.Fd)
@@ -125,12 +128,9 @@ func (p *fewPoller) fill() error {
 	return nil
 }
 
-// empty takes everything out of a set in which not many are left.
+// empty takes everything out of the set.
 func (p *fewPoller) empty() {
-	if p.n > fewAgain || p.pinned || p.closed() {
-		return
-	}
-	p.many = false
+	p.apart = true
 	for fd := range p.table {
 		if e := p.table[fd]; e.place.known() {
 			p.epollPoller.Del(fd)
@@ -140,14 +140,34 @@ func (p *fewPoller) empty() {
 	}
 }
 
+// choose goes over to poll(2), or back, when that has paid off for a while.
+func (p *fewPoller) choose() error {
+	if p.added {
+		p.added = false
+		p.score = min(p.score+1, mostSure)
+	} else if p.score > 0 {
+		p.score--
+	}
+	switch {
+	case p.apart && p.score == 0:
+		return p.fill()
+	case !p.apart && p.score >= restless && p.n <= fewAgain && !p.pinned:
+		p.empty()
+	}
+	return nil
+}
+
 func (p *fewPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
-	if p.many || p.closed() {
+	if p.closed() {
+		return 0, os.ErrClosed
+	}
+	if err := p.choose(); err != nil {
+		return 0, err
+	}
+	if !p.apart {
 		return p.epollPoller.Wait(ready, timeout)
 	}
-	p.fds[0] = unix.PollFd{Fd: int32(p.set), Events: unix.POLLIN}
-	if p.set < 0 {
-		return 0, errLost
-	}
+	p.fds[0] = unix.PollFd{Fd: int32(p.read), Events: unix.POLLIN}
 	_, err := unix.Poll(p.fds, millis(timeout))
 	if err == unix.EINTR {
 		return 0, errInterrupted
@@ -165,14 +185,13 @@ func (p *fewPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 			n++
 		}
 	}
-	if p.fds[0].Revents == 0 {
-		return n, nil
+	switch wake := p.fds[0].Revents; {
+	case wake&unix.POLLNVAL != 0: // somebody closed it, and the set perhaps: that finds out
+		return n, p.fill()
+	case wake != 0:
+		p.drain()
 	}
-	_, err = p.epollPoller.Wait(nil, 0) // the waker's, and what was left
-	if errors.Is(err, unix.EINTR) {
-		err = nil
-	}
-	return n, err
+	return n, nil
 }
 
 // descriptor is the set's, with everything in it from now on.

@@ -37,25 +37,56 @@ func readyNow(t testing.TB, p Poller) []int {
 	return fds
 }
 
-func TestAFewAreInNoSet(t *testing.T) {
-	p := newFew(t)
-	near, far := []int{}, []int{}
-	for range few {
-		a, b := pair(t)
-		near, far = append(near, a), append(far, b)
+// makeRestless has connections come and go until p waits with poll(2).
+func makeRestless(t testing.TB, p *fewPoller) {
+	a, _ := pair(t)
+	for range restless {
 		require.NoError(t, p.Add(a, Read))
+		readyNow(t, p)
+		p.leave(a)
 	}
-	assert.Equal(t, few, p.Len())
-	assert.False(t, p.many)
-	feed(t, far[3])
-	assert.Equal(t, []int{near[3]}, readyNow(t, p))
-	for _, fd := range near {
-		assert.False(t, inSet(p, fd))
-	}
+	readyNow(t, p)
+	require.True(t, p.apart)
+	require.Zero(t, p.Len())
 }
 
-func TestManyAreInTheSetUntilFewAreLeft(t *testing.T) {
+func TestAFewThatComeAndGoAreInNoSet(t *testing.T) {
 	p := newFew(t)
+	stays, _ := pair(t)
+	require.NoError(t, p.Add(stays, Read))
+	assert.Empty(t, readyNow(t, p))
+	assert.True(t, inSet(p, stays))
+	a, b := pair(t)
+	for i := range 3 * restless {
+		require.NoError(t, p.Add(a, Read|Write))
+		assert.Equal(t, 2, p.Len())
+		assert.Equal(t, []int{a}, readyNow(t, p))
+		assert.Equal(t, i < restless-2, inSet(p, a), i)
+		p.leave(a)
+	}
+	assert.True(t, p.apart)
+	assert.False(t, inSet(p, stays))
+	require.NoError(t, p.Set(stays, Write))
+	assert.Equal(t, []int{stays}, readyNow(t, p))
+	_ = b
+}
+
+func TestAFewThatStayAreInTheSet(t *testing.T) {
+	p := newFew(t)
+	makeRestless(t, p)
+	a, b := pair(t)
+	require.NoError(t, p.Add(a, Read))
+	feed(t, b)
+	for range mostSure + 1 {
+		assert.Equal(t, []int{a}, readyNow(t, p))
+	}
+	assert.False(t, p.apart)
+	assert.True(t, inSet(p, a))
+}
+
+func TestManyAreInTheSet(t *testing.T) {
+	p := newFew(t)
+	makeRestless(t, p)
 	near := []int{}
 	for range few + 1 {
 		a, b := pair(t)
@@ -63,24 +94,10 @@ func TestManyAreInTheSetUntilFewAreLeft(t *testing.T) {
 		feed(t, b)
 		require.NoError(t, p.Add(a, Read))
 	}
-	assert.True(t, p.many)
+	assert.False(t, p.apart)
 	assert.Equal(t, few+1, p.Len())
 	assert.Equal(t, near, readyNow(t, p))
-	for i, fd := range near[:few+1-fewAgain] {
-		assert.True(t, p.many)
-		if i%2 == 0 {
-			require.NoError(t, p.Del(fd))
-		} else {
-			p.leave(fd)
-		}
-	}
-	assert.False(t, p.many)
-	rest := near[few+1-fewAgain:]
-	assert.Equal(t, fewAgain, p.Len())
-	assert.Equal(t, rest, readyNow(t, p))
-	require.NoError(t, p.Set(rest[0], Write))
-	assert.Equal(t, rest, readyNow(t, p))
-	for _, fd := range rest {
+	for _, fd := range near {
 		require.NoError(t, p.Del(fd))
 	}
 	assert.Empty(t, readyNow(t, p))
@@ -89,6 +106,7 @@ func TestManyAreInTheSetUntilFewAreLeft(t *testing.T) {
 
 func TestWhatWasClosedAmongAFewIsTold(t *testing.T) {
 	p := newFew(t)
+	makeRestless(t, p)
 	a, _ := pair(t)
 	number := copyOf(t, a, 900)
 	require.NoError(t, p.Add(number, Read))
@@ -101,6 +119,7 @@ func TestWhatWasClosedAmongAFewIsTold(t *testing.T) {
 
 func TestWhatWasClosedWhenTheSetIsFilledIsTold(t *testing.T) {
 	p := newFew(t)
+	makeRestless(t, p)
 	a, _ := pair(t)
 	number := copyOf(t, a, 900)
 	require.NoError(t, p.Add(number, Read))
@@ -109,7 +128,7 @@ func TestWhatWasClosedWhenTheSetIsFilledIsTold(t *testing.T) {
 		a, _ := pair(t)
 		require.NoError(t, p.Add(a, Read))
 	}
-	assert.True(t, p.many)
+	assert.False(t, p.apart)
 	ready := make([]Ready, 2)
 	n, err := wait(p, ready, -1)
 	require.NoError(t, err)
@@ -118,6 +137,7 @@ func TestWhatWasClosedWhenTheSetIsFilledIsTold(t *testing.T) {
 
 func TestAWakeUpEndsTheWaitForAFew(t *testing.T) {
 	p := newFew(t)
+	makeRestless(t, p)
 	a, _ := pair(t)
 	require.NoError(t, p.Add(a, Read))
 	require.NoError(t, p.Wake())
@@ -129,6 +149,7 @@ func TestAWakeUpEndsTheWaitForAFew(t *testing.T) {
 
 func TestWhoeverTakesTheDescriptorHasThemInTheSet(t *testing.T) {
 	p := newFew(t)
+	makeRestless(t, p)
 	a, b := pair(t)
 	require.NoError(t, p.Add(a, Read))
 	set := p.descriptor()

@@ -119,7 +119,7 @@ def channels():
 
 @pytest.fixture(params=["few", "many"])
 def company(request, channels, closing):
-    """Idle channels in the map: with a few the engine fills no epoll set, with many it does."""
+    """Idle channels in the map, none or many: a poller may treat a few in another way."""
     from support import Recorder, pair
 
     company = []
