@@ -144,3 +144,58 @@ def closing():
             thing.close()
         except OSError:
             pass
+
+
+@pytest.fixture
+def goasyncore():
+    """For tests that --reference collects, too: 3.11 has no such module."""
+    import goasyncore
+
+    return goasyncore
+
+
+def new_loop(kind):
+    import asyncio
+
+    if kind == "asyncio":
+        return asyncio.new_event_loop()
+    return pytest.importorskip("uvloop").new_event_loop()
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request):
+    """run(coroutine): in a new loop, whose exception handler fills run.loop.failures."""
+    import asyncio
+
+    from support import LIMIT
+
+    loop = new_loop(request.param)
+    loop.failures = []
+    loop.set_exception_handler(lambda loop, context: loop.failures.append(context))
+
+    def run(main):
+        try:
+            return loop.run_until_complete(asyncio.wait_for(main, LIMIT))
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+
+    run.loop = loop
+    yield run
+    loop.close()
+
+
+@pytest.fixture
+def attached(goasyncore, channels):
+    """A map, detached and closed at the end."""
+    yield channels
+    goasyncore.detach(channels)
+
+
+@pytest.fixture
+def idle(channels, closing):
+    """A map with a channel to which nothing happens."""
+    from support import Recorder, pair
+
+    near, far = closing(*pair())
+    Recorder(near, channels).peer = far
+    return channels

@@ -6,8 +6,6 @@ import gc
 import logging
 import os
 import select
-import signal
-import sys
 import threading
 import time
 import types
@@ -19,21 +17,6 @@ from support import LIMIT, Recorder, full, pair, run_python
 pytestmark = pytest.mark.ours_only("3.11 puts nothing off")
 
 FOREVER = 10 * LIMIT  # seconds: a wait that nothing shortens takes longer than a test may
-
-
-@pytest.fixture
-def goasyncore():
-    import goasyncore
-
-    return goasyncore
-
-
-@pytest.fixture
-def idle(channels, closing):
-    """A map with a channel to which nothing happens."""
-    near, far = closing(*pair())
-    Recorder(near, channels).peer = far
-    return channels
 
 
 def loop(channels, use_poll, count, timeout=FOREVER):
@@ -177,64 +160,6 @@ def test_what_leaves_the_loop_leaves_it(goasyncore, idle, use_poll, leaving, cap
     assert not caplog.records
 
 
-def test_a_cancelled_call_is_not_made(goasyncore, idle, use_poll):
-    called = []
-    first = goasyncore.call_later(0, called.append, "cancelled", map=idle)
-    goasyncore.call_later(0.01, called.append, "made", map=idle)
-    first.cancel()
-    first.cancel()
-    assert first.cancelled()
-    loop(idle, use_poll, 1)
-    assert called == ["made"]
-
-
-def test_a_call_can_cancel_another_of_the_same_pass(goasyncore, idle, use_poll):
-    called = []
-    goasyncore.call_later(0, lambda: handle.cancel(), map=idle)
-    handle = goasyncore.call_later(0, called.append, "cancelled", map=idle)
-    soon = goasyncore.call_soon_threadsafe(called.append, "cancelled", map=idle)
-    soon.cancel()
-    loop(idle, use_poll, 1)
-    assert called == []
-
-
-def test_cancelling_after_the_call_does_nothing(goasyncore, idle, use_poll):
-    handle = goasyncore.call_later(0, int, map=idle)
-    assert "int() at" in repr(handle)
-    loop(idle, use_poll, 1)
-    handle.cancel()
-    assert not handle.cancelled()
-    assert "called" in repr(handle)
-
-
-def test_a_cancelled_call_holds_nothing(goasyncore, idle):
-    class Thing:
-        pass
-
-    thing = Thing()
-    gone = weakref.ref(thing)
-    handle = goasyncore.call_later(FOREVER, lambda it: None, thing, map=idle)
-    del thing
-    assert gone() is not None
-    handle.cancel()
-    assert gone() is None
-    assert "cancelled" in repr(handle)
-
-
-def test_cancelled_calls_do_not_pile_up(goasyncore, idle):
-    kept = [goasyncore.call_later(FOREVER, int, map=idle) for _ in range(10)]
-    handles = weakref.WeakSet()
-    for _ in range(10_000):
-        handle = goasyncore.call_later(2 * FOREVER, int, map=idle)
-        handles.add(handle)
-        handle.cancel()
-    del handle
-    gc.collect()
-    assert len(handles) < 200
-    for handle in kept:
-        handle.cancel()
-
-
 def test_a_pending_call_does_not_keep_the_loop_going(goasyncore, channels, closing, use_poll):
     near, far = closing(*pair())
     channel = Recorder(near, channels)
@@ -359,129 +284,6 @@ def test_a_predicate_may_put_off(goasyncore, idle, use_poll):
     assert called == [1]
 
 
-# -- from threads and signal handlers -------------------------------------------------------------
-
-
-def in_the_wait(act, channels, use_poll, count=1):
-    """Loop, and have another thread act when the loop is sure to wait."""
-    waits = threading.Event()
-    channel = next(iter(channels.values()))
-    channel.readable = lambda: waits.set() or True
-
-    def other():
-        waits.wait(LIMIT)
-        time.sleep(0.02)  # the wait begins; whichever comes first, the promise is the same
-        act()
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    loop(channels, use_poll, count)
-    thread.join()
-
-
-def test_a_call_from_another_thread_ends_the_wait(goasyncore, idle, use_poll):
-    called = []
-    in_the_wait(
-        lambda: goasyncore.call_soon_threadsafe(
-            lambda: called.append(threading.current_thread()), map=idle
-        ),
-        idle,
-        use_poll,
-    )
-    assert called == [threading.current_thread()]
-
-
-def test_a_timer_from_another_thread_shortens_the_wait(goasyncore, idle, use_poll):
-    called = []
-    in_the_wait(lambda: goasyncore.call_later(0.01, called.append, 1, map=idle), idle, use_poll)
-    assert called == [1]
-
-
-def test_wake_ends_a_wait_and_the_pass(goasyncore, idle, use_poll):
-    in_the_wait(lambda: goasyncore.wake(idle), idle, use_poll)
-
-
-def test_wake_before_the_wait_ends_the_next_one_alone(goasyncore, idle, use_poll):
-    goasyncore.wake(idle)
-    goasyncore.wake(idle)
-    loop(idle, use_poll, 1)
-    # Were the next wait ended too, the timer would not be the one to do it.
-    handle = goasyncore.call_later(0.02, int, map=idle)
-    loop(idle, use_poll, 1)
-    assert "called" in repr(handle)
-
-
-def test_calls_from_many_threads_are_each_made_once_and_in_order(goasyncore, idle, use_poll):
-    called = collections.defaultdict(list)
-    threads, calls = 4, 500
-
-    def other(name):
-        for number in range(calls):
-            goasyncore.call_soon_threadsafe(called[name].append, number, map=idle)
-            if number % 50 == 0:
-                goasyncore.call_later(0, int, map=idle).cancel()
-
-    started = [threading.Thread(target=other, args=(name,)) for name in range(threads)]
-    for thread in started:
-        thread.start()
-    deadline = time.monotonic() + LIMIT
-    while sum(map(len, called.values())) < threads * calls:
-        assert time.monotonic() < deadline
-        loop(idle, use_poll, 1)
-    for thread in started:
-        thread.join()
-    assert [called[name] for name in range(threads)] == [list(range(calls))] * threads
-
-
-@pytest.fixture
-def alarm():
-    """alarm(function): called by SIGALRM, once armed."""
-    old = signal.getsignal(signal.SIGALRM)
-    yield lambda function: signal.signal(signal.SIGALRM, lambda *_: function())
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, old)
-
-
-def test_a_call_from_a_signal_handler_ends_the_wait(goasyncore, idle, use_poll, alarm):
-    called = []
-    alarm(lambda: goasyncore.call_soon_threadsafe(called.append, 1, map=idle))
-    signal.setitimer(signal.ITIMER_REAL, 0.02)
-    loop(idle, use_poll, 1)
-    assert called == [1]
-
-
-def test_wake_from_a_signal_handler_ends_the_pass(goasyncore, idle, use_poll, alarm):
-    alarm(lambda: goasyncore.wake(idle))
-    signal.setitimer(signal.ITIMER_REAL, 0.02)
-    loop(idle, use_poll, 1)
-
-
-def test_a_signal_in_the_middle_of_a_call_loses_neither(goasyncore, idle, use_poll, alarm):
-    """The handler puts off while the main thread is in the middle of putting off or of a pass."""
-    from_handler, called = [], []
-    alarm(
-        lambda: from_handler.append(
-            goasyncore.call_soon_threadsafe(called.append, "handler", map=idle)
-        )
-    )
-    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-    for number in range(3000):
-        handle = goasyncore.call_later(0, called.append, number, map=idle)
-        if number % 3 == 0:
-            handle.cancel()
-        if number % 10 == 0:
-            loop(idle, use_poll, 1, timeout=0)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    for _ in range(3):
-        loop(idle, use_poll, 1, timeout=0)
-    assert from_handler
-    assert called.count("handler") == len(from_handler)
-    assert [n for n in called if n != "handler"] == [n for n in range(3000) if n % 3]
-
-
-# -- the rest -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("use_poll", ["False", "True"])
 def test_a_forked_child_makes_the_calls_that_were_pending(use_poll):
     run_python(
@@ -503,42 +305,6 @@ def test_a_forked_child_makes_the_calls_that_were_pending(use_poll):
         assert called == ["pending"]
         """
     )
-
-
-@pytest.mark.parametrize("wrong", [None, "soon", object(), b"1", 1j])
-def test_what_is_no_number_is_refused(goasyncore, idle, wrong):
-    with pytest.raises(TypeError):
-        goasyncore.call_later(wrong, int, map=idle)
-    with pytest.raises(TypeError):
-        goasyncore.call_at(wrong, int, map=idle)
-
-
-def test_not_a_number_and_too_large_a_number_are_refused(goasyncore, idle):
-    with pytest.raises(ValueError, match="not a number"):
-        goasyncore.call_later(float("nan"), int, map=idle)
-    with pytest.raises(OverflowError):
-        goasyncore.call_later(10**400, int, map=idle)
-
-
-@pytest.mark.parametrize("wrong", [None, 1, "print"])
-def test_what_cannot_be_called_is_refused(goasyncore, idle, wrong):
-    for put_off in (
-        lambda: goasyncore.call_later(0, wrong, map=idle),
-        lambda: goasyncore.call_at(0, wrong, map=idle),
-        lambda: goasyncore.call_soon_threadsafe(wrong, map=idle),
-    ):
-        with pytest.raises(TypeError, match="a function is needed"):
-            put_off()
-
-
-@pytest.mark.parametrize("seconds", [float("inf"), 1e300, sys.float_info.max])
-def test_a_time_that_does_not_come_shortens_nothing(goasyncore, idle, use_poll, seconds):
-    called = []
-    handle = goasyncore.call_later(seconds, called.append, "never", map=idle)
-    loop(idle, use_poll, 2, timeout=0.01)
-    assert called == []
-    assert handle.when() > time.monotonic()
-    handle.cancel()
 
 
 def test_pending_calls_take_no_descriptor_and_no_thread(goasyncore, idle, use_poll):

@@ -11,13 +11,6 @@ from support import LIMIT, Recorder, pair
 pytestmark = pytest.mark.ours_only("3.11 counts nothing")
 
 
-@pytest.fixture
-def goasyncore():
-    import goasyncore
-
-    return goasyncore
-
-
 def test_nothing_was_done_to_a_map_that_never_looped(goasyncore):
     assert goasyncore.stats({}) == (0, 0, 0, 0, 0)
 
