@@ -123,6 +123,33 @@ def test_a_number_that_a_coroutine_takes_over_is_the_coroutines(goasyncore, atta
     assert run.loop.failures == []
 
 
+def test_a_number_that_another_channel_takes_over_is_served(goasyncore, attached, run):
+    """Its socket was closed behind the first channel, which never left the map."""
+
+    async def main():
+        goasyncore.attach(attached)
+        near, far = pair()
+        first = Recorder(near, attached)
+        number = near.fileno()
+        await asyncio.sleep(0.02)  # it is waited for
+        near.close()
+        second_near, second_far = pair()
+        assert second_near.fileno() == number
+        second = Echo(second_near, attached)
+        second_far.setblocking(False)
+        await asyncio.sleep(0.02)  # so is this one
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(second_far, b"x")
+        assert await loop.sock_recv(second_far, 10) == b"x"
+        assert first.events == []
+        second.close()
+        far.close()
+        second_far.close()
+
+    run(main())
+    assert run.loop.failures == []
+
+
 def test_an_idle_map_makes_no_passes(goasyncore, attached, run, closing):
     near, far = closing(*pair())
 

@@ -273,14 +273,14 @@ def loop(
 
 
 # Maps whose channels an asyncio loop serves (goasyncore.attach): id → who is to be told that
-# something has changed outside a pass, and the number that has left the map.
+# something has changed outside a pass, and the number that has come into the map or left it.
 _attended: dict[int, Callable[[Any], None]] = {}
 
 
-def _tell_attendant(map: _Map, left: Any = None) -> None:
+def _tell_attendant(map: _Map, number: Any = None) -> None:
     attendant = _attended.get(id(map))
     if attendant is not None:
-        attendant(left)
+        attendant(number)
 
 
 # -- channels ---------------------------------------------------------------------------------
@@ -354,7 +354,7 @@ class dispatcher:
             map = self._map
         map[self._fileno] = self
         if _attended:
-            _tell_attendant(map)
+            _tell_attendant(map, self._fileno)
 
     def del_channel(self, map: Any = None) -> None:
         """Take the channel out of `map` (by default its own); it need not be there."""

@@ -100,16 +100,16 @@ class _Attachment:
 
     # -- what brings the next pass ------------------------------------------------------------
 
-    def _changed(self, left: Any) -> None:
-        """Something has changed outside a pass, in any thread; `left` is gone from the map."""
+    def _changed(self, number: Any) -> None:
+        """Something has changed outside a pass, in any thread; `number` has come or gone."""
         if self._engine >= 0:
             _native.wake(self.map)
             return
         if not self._in_loop():
             self._have_loop_call(self.loop.call_later, _A_MOMENT, self._plan)
             return
-        if left in self._registered:
-            self._wait_for_one(left, 0)  # now: the number may be another open file's at once
+        if number in self._registered:
+            self._wait_for_one(number, 0)  # it may be another open file's by now, or at once
         self._plan()
 
     def _plan(self) -> None:
