@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-from ._agenda import Handle, call_at, call_later, call_soon_threadsafe, wake
+from ._callbacks import Handle, call_at, call_later, call_soon_threadsafe, wake
 from ._slow import slow_handler
 
 TYPE_CHECKING = False

@@ -27,14 +27,6 @@ if TYPE_CHECKING:
 
 _CHOICES = ("auto", "native", "portable")
 
-# pybind's ga_rule
-_ASK, _NO, _YES, _SENDER, _CHAT = range(5)
-_RULES = {
-    "dispatcher": (_YES, _YES),
-    "dispatcher_with_send": (_YES, _SENDER),
-    "async_chat": (_YES, _CHAT),
-}
-
 _FINISHED = -1  # pybind_Run: the map is empty, or as many passes were made as asked for
 _FOREVER = -1.0
 _RESERVED = 2 << 30  # bytes: 1.6e9 measured with two processors, and a stack for each thread
@@ -159,39 +151,17 @@ def _load() -> ModuleType:
     import goasyncore._binding as binding  # type: ignore[import-not-found]
 
     tools = (
-        *(_rules_of, _Aftermath, intact, _agenda.run, deque, asyncore._Backlog),
+        *(_predicates.rules_of, _Aftermath, intact, _agenda.run, deque, asyncore._Backlog),
         (*asyncore._own_methods, socket.socket, asyncore.dispatcher_with_send.initiate_send),
         binding,
     )
+    _predicates.chat_seen = _set_up_chat
     binding.pybind_Setup(id(tools), False)
     atexit.register(binding.end)
     binding.pybind_Trust(_watchers.trusted_level(binding), False)
     _agenda.engine_loaded(binding.due)
     _slow.engine_loaded(binding.watch)
     return binding  # type: ignore[no-any-return]
-
-
-def _rules_of(cls: type) -> tuple[int, int]:
-    """What the class's readable() and writable() come down to."""
-    return _rule_of(cls, "readable", 0), _rule_of(cls, "writable", 1)
-
-
-def _rule_of(cls: type, name: str, at: int) -> int:
-    function = None
-    for base in reversed(cls.__mro__):
-        function = vars(base).get(name, function)
-    returns = _predicates.constant(function)
-    rule = _ASK if returns is None else _YES if returns else _NO
-    try:
-        namespace: dict[str, Any] = function.__globals__  # type: ignore[union-attr]
-        for pair, kind in namespace["_own_predicates"].items():
-            if pair[at] is function:
-                rule = _RULES[kind][at]
-    except Exception:  # of any kind: what stands for a predicate may be anything
-        return rule
-    if rule == _CHAT and namespace is getattr(sys.modules.get("asynchat"), "__dict__", None):
-        _set_up_chat(namespace)
-    return rule
 
 
 def _set_up_chat(asynchat: dict[str, Any]) -> None:
