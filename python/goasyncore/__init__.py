@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 from ._callbacks import Handle, call_at, call_later, call_soon_threadsafe, wake
 from ._slow import slow_handler
 
@@ -29,11 +27,6 @@ if TYPE_CHECKING:
         interest_changes: int
         wake_ups: int
 
-else:  # the typing module takes longer to import than all of ours
-    Backend = namedtuple("Backend", "name poller reason")
-    Backend.__doc__ = "What serves the passes of `asyncore.loop()` in this process."
-    Stats = namedtuple("Stats", "passes events predicates_asked interest_changes wake_ups")
-    Stats.__doc__ = "What the loops over a map have done since the first of them."
 
 __all__ = [
     "Backend",
@@ -53,6 +46,16 @@ __all__ = [
 __version__ = "0.1.0"
 
 
+def __getattr__(name: str) -> type:
+    # Late: making a named tuple evaluates a string, and with that CPython forgets an interrupt of
+    # another thread that nobody caught. The first pass imports this module, in whatever thread.
+    if name in ("Backend", "Stats"):
+        from . import _answers
+
+        return getattr(_answers, name)  # type: ignore[no-any-return]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def backend() -> Backend:
     """Return which backend serves, with which poller, and why.
 
@@ -61,9 +64,9 @@ def backend() -> Backend:
     `ValueError` for an unknown `GOASYNCORE_BACKEND`, and `ImportError` when that is "native" and
     the engine does not load. May be called from any thread.
     """
-    from . import _native
+    from . import _answers, _native
 
-    return Backend(*_native.report())
+    return _answers.Backend(*_native.report())
 
 
 def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
@@ -76,13 +79,13 @@ def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
     `wake_ups` is how often a change, or `wake()`, ended a wait. May be called from any thread, and
     from a handler.
     """
-    from . import _native
+    from . import _answers, _native
 
     if map is None:
         import asyncore
 
         map = asyncore.socket_map
-    return Stats(*_native.stats(map))
+    return _answers.Stats(*_native.stats(map))
 
 
 def attach(

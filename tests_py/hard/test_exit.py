@@ -163,3 +163,23 @@ def test_what_is_open_at_the_end_is_written_out(tmp_path, left, ending):
     path = tmp_path / "file"
     done = run_python(OPEN, left, ending, path, flags=("-W", "ignore"), check=False)
     assert (path.read_text(), done.stdout) == ("never lost", "deleted"), done.stderr
+
+
+@pytest.mark.parametrize("use_poll", ["False", "True"])
+def test_a_first_pass_evaluates_no_string(use_poll):
+    """With that CPython would forget an interrupt, and end with another status."""
+    run_python(
+        f"""
+import asyncore, asynchat, socket, sys
+near, far = socket.socketpair()
+asynchat.async_chat(near)
+evaluated = []
+sys.addaudithook(
+    lambda event, args: event == "compile" and args[1] == "<string>" and evaluated.append(args[0])
+)
+eval("1")
+assert len(evaluated) == 1
+asyncore.loop(0, {use_poll}, count=2)
+assert len(evaluated) == 1, evaluated
+"""
+    )
