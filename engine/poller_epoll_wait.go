@@ -113,6 +113,13 @@ func (p *epollPoller) takeOut(event *unix.EpollEvent) bool {
 	return unix.EpollCtl(p.set, unix.EPOLL_CTL_DEL, int(event.Fd), nil) == nil
 }
 
+// lose has the next Wait tell that fd, which could not be registered, is closed.
+func (p *epollPoller) lose(fd int) {
+	p.table[fd].place = inLost
+	p.lost = append(p.lost, int32(fd))
+	p.n++
+}
+
 // rebuild registers everything in a new set, and so leaves behind what no number reaches.
 func (p *epollPoller) rebuild() error {
 	if err := p.create(); err != nil {
@@ -128,9 +135,7 @@ func (p *epollPoller) rebuild() error {
 		switch {
 		case err == nil:
 		case e.place == nowhere && !isOpen(fd):
-			e.place = inLost
-			p.lost = append(p.lost, int32(fd))
-			p.n++
+			p.lose(fd)
 		default:
 			return err
 		}

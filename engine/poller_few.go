@@ -118,9 +118,7 @@ func (p *fewPoller) fill() error {
 		p.remove(fd)
 		err := p.epollPoller.Add(fd, Events(uint16(last.Events)))
 		if errors.Is(err, unix.EBADF) { // closed meanwhile; the next Wait says so
-			p.table[fd].place = inLost
-			p.lost = append(p.lost, int32(fd))
-			p.n++
+			p.lose(fd)
 		} else if err != nil {
 			return err
 		}
