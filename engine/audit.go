@@ -25,7 +25,7 @@ type audit struct {
 
 // inspect makes the looks that are due, and tries again what was not open.
 func (s *Selector) inspect(now time.Duration) error {
-	if s.audits && s.registered > 0 && now >= s.auditDue {
+	if s.kernel != nil && s.registered > 0 && now >= s.auditDue {
 		if _, err := s.auditAll(); err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (s *Selector) inspect(now time.Duration) error {
 // lapsed is called when a wait found nothing at all: a good moment for an audit. It says whether
 // that found something, so that another wait would.
 func (s *Selector) lapsed(now time.Duration) (found bool, err error) {
-	if !s.audits || s.registered == 0 || now < s.auditSoonest {
+	if s.kernel == nil || s.registered == 0 || now < s.auditSoonest {
 		return false, nil
 	}
 	return s.auditAll()

@@ -201,8 +201,8 @@ func (o *Options) end(now, timedOut time.Duration) time.Duration {
 // Descriptor is the poller's own descriptor, readable when one that is registered is ready or the
 // poller was woken; -1 if this poller has none.
 func (s *Selector) Descriptor() int {
-	if own, ok := s.poller.(interface{ descriptor() int }); ok {
-		return own.descriptor()
+	if s.kernel != nil {
+		return s.kernel.descriptor()
 	}
 	return -1
 }
@@ -210,7 +210,7 @@ func (s *Selector) Descriptor() int {
 // Again is how soon a Run has something to do of which the Descriptor does not tell: descriptors that
 // are always ready or not open, and those that get a look now and then. Negative is never.
 func (s *Selector) Again() time.Duration {
-	if own, ok := s.poller.(interface{ silent() bool }); len(s.invalid) > 0 || ok && own.silent() {
+	if len(s.invalid) > 0 || s.kernel != nil && s.kernel.silent() {
 		return 0
 	}
 	if len(s.muted) > 0 {
@@ -222,7 +222,7 @@ func (s *Selector) Again() time.Duration {
 // slice is how long to wait at most before the next look at something.
 func (s *Selector) slice(now, end time.Duration) time.Duration {
 	until := end
-	if s.audits && s.registered > 0 {
+	if s.kernel != nil && s.registered > 0 {
 		until = min(until, s.auditDue)
 	}
 	if len(s.muted) > 0 {

@@ -67,6 +67,21 @@ type Poller interface {
 	Abandon()
 }
 
+// inKernelPoller is a Poller whose registration is in the kernel. What is closed behind its back drops out of it unseen,
+// so it needs audits.
+type inKernelPoller interface {
+	Poller
+
+	// handOver ends the poller and gives its waker to the one that takes its place.
+	handOver() *waker
+
+	// descriptor becomes readable when Wait has something to tell, or when the poller is woken.
+	descriptor() int
+
+	// silent says whether Wait has something to tell of which the descriptor says nothing.
+	silent() bool
+}
+
 // mechanism is a poller of the platform.
 type mechanism struct {
 	name string

@@ -9,10 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The first does without the set where a few connections come and go; the second does not.
-var mechanisms = []mechanism{
-	{"epoll", openFew}, {"epoll-only", openEpoll}, {"poll", openPoll}, {"select", openSelect},
-}
+var mechanisms = []mechanism{{"epoll", openEpoll}, {"poll", openPoll}, {"select", openSelect}}
 
 // epoll's bits are poll's, so that neither side translates.
 var _ = [1]struct{}{}[unix.EPOLLIN^int(Read)|unix.EPOLLPRI^int(Priority)|unix.EPOLLOUT^int(Write)|
@@ -29,7 +26,6 @@ type epollPoller struct {
 	set    int // the epoll descriptor, -1 when closed
 	table  []epollEntry
 	n      int
-	over   int     // entries that are left, which the kernel may still have
 	files  []int32 // refused with EPERM: always ready
 	lost   []int32 // closed, as a new set found; Wait tells it once
 	events []unix.EpollEvent
@@ -49,13 +45,12 @@ const (
 	inKernel
 	inFiles
 	inLost
-	left // forgotten, and perhaps still in the kernel
 )
 
 // wakeKey is the wake-up's number in its event.
 const wakeKey = -1
 
-var _ Poller = (*epollPoller)(nil)
+var _ inKernelPoller = (*epollPoller)(nil)
 
 func openEpoll() (Poller, error) {
 	w, err := openWaker()
@@ -99,7 +94,7 @@ func (p *epollPoller) closeSet() {
 	}
 }
 
-func (p *epollPoller) Name() string { return "epoll-only" }
+func (p *epollPoller) Name() string { return "epoll" }
 func (p *epollPoller) Len() int     { return p.n }
 
 func (p *epollPoller) Add(fd int, want Events) error {
@@ -151,7 +146,7 @@ func (p *epollPoller) note(fd int, want Events, err error) error {
 	default:
 		to, want = nowhere, 0
 	}
-	if !e.place.known() {
+	if e.place == nowhere {
 		p.n++
 	}
 	if to == nowhere {
@@ -173,38 +168,21 @@ func (p *epollPoller) Del(fd int) error {
 		return nil
 	}
 	e := &p.table[fd]
-	if e.place == inKernel || e.place == left {
+	if e.place == inKernel {
 		// Whatever it answers, the set has no entry that this number could reach any more.
 		unix.EpollCtl(p.set, unix.EPOLL_CTL_DEL, fd, nil)
 	}
 	p.unlist(fd)
-	if e.place.known() {
+	if e.place != nowhere {
 		p.n--
 	}
 	e.place, e.want = nowhere, 0
 	return nil
 }
 
-// leave is a Del of what most likely has been closed, or is about to be: then the kernel forgets it by
-// itself. If it is not, Wait takes it out when it first becomes ready.
-func (p *epollPoller) leave(fd int) {
-	if uint(fd) < uint(len(p.table)) && p.table[fd].place == inKernel {
-		p.table[fd].place = left
-		p.n--
-		p.over++
-	} else {
-		p.Del(fd)
-	}
-}
-
-// known says whether an entry is registered.
-func (p place) known() bool { return p != nowhere && p != left }
-
 // unlist takes fd out of the lists.
 func (p *epollPoller) unlist(fd int) {
 	switch p.table[fd].place {
-	case left:
-		p.over--
 	case inFiles:
 		p.files = without(p.files, int32(fd))
 	case inLost:
@@ -217,19 +195,13 @@ func (p *epollPoller) control(op, fd int, want Events) error {
 	return unix.EpollCtl(p.set, op, fd, &event)
 }
 
-// handOver gives the waker to the poller that takes this one's place.
 func (p *epollPoller) handOver() *waker {
 	p.closeSet()
 	return p.waker
 }
 
-// losesClosed marks a poller that a descriptor closed behind its back drops out of unseen.
-func (p *epollPoller) losesClosed() {}
-
-// descriptor is the set's.
 func (p *epollPoller) descriptor() int { return p.set }
 
-// silent says whether Wait has something to tell for which the set does not become readable.
 func (p *epollPoller) silent() bool { return len(p.files)+len(p.lost) > 0 }
 
 func (p *epollPoller) FDs() []int {

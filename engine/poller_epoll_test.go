@@ -215,3 +215,19 @@ func TestALostSetIsPollsTurn(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatIsDeletedTakesNobodysRoom(t *testing.T) {
+	p := newEpoll(t)
+	for range 200 {
+		a, b := pair(t)
+		require.NoError(t, p.Add(a, Read))
+		feed(t, b)
+		require.NoError(t, p.Del(a))
+	}
+	busy, _ := pair(t)
+	require.NoError(t, p.Add(busy, Write))
+	ready := make([]Ready, 64)
+	n, err := wait(p, ready, 0)
+	require.NoError(t, err)
+	assert.Equal(t, []Ready{{int32(busy), Write}}, ready[:n])
+}

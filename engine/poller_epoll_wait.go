@@ -18,8 +18,7 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	if len(p.files)+len(p.lost) > 0 {
 		timeout = 0
 	}
-	// What was left must not take the room of what is registered.
-	got, err := p.wait(min(len(ready), p.n)+1+p.over, timeout)
+	got, err := p.wait(min(len(ready), p.n)+1, timeout)
 	if err != nil {
 		return 0, err
 	}
@@ -30,7 +29,7 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 		case event.Fd == wakeKey:
 			p.drain()
 		case !p.current(event):
-			stale = !p.takeOut(event) || stale
+			stale = true
 		case n < len(ready):
 			ready[n] = Ready{event.Fd, Events(event.Events)}
 			n++
@@ -96,21 +95,6 @@ func (p *epollPoller) current(event *unix.EpollEvent) bool {
 	}
 	e := &p.table[event.Fd]
 	return e.place == inKernel && e.generation == uint32(event.Pad)
-}
-
-// takeOut takes what was left in the set out of it. It says whether that was what the event is of, and is
-// gone: else the event is of an open file that no number reaches any more.
-func (p *epollPoller) takeOut(event *unix.EpollEvent) bool {
-	if uint(event.Fd) >= uint(len(p.table)) {
-		return false
-	}
-	e := &p.table[event.Fd]
-	if e.place != left || e.generation != uint32(event.Pad) {
-		return false
-	}
-	e.place, e.want = nowhere, 0
-	p.over--
-	return unix.EpollCtl(p.set, unix.EPOLL_CTL_DEL, int(event.Fd), nil) == nil
 }
 
 // lose has the next Wait tell that fd, which could not be registered, is closed.

@@ -40,7 +40,7 @@ type filter struct {
 	flags  uint32
 }
 
-var _ Poller = (*kqueuePoller)(nil)
+var _ inKernelPoller = (*kqueuePoller)(nil)
 
 func openKqueue() (Poller, error) {
 	w, err := openWaker()
@@ -239,14 +239,10 @@ func (p *kqueuePoller) wait(room int, timeout time.Duration) (int, error) {
 	}
 }
 
-// handOver gives the waker to the poller that takes this one's place.
 func (p *kqueuePoller) handOver() *waker {
 	p.closeQueue()
 	return p.waker
 }
-
-// losesClosed marks a poller that a descriptor closed behind its back drops out of unseen.
-func (p *kqueuePoller) losesClosed() {}
 
 func (p *kqueuePoller) closeQueue() {
 	if p.queue >= 0 {
@@ -255,10 +251,8 @@ func (p *kqueuePoller) closeQueue() {
 	}
 }
 
-// descriptor is the queue's.
 func (p *kqueuePoller) descriptor() int { return p.queue }
 
-// silent says whether Wait has something to tell for which the queue does not become readable.
 func (p *kqueuePoller) silent() bool { return len(p.files) > 0 }
 
 func (p *kqueuePoller) FDs() []int {

@@ -19,9 +19,8 @@ import (
 type Selector struct {
 	poller     Poller
 	wakeFD     int
-	taken      func() bool  // whether a wake-up ended a wait; nil if the poller cannot tell
-	leave      func(fd int) // a Del that may be made good later; nil if the poller knows none
-	audits     bool         // the poller loses closed descriptors
+	taken      func() bool    // whether a wake-up ended a wait; nil if the poller cannot tell
+	kernel     inKernelPoller // the poller, if it is such a one
 	running    atomic.Bool
 	passes     int
 	meaning    Meaning
@@ -65,10 +64,7 @@ func NewSelector(p Poller) *Selector {
 	if own, ok := p.(interface{ woken() bool }); ok {
 		s.taken = own.woken
 	}
-	if own, ok := p.(interface{ leave(fd int) }); ok {
-		s.leave = own.leave
-	}
-	_, s.audits = p.(interface{ losesClosed() })
+	s.kernel, _ = p.(inKernelPoller)
 	return s
 }
 
@@ -135,11 +131,7 @@ func (s *Selector) forget(fd int32, e *entry) {
 		return
 	}
 	if e.state == live {
-		if s.leave != nil {
-			s.leave(int(fd))
-		} else {
-			s.poller.Del(int(fd))
-		}
+		s.poller.Del(int(fd))
 	}
 	s.unlist(fd, e)
 	e.want = 0
@@ -203,17 +195,16 @@ func (s *Selector) remean(m Meaning) (err error) {
 // replace goes on with poll(2) when the poller cannot: epoll takes so many and no more, and its
 // descriptor may fall to a program that closes all of them. The waker stays.
 func (s *Selector) replace(cause error) error {
-	old, ok := s.poller.(interface{ handOver() *waker })
-	if !ok || errors.Is(cause, os.ErrClosed) {
+	if s.kernel == nil || errors.Is(cause, os.ErrClosed) {
 		return cause
 	}
-	p := newPoll(old.handOver())
+	p := newPoll(s.kernel.handOver())
 	for fd := range s.table {
 		if e := &s.table[fd]; e.want != 0 && e.state == live {
 			p.Add(fd, s.meaning.Interest(Events(e.want)))
 		}
 	}
-	s.poller, s.taken, s.leave, s.audits = p, p.woken, nil, false
+	s.poller, s.taken, s.kernel = p, p.woken, nil
 	return nil
 }
 

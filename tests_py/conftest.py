@@ -117,18 +117,6 @@ def channels():
     asyncore.close_all(channels, ignore_all=True)
 
 
-@pytest.fixture(params=["few", "many"])
-def company(request, channels, closing):
-    """Idle channels in the map, none or many: a poller may treat a few in another way."""
-    from support import Recorder, pair
-
-    company = []
-    for _ in range(30 if request.param == "many" else 0):
-        near, far = closing(*pair())
-        company.append(Recorder(near, channels))
-    return company
-
-
 @pytest.fixture
 def closing():
     """closing(x, y) closes them at the end of the test, and gives them back."""

@@ -24,7 +24,7 @@ def keep_looping(use_poll, channels):
 
 
 @pytest.fixture(params=["first pass", "new", "served"])
-def closed(request, channels, company, closing):
+def closed(request, channels, closing):
     """closed(use_poll, wants): a channel whose descriptor is closed, and what to loop with.
 
     In the first pass over a map, what the loop opens for itself may get the number just closed.

@@ -36,7 +36,7 @@ class Counter(asyncore.dispatcher):
 
 
 @pytest.fixture
-def counter(channels, company, closing):
+def counter(channels, closing):
     counter = Counter(channels)
     closing(counter.peer)
     return counter
