@@ -7,26 +7,30 @@ import (
 )
 
 const (
-	auditEvery = time.Second            // at least so often, in a Run with something registered
+	auditEvery = time.Second            // one in so long is enough, where many are registered
+	auditFew   = time.Millisecond       // where few are: it takes 2 µs
 	auditShare = 100                    // an audit is not repeated before this many times what it took
 	lookEvery  = 500 * time.Millisecond // at what is muted
 	lookAtOnce = 256                    // descriptors per poll(2)
-	fewToAudit = 64                     // with so few, every Run begins with an audit: it takes 2 µs
+	fewToAudit = 64                     // with so few, every Run begins with an audit
 )
 
 // audit is what a Selector needs to check its poller against poll(2). Descriptors that were closed
-// or replaced behind its back do not show in epoll or kqueue.
+// or replaced behind its back do not show in epoll or kqueue. A wait has one audit, when it begins or
+// as soon after that as one is due: what happens during a wait is the next one's, as with select(2).
 type audit struct {
 	auditSoonest time.Duration // the share of the time allows none before
 	auditDue     time.Duration
+	audited      bool          // in this wait
 	lookDue      time.Duration // at what is muted; if anything is
 	seen         []unix.PollFd
 }
 
 // inspect makes the looks that are due, and tries again what was not open.
 func (s *Selector) inspect(now time.Duration) error {
-	if s.kernel != nil && s.registered > 0 && now >= s.auditDue {
-		if _, err := s.auditAll(); err != nil {
+	if s.kernel != nil && s.registered > 0 && !s.audited && now >= s.auditDue {
+		s.audited = true
+		if err := s.auditAll(); err != nil {
 			return err
 		}
 	}
@@ -39,37 +43,25 @@ func (s *Selector) inspect(now time.Duration) error {
 	return s.retry()
 }
 
-// lapsed is called when a wait found nothing at all: a good moment for an audit. It says whether
-// that found something, so that another wait would.
-func (s *Selector) lapsed(now time.Duration) (found bool, err error) {
-	if s.kernel == nil || s.registered == 0 || now < s.auditSoonest {
-		return false, nil
-	}
-	return s.auditAll()
-}
-
 // auditAll looks at everything registered with poll(2). Those that are closed it takes out. Those
 // that are ready it tells the poller again, which may not have them any more; and those that were
 // ready in the last pass, of which the poller may have an open file that is no longer the number's.
-func (s *Selector) auditAll() (found bool, err error) {
+func (s *Selector) auditAll() (err error) {
 	began := clock()
 	for i := range s.table {
 		if e := &s.table[i]; e.want != 0 && e.state == live {
 			if s.look(int32(i), e) {
-				changed, failure := s.reconcile()
-				found = found || changed
-				if failure != nil {
+				if failure := s.reconcile(); failure != nil {
 					err = failure
 				}
 			}
 		}
 	}
-	changed, failure := s.reconcile()
-	if failure != nil {
+	if failure := s.reconcile(); failure != nil {
 		err = failure
 	}
 	for _, r := range s.ready[:s.told] {
-		if e := s.lookup(r.FD); e != nil && e.want != 0 && e.state == live {
+		if e := s.lookup(r.FD); e != nil && e.want != 0 && e.state == live && s.held(r.FD, e) {
 			if failure := s.set(r.FD, e); failure != nil {
 				err = failure
 			}
@@ -77,8 +69,12 @@ func (s *Selector) auditAll() (found bool, err error) {
 	}
 	now := clock()
 	s.auditSoonest = now + auditShare*(now-began)
-	s.auditDue = max(now+auditEvery, s.auditSoonest)
-	return found || changed, err
+	every := auditEvery
+	if s.registered <= fewToAudit {
+		every = auditFew
+	}
+	s.auditDue = max(now+every, s.auditSoonest)
+	return err
 }
 
 // look queues an entry to be looked at, and says whether the queue is full.
@@ -100,9 +96,8 @@ func (s *Selector) pollSeen() {
 	}
 }
 
-// reconcile makes the poller agree with poll(2) about the queue, and empties it. It says whether
-// there was anything to do.
-func (s *Selector) reconcile() (found bool, err error) {
+// reconcile makes the poller agree with poll(2) about the queue, and empties it.
+func (s *Selector) reconcile() (err error) {
 	s.pollSeen()
 	for i := range s.seen {
 		fd, got := s.seen[i].Fd, Events(uint16(s.seen[i].Revents))
@@ -110,16 +105,14 @@ func (s *Selector) reconcile() (found bool, err error) {
 		switch {
 		case got&Invalid != 0:
 			s.invalidate(fd, e)
-			found = true
-		case s.meaning.Ready(Events(e.want), got) != 0:
+		case s.meaning.Ready(Events(e.want), got) != 0 && s.held(fd, e):
 			if failure := s.set(fd, e); failure != nil {
 				err = failure
 			}
-			found = true
 		}
 	}
 	s.seen = s.seen[:0]
-	return found, err
+	return err
 }
 
 // mute takes an entry from the poller that has nothing but conditions which mean nothing to it,

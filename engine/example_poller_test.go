@@ -37,6 +37,8 @@ func (c *counter) Step(ready []engine.Ready, _ bool) ([]engine.Change, bool) {
 
 func (c *counter) Interrupted() bool { return true }
 
+func (*counter) Holds(int32, uint64) bool { return true }
+
 func ExampleSelector() {
 	p, _ := engine.Open("")
 	s := engine.NewSelector(p)

@@ -21,6 +21,11 @@ type Source interface {
 	// Interrupted is called when a signal ended the wait. false ends the Run, true has it wait
 	// for the rest of the timeout.
 	Interrupted() bool
+
+	// Holds reports whether what the source last answered about fd, with that Order, still holds.
+	// It is asked about what seems closed or replaced while a wait is under way: what the source has
+	// given up meanwhile is none of that wait's, and the next Step answers for it.
+	Holds(fd int32, order uint64) bool
 }
 
 // Change is what a channel waits for from now on. 16 bytes; C has the same struct.
@@ -40,7 +45,8 @@ type Options struct {
 	Count   int           // how many passes at most; negative is no limit
 
 	// Due, if given, is how soon the source wants the wait that begins to end, whatever the
-	// timeout; negative is that it does not mind. It is asked anew after each wake-up.
+	// timeout; negative is that it does not mind. It is asked anew after each wake-up, which ends
+	// the wait only if Due says so. Without it, every wake-up does.
 	Due func() time.Duration
 
 	// Settle has the source asked once more after the last of Count passes. What the channels wait
@@ -75,8 +81,8 @@ func (s *Selector) tick() time.Duration {
 // Run runs passes over the source until it has no more, or Count of them are done. Each pass is
 // one Step that tells what the pass before found and asks for what to wait for, and one wait; what
 // the last pass found is told by a Step that collects nothing. So channels are asked Count times,
-// and with a Count of 0 nothing happens at all. A wake-up during the wait is a Step that tells
-// nothing, and no pass.
+// and with a Count of 0 nothing happens at all. A wake-up ends the wait, and so the pass, with
+// nothing ready. Nothing else that other threads do ends one: the next Step answers for it.
 //
 // It answers an error wrapping EBADF when, in select's meaning, a descriptor is not open, and
 // whatever else the system calls refuse. The Selector is good for another Run then.
@@ -143,41 +149,42 @@ func (s *Selector) wait(src Source, o *Options) (ready []Ready, more bool, err e
 	now := s.tick()
 	timedOut := after(now, o.Timeout)
 	end := o.end(now, timedOut)
+	s.source, s.waited, s.audited = src, false, false
+	interrupted := false
 	for {
 		if err := s.inspect(now); err != nil {
 			return nil, false, err
 		}
 		n, err := s.poll(s.slice(now, end))
+		s.waited = true
 		if errors.Is(err, unix.EINTR) {
 			if !src.Interrupted() {
 				return nil, false, nil
 			}
+			// Python calls select(2) again then, which finds what the signal's handler has closed.
+			interrupted, s.audited, s.auditDue = true, false, s.auditSoonest
 		} else if err != nil {
 			if err := s.replace(err); err != nil {
 				return nil, false, err
 			}
 		}
-		ready = s.digest(n)
+		woken := s.woken(n) && err == nil
+		ready, closed := s.digest(n)
 		if s.meaning == Select && len(s.invalid) > 0 {
 			return nil, false, badFD("select")
 		}
 		if len(ready) > 0 {
 			return ready, true, nil
 		}
-		woken := s.woken(n)
 		if o.Timeout != 0 {
 			now = s.tick()
 		}
-		if now >= end {
-			found, err := s.lapsed(now)
-			if err != nil || !found {
-				return nil, true, err
-			}
-		} else if woken {
-			if more, err := s.step(src, nil, s.meaning); err != nil || !more {
-				return nil, false, err
-			}
+		if woken && o.Due != nil {
 			end = o.end(now, timedOut)
+			woken = false
+		}
+		if now >= end || woken || closed && interrupted {
+			return nil, true, nil
 		}
 	}
 }
@@ -222,7 +229,7 @@ func (s *Selector) Again() time.Duration {
 // slice is how long to wait at most before the next look at something.
 func (s *Selector) slice(now, end time.Duration) time.Duration {
 	until := end
-	if s.kernel != nil && s.registered > 0 {
+	if s.kernel != nil && s.registered > 0 && !s.audited {
 		until = min(until, s.auditDue)
 	}
 	if len(s.muted) > 0 {

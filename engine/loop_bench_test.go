@@ -29,6 +29,8 @@ func (s *echoing) Step(ready []Ready, _ bool) ([]Change, bool) {
 
 func (s *echoing) Interrupted() bool { return true }
 
+func (*echoing) Holds(int32, uint64) bool { return true }
+
 // benchmarkPass measures passes over idle channels that want to read, and what the rest is.
 func benchmarkPass(b *testing.B, timeout time.Duration, active Change, src *echoing) {
 	idle, _ := pair(b)

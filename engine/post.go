@@ -2,8 +2,8 @@ package engine
 
 import "slices"
 
-// Wake has the loop that runs, or else the next one, come out of its wait and ask the channels
-// again. It may be called from any goroutine.
+// Wake ends the wait of the loop that runs, or else of the next one: that pass is over with nothing
+// ready, and the next one asks the channels again. It may be called from any goroutine.
 func (m *Map) Wake() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

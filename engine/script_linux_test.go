@@ -25,6 +25,8 @@ func (s *script) Step(ready []Ready, _ bool) (changes []Change, more bool) {
 
 func (s *script) Interrupted() bool { return true }
 
+func (s *script) Holds(int32, uint64) bool { return true }
+
 // told is what one pass tells.
 func told(t *testing.T, s *Selector, o Options, changes ...Change) []Ready {
 	src := &script{changes: [][]Change{changes}}

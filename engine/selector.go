@@ -33,6 +33,8 @@ type Selector struct {
 	muted      []int32
 	invalid    []int32
 	yielded    time.Duration
+	source     Source // whose wait it is
+	waited     bool   // the poller has been called in this wait
 	audit
 }
 
@@ -47,9 +49,10 @@ type entry struct {
 type state uint8
 
 const (
-	live    state = iota // the poller
-	muted                // a look now and then: what the poller said of it meant nothing
-	invalid              // the next pass tries again: it is not open
+	live     state = iota // the poller
+	muted                 // a look now and then: what the poller said of it meant nothing
+	invalid               // the next pass tries again: it is not open
+	disowned              // nobody: it was closed during the wait, and the source has given it up
 )
 
 // placed is a Ready with its place in the map.
@@ -216,9 +219,31 @@ func (s *Selector) woken(n int) bool {
 	return n == 0
 }
 
+// held reports whether an entry is as it was when the wait began, as far as the source knows. Before
+// the poller is called everything is, without asking: that would take Python's lock.
+func (s *Selector) held(fd int32, e *entry) bool {
+	return !s.waited || s.source.Holds(fd, e.order)
+}
+
+// disown puts aside what another thread has closed during the wait, and its channel taken from the map.
+// It reports whether there was any.
+func (s *Selector) disown() bool {
+	kept := s.invalid[:0]
+	for _, fd := range s.invalid {
+		if e := s.lookup(fd); s.held(fd, e) {
+			kept = append(kept, fd)
+		} else {
+			e.state = disowned
+		}
+	}
+	any := len(kept) < len(s.invalid)
+	s.invalid = kept
+	return any
+}
+
 // digest turns the first n of ready, which are the poller's, into what the source is told. It puts
-// aside what means nothing to its channel.
-func (s *Selector) digest(n int) []Ready {
+// aside what means nothing to its channel, and reports whether anything was closed during the wait.
+func (s *Selector) digest(n int) (ready []Ready, closed bool) {
 	s.placed = s.placed[:0]
 	for _, r := range s.ready[:n] {
 		e := s.lookup(r.FD)
@@ -236,6 +261,9 @@ func (s *Selector) digest(n int) []Ready {
 		}
 		s.placed = append(s.placed, placed{e.order, Ready{r.FD, events}})
 	}
+	if len(s.invalid) > 0 {
+		closed = s.disown()
+	}
 	if s.meaning == Poll {
 		for _, fd := range s.invalid {
 			s.placed = append(s.placed, placed{s.lookup(fd).order, Ready{fd, Invalid}})
@@ -249,5 +277,5 @@ func (s *Selector) digest(n int) []Ready {
 		s.ready[i] = s.placed[i].ready
 	}
 	s.told = len(s.placed)
-	return s.ready[:s.told]
+	return s.ready[:s.told], closed
 }

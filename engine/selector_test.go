@@ -170,7 +170,7 @@ func TestAuditKeepsToItsShareOfTheTime(t *testing.T) {
 	poll := Options{Meaning: Poll}
 	assert.Empty(t, told(t, s, poll, changes...))
 	before := clock()
-	_, err := s.auditAll()
+	err := s.auditAll()
 	require.NoError(t, err)
 	took := clock() - before
 	assert.GreaterOrEqual(t, s.auditSoonest, before)
@@ -183,23 +183,6 @@ func TestAuditKeepsToItsShareOfTheTime(t *testing.T) {
 	assert.Empty(t, told(t, s, poll))
 	s.auditSoonest = 0
 	assert.Equal(t, []Ready{{int32(number), Invalid}}, told(t, s, poll))
-}
-
-func TestLapsedWaitIsAReasonForAnAudit(t *testing.T) {
-	_, s := faultyAndSelector(t)
-	a, _ := pair(t)
-	number := copyOf(t, a, 900)
-	src := &script{changes: [][]Change{{{int32(number), Read, 1}}}}
-	src.more = func(src *script) bool {
-		if src.steps == 2 {
-			// It may, and nothing but the lapse has it do so.
-			s.auditSoonest, s.auditDue = 0, forever
-			require.NoError(t, unix.Close(number))
-		}
-		return true
-	}
-	require.NoError(t, s.Run(src, Options{Meaning: Poll, Count: 2}))
-	assert.Equal(t, []Ready{{int32(number), Invalid}}, src.last)
 }
 
 func TestAuditLooksAtEverybody(t *testing.T) {

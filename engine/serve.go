@@ -161,6 +161,9 @@ func (p *pass) Step(ready []Ready, collect bool) ([]Change, bool) {
 // Interrupted implements Source. Go's runtime has taken the signal.
 func (p *pass) Interrupted() bool { return true }
 
+// Holds implements Source. A map belongs to its loop's goroutine: nothing changes during a wait.
+func (p *pass) Holds(int32, uint64) bool { return true }
+
 // tell tells the channels what happened, in select's order or in poll's. One that an earlier
 // handler took out of the map, or replaced, is told nothing.
 func (p *pass) tell(ready []Ready) error {

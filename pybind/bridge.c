@@ -224,10 +224,8 @@ static void leave(ga_mirror *m, int status)
     m->waiting = 0;
     m->names = NULL;
     m->go.status = status;
-    if (m->attended) { /* who attends the map wants the registrations as no other run leaves them */
-        m->waiting = 1;
+    if (m->attendant) /* which wants the registrations as no other run leaves them */
         ga_mirror_wake(m);
-    }
     PyObject *exc = PyErr_GetRaisedException();
     ga_classes_drop_unused();
     PyErr_SetRaisedException(exc);
@@ -277,13 +275,8 @@ static void collect(ga_mirror *m)
         leave(m, status < 0 ? GA_RAISED : GA_HANDOVER);
         return;
     }
-    m->go.due_in = -1;
-    if (m->due < Py_HUGE_VAL) {
-        m->go.due_in = m->due - ga_now();
-        if (!(m->go.due_in > 0))
-            m->go.due_in = 0;
-    }
     m->waiting = 1;
+    m->woken = 0;
 }
 
 ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever, int settle)
@@ -309,7 +302,7 @@ ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever, int se
     m->use_poll = (uint8_t)use_poll;
     m->forever = (uint8_t)forever;
     m->settle = (uint8_t)settle;
-    m->seen_passes = 0;
+    m->settled = 0;
     m->go.status = GA_RUNNING;
     m->go.passes = 0;
     if (m->namespace_epoch == 0)
@@ -324,12 +317,10 @@ void ga_step(ga_map *go, const ga_ready *ready, int count, int collecting)
 {
     ga_mirror *m = (ga_mirror *)go;
     ga_take_gil();
-    int ended = m->go.passes != m->seen_passes; /* else it is a change that has ended the wait, not the pass */
-    m->seen_passes = m->go.passes;
-    m->stats.passes += (uint64_t)ended;
+    m->stats.passes++;
     m->waiting = 0;
     m->go.change_count = 0;
-    if ((count && dispatch(m, ready, count) < 0) || (ended && !ga_forked && m->due < Py_HUGE_VAL && ga_call_due(m) < 0))
+    if ((count && dispatch(m, ready, count) < 0) || (!ga_forked && m->due < Py_HUGE_VAL && ga_call_due(m) < 0))
         leave(m, GA_RAISED);
     else if (ga_forked) /* in a handler: this is the child */
         leave(m, GA_HANDOVER);
@@ -338,6 +329,16 @@ void ga_step(ga_map *go, const ga_ready *ready, int count, int collecting)
     else
         leave(m, GA_FINISHED);
     ga_return_to_go(m);
+}
+
+int ga_holds(ga_map *go, int fd, uint64_t order)
+{
+    ga_mirror *m = (ga_mirror *)go;
+    ga_take_gil();
+    const ga_channel *c = fd < m->size && !m->resync ? m->by_fd[fd] : NULL;
+    int holds = c && c->order == order && c->reported && !c->renewed;
+    ga_return_to_go(m);
+    return holds;
 }
 
 void ga_interrupted(ga_map *go)
@@ -363,8 +364,12 @@ void ga_settle(ga_map *go)
 {
     ga_mirror *m = (ga_mirror *)go;
     ga_take_gil();
+    m->waiting = 0;
     m->names = NULL;
     m->go.status = GA_SETTLED;
+    ga_attended += m->attendant == 0;
+    m->attendant = PyThread_get_thread_ident();
+    m->settled = 1;
     ga_return_to_go(m);
 }
 

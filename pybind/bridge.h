@@ -39,11 +39,11 @@ typedef struct {
     long handle;        /* Go's number for what serves the map; 0: none yet */
     int status;         /* GA_RUNNING while a run is under way */
     int passes;         /* passes completed in this run */
-    int wake_fd;        /* written to when the map changes while a run waits */
+    int32_t wake_fd;    /* ends a wait when it is written to; set by Go, atomically */
+    int32_t timed;      /* something is to be called some day: ga_due_in says when; read by Go, atomically */
     int own_fds[3];     /* descriptors the poller holds: closed in a forked child and with the map */
     ga_change *changes; /* what ga_enter and ga_step report */
     int change_count;
-    double due_in;  /* seconds from the last collection until something put off is due; below 0: nothing is */
     int descriptor; /* the poller's own, readable when a channel is ready; -1: it has none */
     double again;   /* seconds after which a settled map needs another pass, whatever the descriptor says; below 0: never */
 } ga_map;
@@ -60,9 +60,11 @@ int ga_chat_methods(intptr_t tools);
  * must be portable, or an exception is set. */
 ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever, int settle);
 
-/* Takes the GIL. In the first run over a map: writing to fd ends a wait. What has changed since ga_enter
- * ends the first one. */
-void ga_wake_at(ga_map *m, int fd);
+/* Needs no GIL. In how many seconds something scheduled is due; below 0: nothing is. */
+double ga_due_in(ga_map *m);
+
+/* Takes the GIL. Whether the channel under fd, of that order, is still the one of which the engine was told last. */
+int ga_holds(ga_map *m, int fd, uint64_t order);
 
 /* Takes the GIL. Tells the channels in `ready` what happened and, at the end of a pass, calls what was put
  * off until now; then, if `collect`, collects what has changed in what the channels wait for. Ends the run
@@ -81,8 +83,8 @@ void ga_panic(ga_map *m, const char *text);
 /* Takes the GIL. Ends the run: portable passes go on. */
 void ga_hand_over(ga_map *m);
 
-/* Takes the GIL. Ends a run that was to settle, after its last collection: from now on a change makes the
- * poller's descriptor readable. */
+/* Takes the GIL. Ends a run that was to settle, after its last collection: from now on a change in this thread makes
+ * the poller's descriptor readable. */
 void ga_settle(ga_map *m);
 
 /* The handles of maps that are gone since the last call, their descriptors closed: the next one, or 0.

@@ -76,8 +76,9 @@ static PyObject *m_push_in(PyObject *self, PyObject *dict, PyObject *const *args
     int lost = rest && !added;
     Py_DECREF(fifo);
     Py_XDECREF(rest);
+    if (added)
+        ga_mirrors_touch(); /* nothing tells of a queue that is filled in place */
     Py_XDECREF(added);
-    ga_wake_attended();
     if (exc)
         PyErr_SetRaisedException(exc);
     if (lost || error < 0)

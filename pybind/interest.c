@@ -53,7 +53,6 @@ void ga_mirror_retell_changes(ga_mirror *m)
 
 void ga_mirror_retell_all(ga_mirror *m)
 {
-    m->waiting = 0; /* the run is over: a wake-up would be the next one's */
     for (int32_t i = 0; i < m->size; i++)
         if (m->told[i] || m->by_fd[i])
             retell(m, i);

@@ -103,16 +103,17 @@ typedef struct ga_mirror {
     uint64_t namespace_epoch;
     uint64_t class_epoch;
     double audited;
-    double due;      /* when something put off is to be called, by ga_now(); infinite: nothing was */
-    int seen_passes; /* of the run, by the last step */
+    double due; /* when something scheduled is to be called, by ga_now(); infinite: nothing is. Read by Go, atomically */
+    unsigned long attendant; /* the thread of the asyncio loop that serves the map; 0: none does */
     struct {
         uint64_t passes, events, asked, changes, wakes;
     } stats;
     uint8_t use_poll, forever, settle;
-    uint8_t attended; /* an asyncio loop waits for the poller's descriptor: a change has to wake that, too */
-    uint8_t waiting;  /* a run waits: a change has to wake it */
-    uint8_t resync;   /* the mirror may be wrong: compare it with the map */
-    uint8_t foreign;  /* a key is no descriptor's number */
+    uint8_t settled; /* the attendant waits for the poller's descriptor: a change in its thread shows there */
+    uint8_t waiting; /* a run waits */
+    uint8_t woken;   /* and was woken */
+    uint8_t resync;  /* the mirror may be wrong: compare it with the map */
+    uint8_t foreign; /* a key is no descriptor's number */
 } ga_mirror;
 
 #define TOLD_UNKNOWN 0xff
@@ -169,13 +170,15 @@ extern ga_mirror *ga_mirrors;
 ga_mirror *ga_mirror_of(PyObject *map); /* found or made; NULL with an exception set */
 void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObject *value);
 void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *key);
-void ga_mirror_class_event(void);
 void ga_mirror_retell_all(ga_mirror *m);
 void ga_mirror_retell_changes(ga_mirror *m);
 int ga_mirror_truth(ga_channel *c, int name); /* of an attribute in its watched dict; -1: only Python can tell */
 void ga_mirror_settle(ga_mirror *m);          /* with the map, where its watcher could not say what changed */
 int ga_mirror_collect(ga_mirror *m);          /* runs Python code; 0, or -1 with an exception set */
-void ga_mirror_wake(ga_mirror *m);            /* ends the wait, if there is one */
+void ga_mirror_wake(ga_mirror *m);            /* makes the poller's descriptor readable, and so ends a wait */
+void ga_mirror_touch(ga_mirror *m);           /* something has changed: brings a pass where an asyncio loop of this thread serves */
+void ga_mirrors_touch(void);                  /* of all of them */
+extern int ga_attended;                       /* how many mirrors have an attendant */
 void ga_mirror_class_assigned(PyObject *obj);
 void ga_mirror_dict_replaced(PyObject *dict);
 void ga_mirror_class_changed(ga_class *class); /* look at all its channels again */
@@ -192,7 +195,6 @@ PyObject *ga_class_default(ga_class *c, int name); /* borrowed; NULL: the class 
 /* services.c */
 int ga_services_setup(PyObject *module); /* 0, or -1 with an exception set */
 int ga_call_due(ga_mirror *m);           /* runs Python code; 0, or -1 with an exception set */
-void ga_wake_attended(void);             /* a queue was filled in place: whoever attends a map has a look; runs no Python code */
 
 /* methods.c */
 int ga_methods_setup(PyObject *tools); /* 0, or -1 with an exception set */

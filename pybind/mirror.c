@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 ga_mirror *ga_mirrors;
+int ga_attended;
 
 /* Makes room for `need` items; 0, or -1 without an exception. */
 int ga_reserve(void *items, int32_t *size, int32_t need, size_t item)
@@ -25,39 +26,32 @@ int ga_reserve(void *items, int32_t *size, int32_t need, size_t item)
     return 0;
 }
 
-static void end_wait(ga_mirror *m)
+void ga_mirror_wake(ga_mirror *m)
 {
+    int fd = __atomic_load_n(&m->go.wake_fd, __ATOMIC_SEQ_CST); /* none yet: the wait has not begun */
+    if (fd < 0 || ga_forked)                                    /* in a forked child the number may be anybody's */
+        return;
     uint64_t one = 1;
-    m->stats.wakes++;
     int saved = errno;
     /* A full pipe or counter means that it is awake already. */
-    if (write(m->go.wake_fd, &one, sizeof one) < 0) {
+    if (write(fd, &one, sizeof one) < 0) {
     }
     errno = saved;
 }
 
-static void wake(ga_mirror *m)
+void ga_mirror_touch(ga_mirror *m)
 {
-    if (!m->waiting || ga_forked) /* in a forked child the number may be anybody's */
-        return;
-    m->waiting = 0;
-    if (m->go.wake_fd >= 0) /* else ga_wake_at() sees that there was a change */
-        end_wait(m);
+    if (m->settled && m->attendant == PyThread_get_thread_ident()) {
+        m->settled = 0;
+        ga_mirror_wake(m);
+    }
 }
 
-void ga_mirror_wake(ga_mirror *m)
+void ga_mirrors_touch(void)
 {
-    wake(m);
-}
-
-void ga_wake_at(ga_map *go, int fd)
-{
-    ga_take_gil();
-    ga_mirror *m = (ga_mirror *)go;
-    m->go.wake_fd = fd;
-    if (!m->waiting)
-        end_wait(m);
-    PyEval_SaveThread();
+    if (ga_attended)
+        for (ga_mirror *m = ga_mirrors; m; m = m->next)
+            ga_mirror_touch(m);
 }
 
 void ga_mark(ga_mirror *m, int32_t fd)
@@ -70,7 +64,7 @@ void ga_mark(ga_mirror *m, int32_t fd)
             m->dirty[m->dirty_count++] = (ga_dirty){fd, m->asking};
         }
     }
-    wake(m);
+    ga_mirror_touch(m);
 }
 
 void ga_mark_channel(ga_channel *c)
@@ -249,7 +243,7 @@ static void forget_mirror(ga_mirror *m);
 static void resynchronise(ga_mirror *m)
 {
     m->resync = 1;
-    wake(m);
+    ga_mirror_touch(m);
 }
 
 void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObject *value)
@@ -260,7 +254,7 @@ void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObj
     case PyDict_EVENT_ADDED:
         if (fd < 0) {
             m->foreign = 1;
-            wake(m);
+            ga_mirror_touch(m);
         } else
             add_channel(m, fd, value, m->next_order++);
         break;
@@ -305,18 +299,12 @@ void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *k
         if (key == ga_name_socket)
             c->renewed = 1; /* another open file, perhaps, under a number that does not leave the map */
         else if (i == N_COUNT) {
-            if (c->own && c->mirror->attended) /* the predicates may look at it, and no pass is under way */
-                wake(c->mirror);
+            if (c->own) /* the predicates may look at it */
+                ga_mirror_touch(c->mirror);
             return;
         }
     }
     ga_mark_channel(c);
-}
-
-void ga_mirror_class_event(void)
-{
-    for (ga_mirror *m = ga_mirrors; m; m = m->next)
-        wake(m);
 }
 
 void ga_mirror_class_assigned(PyObject *obj)
@@ -366,7 +354,8 @@ static void forget_mirror(ga_mirror *m)
             *at = m->next;
             break;
         }
-    m->waiting = 0;
+    m->settled = 0;
+    ga_attended -= m->attendant != 0;
     for (int32_t i = 0; i < m->size; i++)
         if (m->by_fd[i])
             remove_channel(m, i);

@@ -6,7 +6,7 @@
 
 int ga_reserve(void *items, int32_t *size, int32_t need, size_t item); /* room for so many; 0, or -1 without an exception */
 
-void ga_mark(ga_mirror *m, int32_t fd); /* to be looked at again; ends a wait */
+void ga_mark(ga_mirror *m, int32_t fd); /* to be looked at again */
 void ga_mark_channel(ga_channel *c);
 
 /* The two lists a channel can be in: those asked in each pass, and those whose queue's length decides. */

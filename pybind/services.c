@@ -7,8 +7,6 @@
 
 #include <time.h>
 
-static int attended_maps;
-
 /* The clock that time.monotonic() reads. */
 double ga_now(void)
 {
@@ -21,23 +19,31 @@ double ga_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+static void set_due(ga_mirror *m, double when)
+{
+    __atomic_store(&m->due, &when, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&m->go.timed, when < Py_HUGE_VAL, __ATOMIC_SEQ_CST);
+}
+
+double ga_due_in(ga_map *go)
+{
+    double when;
+    __atomic_load(&((ga_mirror *)go)->due, &when, __ATOMIC_SEQ_CST);
+    if (!(when < Py_HUGE_VAL))
+        return -1;
+    double left = when - ga_now();
+    return left > 0 ? left : 0;
+}
+
 int ga_call_due(ga_mirror *m)
 {
     if (ga_now() < m->due)
         return 0;
-    m->due = Py_HUGE_VAL; /* what is called says when the next is */
+    set_due(m, Py_HUGE_VAL); /* what is called says when the next is */
     PyObject *map = Py_NewRef(m->map), *result = PyObject_CallOneArg(ga_tools.run_due, map);
     Py_DECREF(map);
     Py_XDECREF(result);
     return result ? 0 : -1;
-}
-
-void ga_wake_attended(void)
-{
-    if (attended_maps)
-        for (ga_mirror *m = ga_mirrors; m; m = m->next)
-            if (m->attended)
-                ga_mirror_wake(m);
 }
 
 /* The mirror of a map that has one already, or NULL. */
@@ -59,37 +65,34 @@ static PyObject *s_due(PyObject *self, PyObject *args)
         return NULL;
     if (m) {
         int sooner = when < m->due;
-        m->due = when;
-        if (sooner)
+        set_due(m, when);
+        if (sooner && m->waiting) {
+            m->stats.wakes += !m->woken;
+            m->woken = 1;
             ga_mirror_wake(m);
+        }
     }
     Py_RETURN_NONE;
 }
 
-static PyObject *s_wake(PyObject *self, PyObject *map)
+static PyObject *s_touch(PyObject *self, PyObject *map)
 {
     (void)self;
     ga_mirror *m = known(map);
     if (m)
-        ga_mirror_wake(m);
+        ga_mirror_touch(m);
     Py_RETURN_NONE;
 }
 
-static PyObject *s_attend(PyObject *self, PyObject *args)
+static PyObject *s_unsettle(PyObject *self, PyObject *map)
 {
     (void)self;
-    PyObject *map;
-    int on;
-    if (!PyArg_ParseTuple(args, "Op", &map, &on))
-        return NULL;
     ga_mirror *m = known(map);
-    if (m && m->attended != on) {
-        m->attended = (uint8_t)on;
-        attended_maps += on ? 1 : -1;
-        if (!on)
-            m->waiting = 0;
+    if (m) {
+        ga_attended -= m->attendant != 0;
+        m->attendant = m->settled = 0;
     }
-    return PyBool_FromLong(m != NULL);
+    Py_RETURN_NONE;
 }
 
 static PyObject *s_outlook(PyObject *self, PyObject *map)
@@ -122,8 +125,8 @@ int ga_services_setup(PyObject *module)
 {
     static PyMethodDef functions[] = {
         {"due", s_due, METH_VARARGS, "due(map, when)\n--\n\nWhen the loop over the map is to call run_due(map), by time.monotonic()."},
-        {"wake", s_wake, METH_O, "wake(map)\n--\n\nHave a loop that waits look at the map again."},
-        {"attend", s_attend, METH_VARARGS, "attend(map, on)\n--\n\nWhether changes have to wake the descriptor between runs."},
+        {"touch", s_touch, METH_O, "touch(map)\n--\n\nAfter a change that nothing else tells of: have the settled map served."},
+        {"unsettle", s_unsettle, METH_O, "unsettle(map)\n--\n\nNobody waits for the descriptor of outlook(map) any more."},
         {"outlook", s_outlook, METH_O,
          "outlook(map)\n--\n\nAfter a settled run: the descriptor that tells when to make the next, after how many seconds to make it\n"
          "anyway (below 0: never), and how many channels have predicates of their own. None if the run did not settle."},

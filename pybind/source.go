@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -72,9 +73,7 @@ func sourceOf(m *C.ga_map) (*dictSource, error) {
 func (s *dictSource) begin() {
 	s.entered = true
 	s.holdDescriptors()
-	if s.m.wake_fd < 0 {
-		C.ga_wake_at(s.m, C.int(s.selector.WakeFD()))
-	}
+	atomic.StoreInt32((*int32)(unsafe.Pointer(&s.m.wake_fd)), int32(s.selector.WakeFD()))
 }
 
 // holdDescriptors tells C which descriptors to close in a forked child.
@@ -89,9 +88,13 @@ func (s *dictSource) holdDescriptors() {
 	}
 }
 
-// dueIn is engine.Options.Due: it reads what the last collection left.
+// dueIn is engine.Options.Due. Other threads may say at any time that something is due sooner: they write that
+// first, and to wake_fd then.
 func (s *dictSource) dueIn() time.Duration {
-	seconds := float64(s.m.due_in)
+	if atomic.LoadInt32((*int32)(unsafe.Pointer(&s.m.timed))) == 0 {
+		return -1
+	}
+	seconds := float64(C.ga_due_in(s.m))
 	if seconds < 0 || seconds > forever {
 		return -1
 	}
@@ -127,6 +130,11 @@ func (s *dictSource) Step(ready []engine.Ready, collect bool) ([]engine.Change, 
 	}
 	changes := unsafe.Slice((*engine.Change)(unsafe.Pointer(s.m.changes)), int(s.m.change_count))
 	return changes, s.m.status == C.GA_RUNNING
+}
+
+// Holds implements engine.Source.
+func (s *dictSource) Holds(fd int32, order uint64) bool {
+	return C.ga_holds(s.m, C.int(fd), C.uint64_t(order)) != 0
 }
 
 // Interrupted implements engine.Source.

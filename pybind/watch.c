@@ -141,7 +141,7 @@ static int on_class(PyTypeObject *type)
     if (ga_forked)
         return 0;
     ga_class_epoch++;
-    ga_mirror_class_event();
+    ga_mirrors_touch();
     (void)type;
     return 0;
 }

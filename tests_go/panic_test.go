@@ -24,6 +24,8 @@ func (p *sickly) Step(ready []engine.Ready, collect bool) ([]engine.Change, bool
 
 func (p *sickly) Interrupted() bool { return true }
 
+func (*sickly) Holds(int32, uint64) bool { return true }
+
 func TestRunCanBeEnteredAgainAfterAPanic(t *testing.T) {
 	for _, name := range engine.Pollers() {
 		t.Run(name, func(t *testing.T) {

@@ -212,3 +212,5 @@ func (s *steady) Step([]engine.Ready, bool) ([]engine.Change, bool) {
 }
 
 func (s *steady) Interrupted() bool { return true }
+
+func (*steady) Holds(int32, uint64) bool { return true }

@@ -78,3 +78,20 @@ func TestSignalsDoNotProlongTheTimeout(t *testing.T) {
 		assert.Len(t, src.steps, 2)
 	})
 }
+
+func TestASignalShowsWhatIsClosedAndGivenUp(t *testing.T) {
+	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+		a, _ := pair(t)
+		gone := copyOf(t, a)
+		src := once(want(a, read), want(gone, read))
+		src.holds = func(fd int32, _ uint64) bool { return int(fd) != gone }
+		src.interrupted = func() bool {
+			if src.signals == 1 {
+				assert.NoError(t, unix.Close(gone))
+			}
+			return true
+		}
+		signalled(t, s, src, engine.Options{Timeout: -1, Meaning: m, Count: 1})
+		assert.Equal(t, []step{{nil, true}, {nil, false}}, src.steps)
+	})
+}

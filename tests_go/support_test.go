@@ -150,6 +150,7 @@ type source struct {
 	// step gets the number of the Step, from 0.
 	step        func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool)
 	interrupted func() bool
+	holds       func(fd int32, order uint64) bool // nil: always
 	steps       []step
 	signals     int
 }
@@ -169,6 +170,8 @@ func (s *source) Interrupted() bool {
 	s.signals++
 	return s.interrupted == nil || s.interrupted()
 }
+
+func (s *source) Holds(fd int32, order uint64) bool { return s.holds == nil || s.holds(fd, order) }
 
 // asked is how often the source was asked what it waits for.
 func (s *source) asked() int {

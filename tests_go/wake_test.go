@@ -126,49 +126,42 @@ func TestNoWakeUpIsLost(t *testing.T) {
 	})
 }
 
-func TestWakeUpIsNoPass(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
-		a, b := pair(t)
-		send(t, b)
-		src := &source{}
-		src.step = func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool) {
-			switch i {
-			case 0:
-				assert.NoError(t, s.Poller().Wake())
-			case 1:
-				assert.Empty(t, ready)
-				assert.True(t, collect)
-				return []engine.Change{want(a, read)}, true
-			}
-			return nil, true
-		}
-		assert.Equal(t, []engine.Ready{is(a, read)}, found(t, s, src, engine.Select, long))
-		assert.Len(t, src.steps, 3)
-	})
-}
-
-func TestWakeUpMayEndTheRun(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
-		src := &source{}
-		src.step = func(i int, _ []engine.Ready, _ bool) ([]engine.Change, bool) {
-			assert.NoError(t, s.Poller().Wake())
-			return nil, i < 5
-		}
-		run(t, s, src, engine.Select, -1, -1)
-		assert.Len(t, src.steps, 6)
-	})
-}
-
-func TestRestOfTheTimeoutEndsAWokenPass(t *testing.T) {
+func TestAWakeUpEndsThePass(t *testing.T) {
 	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
 		a, _ := pair(t)
 		src := once(want(a, read))
 		ask := src.step
 		src.step = func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+			assert.Empty(t, ready)
 			assert.NoError(t, s.Poller().Wake())
 			return ask(i, ready, collect)
 		}
-		assert.Empty(t, found(t, s, src, engine.Select, 20*time.Millisecond))
-		assert.Greater(t, src.asked(), 1)
+		run(t, s, src, engine.Select, 3, -1)
+		assert.Len(t, src.steps, 4)
+		assert.Equal(t, 3, src.asked())
+	})
+}
+
+func TestDueDecidesWhetherAWakeUpEndsTheWait(t *testing.T) {
+	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+		a, _ := pair(t)
+		src := once(want(a, read))
+		woken := make(chan struct{})
+		asked := 0
+		began := time.Now()
+		options := engine.Options{Timeout: 100 * time.Millisecond, Count: 1, Due: func() time.Duration {
+			if asked++; asked == 1 {
+				go func() {
+					assert.NoError(t, s.Poller().Wake())
+					close(woken)
+				}()
+			}
+			return -1
+		}}
+		require.NoError(t, s.Run(src, options))
+		<-woken
+		assert.GreaterOrEqual(t, time.Since(began), 100*time.Millisecond)
+		assert.Equal(t, 2, asked)
+		assert.Len(t, src.steps, 2, "nobody is asked meanwhile")
 	})
 }

@@ -206,20 +206,96 @@ def test_own_predicates_are_asked_after_wake(goasyncore, attached, run, closing)
     run(main())
 
 
-def test_changes_of_another_thread_are_served(goasyncore, attached, run, closing):
+def in_a_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+def test_changes_of_another_thread_are_served_after_wake(goasyncore, attached, run, closing):
     near, far = closing(*pair())
 
     async def main():
         goasyncore.attach(attached)
         await asyncio.sleep(0.02)
-        added = []
-        thread = threading.Thread(target=lambda: added.append(Echo(near, attached)))
-        thread.start()
+        before = passes(goasyncore, attached)
+        made = []
+        in_a_thread(lambda: made.append(Echo(near, attached)))
+        in_a_thread(lambda: made[0].send(b"x" * (4 * MEGABYTE)))
+        in_a_thread(lambda: goasyncore.call_later(FOREVER, int, map=attached).cancel())
+        await asyncio.sleep(0.05)
+        assert passes(goasyncore, attached) == before
+        in_a_thread(lambda: goasyncore.wake(attached))
         far.setblocking(False)
         loop = asyncio.get_running_loop()
+        left = 4 * MEGABYTE
+        while left:
+            left -= len(await loop.sock_recv(far, MEGABYTE))
         await loop.sock_sendall(far, b"hello")
         assert await loop.sock_recv(far, 100) == b"hello"
-        thread.join()
+
+    run(main())
+
+
+def test_a_pass_comes_when_control_is_back_in_the_loop(goasyncore, attached, run, closing):
+    near, far = closing(*pair())
+
+    class Eager(Echo):
+        eager = False
+
+        def writable(self):
+            return self.eager
+
+    def add():
+        return Echo(near, attached)
+
+    def fill(channel):
+        channel.out_buffer = b"x"
+
+    def change_class(channel):
+        channel.__class__ = Eager
+
+    def be_eager(channel):
+        channel.eager = True
+
+    def close(channel):
+        channel.close()
+
+    async def main():
+        goasyncore.attach(attached)
+        Lines(far, attached)
+        await asyncio.sleep(0.02)
+        before = passes(goasyncore, attached)
+        channel = add()
+        for change in (fill, change_class, be_eager, close):
+            assert passes(goasyncore, attached) == before
+            if not native:  # there, a change that no method of ours makes is told of by wake()
+                goasyncore.wake(attached)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert passes(goasyncore, attached) > before
+            await asyncio.sleep(0.02)
+            before = passes(goasyncore, attached)
+            change(channel)
+        await until(lambda: passes(goasyncore, attached) > before)
+
+    native = goasyncore.backend().name == "native"
+    run(main())
+
+
+def test_a_call_due_later_brings_no_pass_before(goasyncore, attached, run, closing):
+    near, far = closing(*pair())
+
+    async def main():
+        goasyncore.attach(attached)
+        Echo(near, attached)
+        await asyncio.sleep(0.02)
+        before = passes(goasyncore, attached)
+        called = []
+        in_a_thread(lambda: goasyncore.call_later(0.1, called.append, 1, map=attached))
+        await asyncio.sleep(0.03)
+        assert passes(goasyncore, attached) == before
+        await until(lambda: called)
 
     run(main())
 

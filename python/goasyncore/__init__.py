@@ -76,8 +76,8 @@ def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
     of `handle_close`; `predicates_asked` counts the calls of `readable()` and `writable()`: those
     that the engine knows the answers of are not called; `interest_changes` is how often the kernel
     was told that a channel waits for something else, which a portable pass does for each channel;
-    `wake_ups` is how often a change, or `wake()`, ended a wait. May be called from any thread, and
-    from a handler.
+    `wake_ups` is how often `wake()`, or a call that was scheduled meanwhile, ended or shortened a
+    wait. May be called from any thread, and from a handler.
     """
     from . import _answers, _native
 
@@ -95,15 +95,16 @@ def attach(
 
     `map` defaults to `asyncore.socket_map`, `loop` to the running one; uvloop's will do. No
     `asyncore.loop()` is needed then: passes are made, with the meaning of `asyncore.poll()`,
-    whenever a channel is ready, a call put off is due or something has changed. An empty map ends
-    nothing.
+    whenever a channel is ready, a call put off is due or the loop's own thread has changed
+    something. An empty map ends nothing.
 
     What would leave `asyncore.loop()` ends the service: the map is detached; `KeyboardInterrupt`
     and `SystemExit` leave the asyncio loop too, `ExitNow` does no more, and anything else goes to
     that loop's exception handler.
 
     Channels may be made, closed and sent to from the loop's other code. Code of yours that changes
-    in place what its own `readable()` or `writable()` looks at calls `wake()` then.
+    in place what its own `readable()` or `writable()` looks at calls `wake()` then, and so does
+    another thread after any change.
 
     Raises `RuntimeError` when there is no running loop to default to, when the loop is closed, and
     when another one serves the map. May be called in the loop's thread, and before it runs.

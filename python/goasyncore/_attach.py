@@ -1,7 +1,8 @@
 """An asyncio loop that serves the channels of a map, so that both kinds of code share a thread.
 
-The engine has a descriptor that is readable when a channel is ready or something has changed: the
-asyncio loop waits for that one. In the portable backend it waits for each channel's own.
+The engine has a descriptor that is readable when a channel is ready or something has changed in the
+loop's own thread: the asyncio loop waits for that one. In the portable backend it waits for each
+channel's own. What other threads change is seen by the next pass, as in `asyncore.loop()`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,6 @@ __all__ = ["attach", "detach"]
 # asyncore.loop() does by its timeout: they may look at the clock, or at what nobody tells of.
 _AT_THE_LATEST = 30.0
 _LONGEST = 86400.0  # seconds: as long as asyncio itself waits at most
-
-# Seconds that another thread gets to finish what it was doing when it changed the map: a channel
-# joins it before its __init__() has come to the end.
-_A_MOMENT = 0.002
 
 _READ, _WRITE = 1, 2
 
@@ -74,7 +71,7 @@ class _Attachment:
     def begin(self) -> None:
         _attachments[id(self.map)] = self
         asyncore._attended[id(self.map)] = self._changed
-        _agenda.observers[id(self.map)] = self._plan
+        _agenda.observers[id(self.map)] = self._due_sooner
         self._plan()
 
     def end(self) -> None:
@@ -103,14 +100,24 @@ class _Attachment:
     def _changed(self, number: Any) -> None:
         """Something has changed outside a pass, in any thread; `number` has come or gone."""
         if self._engine >= 0:
-            _native.wake(self.map)
+            _native.touch(self.map)
             return
-        if not self._in_loop():
-            self._have_loop_call(self.loop.call_later, _A_MOMENT, self._plan)
-            return
-        if number in self._registered:
-            self._wait_for_one(number, 0)  # it may be another open file's by now, or at once
-        self._plan()
+        here = self._in_loop()
+        if number in self._registered:  # it may be another open file's by now, or at once
+            if here:
+                self._wait_for_one(number, 0)
+            else:
+                self._have_loop_call(self._wait_for_one, number, 0)
+        if here:
+            self._plan()
+
+    def _due_sooner(self) -> None:
+        """Something is to be called sooner than was known. May be called from any thread."""
+        seconds = _agenda.due(self.map) - monotonic()
+        if seconds <= 0:
+            self._plan()
+        else:
+            self._have_loop_call(self._no_later, seconds)
 
     def _plan(self) -> None:
         """Make a pass soon. May be called from any thread."""
@@ -126,12 +133,18 @@ class _Attachment:
 
     def _set_timer(self, seconds: float) -> None:
         """Make a pass after so many seconds, if none comes sooner."""
+        seconds = min(seconds, _LONGEST)
         self._due = monotonic() + seconds
         if self._timer is None or self._timer_at > self._due:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer_at = self._due
             self._timer = self.loop.call_later(seconds, self._on_timer)
+
+    def _no_later(self, seconds: float) -> None:
+        """Make a pass after so many seconds at the latest."""
+        if self._timer is None or monotonic() + seconds < self._due:
+            self._set_timer(seconds)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -175,7 +188,7 @@ class _Attachment:
             seconds = min(seconds, again)
         if own:
             seconds = min(seconds, _AT_THE_LATEST)
-        self._set_timer(min(max(0.0, seconds), _LONGEST))
+        self._set_timer(max(0.0, seconds))
 
     def _wait_for_channels(self) -> float:
         """Wait for each channel. Returns 0 when one cannot be waited for, else -1."""

@@ -72,8 +72,9 @@ def call_soon_threadsafe(
 def wake(map: Map | None = None) -> None:
     """End the wait that a loop over `map` is in, or else the next one.
 
-    `poll()`, `poll2()` and `loop(count=1)` return then, and a loop asks its channels again. May be
-    called from any thread, and from a signal handler.
+    The pass is over with nothing ready: `poll()`, `poll2()` and `loop(count=1)` return, and a loop
+    asks its channels again. What other threads have changed ends no wait by itself. May be called
+    from any thread, and from a signal handler.
     """
     _agenda.nudge(_default(map))
 

@@ -252,7 +252,6 @@ def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[in
         binding.run(id(map), id(namespace), 0.0, False, 1, True)
         outlook: tuple[int, float, int] | None = binding.outlook(map)
         if outlook is not None:
-            binding.attend(map, True)
             return outlook
     if map:
         counts = _counts.counts_of(map)
@@ -268,13 +267,13 @@ def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[in
 def unsettle(map: MutableMapping[Any, Any]) -> None:
     """The asyncio loop waits no more."""
     if _binding is not None:
-        _binding.attend(map, False)
+        _binding.unsettle(map)
 
 
-def wake(map: MutableMapping[Any, Any]) -> None:
-    """Have whoever waits for the channels of the map look at them again."""
+def touch(map: MutableMapping[Any, Any]) -> None:
+    """Have the asyncio loop of this thread that waits for the map make a pass."""
     if _binding is not None:
-        _binding.wake(map)
+        _binding.touch(map)
 
 
 def stats(map: MutableMapping[Any, Any]) -> list[int]:
