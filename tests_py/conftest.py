@@ -20,6 +20,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import asynchat
     import asyncore
+    import smtpd
 
 
 def pytest_addoption(parser):
@@ -56,7 +57,7 @@ def check_ours():
     import goasyncore
 
     installed = sysconfig.get_path("purelib"), sysconfig.get_path("platlib")
-    for module in (asyncore, asynchat, goasyncore):
+    for module in (asyncore, asynchat, smtpd, goasyncore):
         if not inside(module.__file__, *installed) and not os.environ.get(
             "GOASYNCORE_TEST_ANYWHERE"
         ):

@@ -3,8 +3,8 @@
     python -P suites.py SDISTS REPORT
 
 SDISTS is a folder with the sdists of standard-asyncore, standard-asynchat and standard-smtpd. Each
-suite runs twice, in a process of its own: on the installed asyncore and asynchat, and on those of
-the sdists (the reference). What the reference runs has to run and pass here too. REPORT is a JSON
+suite runs twice, in a process of its own: on the installed modules, and on those of the sdists (the
+reference). What the reference runs has to run and pass here too. REPORT is a JSON
 file: numbers `passed` and `failed`, the reasons of what was `skipped`, and `problems`, sentences.
 A suite that needs a module of CPython's package `test` that is not installed counts as skipped.
 """
@@ -61,10 +61,9 @@ class Recorder(unittest.TextTestResult):
 def run_one(name: str, sources: Path, which: str, outcomes: Path) -> None:
     """Run the suite `name` in this process on `which` modules: installed or reference."""
     folder = {path.name.split("-")[0]: path for path in sources.iterdir()}
-    wanted = {"smtpd": folder["standard_smtpd"]}
+    wanted = {}
     if which == "reference":
-        wanted["asyncore"] = folder["standard_asyncore"]
-        wanted["asynchat"] = folder["standard_asynchat"]
+        wanted = {module: folder[f"standard_{module}"] for module in SUITES}
     sys.path[:0] = [str(path) for path in wanted.values()]
     sys.path.append(str(folder[f"standard_{name}"] / "tests"))
 

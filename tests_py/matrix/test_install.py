@@ -12,11 +12,11 @@ import pytest
 from job import Job, clean_environment
 from workshop import BUILD, PIP, ROOT, Interpreter, Workshop, make_venv
 
-PACKAGES = {"asyncore", "asynchat", "goasyncore"}
+PACKAGES = {"asyncore", "asynchat", "smtpd", "goasyncore"}
 
 # Serves one echo and says what served it.
 TRY = """
-import asyncore, asynchat, goasyncore, socket, sys
+import asyncore, asynchat, goasyncore, smtpd, socket, sys
 class Echo(asyncore.dispatcher_with_send):
     def handle_read(self):
         self.send(self.recv(100))
@@ -26,7 +26,7 @@ here.sendall(b"hello")
 asyncore.loop(timeout=5, count=2)
 assert here.recv(100) == b"hello"
 asyncore.close_all()
-for module in asyncore, asynchat, goasyncore:
+for module in asyncore, asynchat, smtpd, goasyncore:
     assert module.__file__.startswith(sys.prefix), module.__file__
 print("served by", goasyncore.backend().name)
 """

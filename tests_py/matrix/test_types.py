@@ -30,7 +30,7 @@ EXAMPLES = [
 # What stubtest finds that is meant so.
 ALLOWED = r"""
 # Deleted at the end of the module.
-(asyncore|asynchat)\.TYPE_CHECKING
+(asyncore|asynchat|smtpd)\.TYPE_CHECKING
 # By position alone for checkers, see _by_position.
 asyncore\.dispatcher\.handle_accepted
 """
@@ -158,7 +158,7 @@ def test_types_stubtest(job: Job, checkers: Path) -> None:
     config.write_text("[mypy]\n")
     stubtest = [checkers, "-m", "mypy.stubtest", f"--mypy-config-file={config}", "--concise"]
     job.run(
-        *stubtest, f"--allowlist={allowed}", "asyncore", "asynchat",
+        *stubtest, f"--allowlist={allowed}", "asyncore", "asynchat", "smtpd",
         cwd=PLACE, seconds=120,
     )  # fmt: skip
     stubs = PLACE / "stubs"
@@ -167,7 +167,7 @@ def test_types_stubtest(job: Job, checkers: Path) -> None:
         shutil.copy(typeshed(job, checkers) / f"{module}.pyi", stubs)
     # They lack names that are documented, or that a star import gives.
     job.run(
-        *stubtest, "--ignore-missing-stub", "asyncore", "asynchat",
+        *stubtest, "--ignore-missing-stub", "asyncore", "asynchat", "smtpd",
         cwd=PLACE, seconds=120, env=clean_environment(MYPYPATH=str(stubs)),
     )  # fmt: skip
 
@@ -176,7 +176,7 @@ def test_types_complete(job: Job, checkers: Path) -> None:
     """No name that programs can reach is left for checkers to guess at."""
     # In this mode it looks for packages where PATH's Python has them, whatever --pythonpath says.
     env = clean_environment(PATH=f"{checkers.parent}{os.pathsep}{os.environ['PATH']}")
-    for package in ("asyncore", "asynchat", "goasyncore"):
+    for package in ("asyncore", "asynchat", "smtpd", "goasyncore"):
         told = job.run(
             checkers, "-m", "basedpyright", "--ignoreexternal", f"--verifytypes={package}",
             cwd=PLACE, seconds=120, env=env,

@@ -1,4 +1,4 @@
-"""A program made of typeshed's stubs of asyncore and asynchat, to hold ours against them.
+"""A program made of typeshed's stubs of asyncore, asynchat and smtpd, to hold ours against them.
 
 For each name of a stub there is a piece that uses ours as the stub's: a function is given where the
 stub's signature is wanted, an attribute is read and set. And for each method and attribute of a
@@ -8,10 +8,12 @@ class there is a subclass of ours that overrides it as the stub has it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
-MODULES = ("asyncore", "asynchat")
+MODULES = ("asyncore", "asynchat", "smtpd")
 
 # Where ours is not the stub's on purpose, and why.
 DIFFERENCES = {
@@ -24,6 +26,8 @@ DIFFERENCES = {
     "use asyncore.file_wrapper.write": "takes no keywords: data and flags are the stub's alone",
 }
 
+LAST = SimpleNamespace(version_info=(3, 11))
+
 # The definitions of one name: a function that is overloaded has several.
 type Members = dict[str, list[ast.stmt]]
 # "use asyncore.loop", and its source.
@@ -31,10 +35,12 @@ type Piece = tuple[str, str]
 
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a stub; what it has for some platforms only is here, too."""
+    """The statements of a stub for 3.11; what it has for some platforms only is here, too."""
     for statement in body:
         if isinstance(statement, ast.If):
-            yield from statements(statement.body)
+            test = ast.unparse(statement.test)
+            is_so = "version_info" not in test or eval(test, {"sys": LAST})
+            yield from statements(statement.body if is_so else statement.orelse)
         else:
             yield statement
 
@@ -47,6 +53,8 @@ def members(body: list[ast.stmt]) -> Members:
     found: Members = {}
     for statement in statements(body):
         match statement:
+            case ast.FunctionDef(name=name, decorator_list=[ast.Name(id="property")], returns=kind):
+                found[name] = ast.parse(f"{name}: {ast.unparse(kind)} = FIXED").body
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 found.setdefault(name, []).append(statement)
             case ast.AnnAssign(target=ast.Name(id=name)) if not is_alias(statement):
@@ -105,11 +113,12 @@ def use_function(path: str, given: str, name: str, ours: str, several: list[ast.
 
 def use_attribute(path: str, given: str, ours: str, attribute: ast.AnnAssign) -> Piece:
     word, kind = path.replace(".", "_"), ast.unparse(attribute.annotation)
-    return f"use {path}", (
-        block(f"def get_{word}({given}) -> {kind}:", f"return {ours}")
-        + block(
-            f"def set_{word}({given}{', ' if given else ''}new: {kind}) -> None:", f"{ours} = new"
-        )
+    read = block(f"def get_{word}({given}) -> {kind}:", f"return {ours}")
+    if attribute.value is not None:  # a property
+        return f"use {path}", read
+    given += ", " if given else ""
+    return f"use {path}", read + block(
+        f"def set_{word}({given}new: {kind}) -> None:", f"{ours} = new"
     )
 
 
@@ -118,6 +127,9 @@ def override(path: str, several: list[ast.stmt]) -> Piece:
     kind, _, name = path.rpartition(".")
     if isinstance(several[0], ast.AnnAssign):
         body = [ast.unparse(several[0])]
+        if several[0].value is not None:  # a property
+            kind_of_it = ast.unparse(several[0].annotation)
+            body = ["@property", f"def {name}(self) -> {kind_of_it}: raise NotImplementedError"]
     else:
         body = [function(definition, name) for definition in several]
         if len(several) > 1:
@@ -156,7 +168,12 @@ def pieces(module: str, stub: ast.Module, classes: dict[str, Members]) -> Iterat
 
 def program(typeshed: Path) -> tuple[str, dict[int, str]]:
     """The program of all the pieces, and whose piece each line of it is."""
-    stubs = {module: ast.parse((typeshed / f"{module}.pyi").read_text()) for module in MODULES}
+    stubs = {}
+    for module in MODULES:
+        text = (typeshed / f"{module}.pyi").read_text()
+        # One program has all the stubs' names: socket is the class in it.
+        text = re.sub(r"\b(?:socket|asyncore)\.(socket|_MapType)\b", r"\1", text)
+        stubs[module] = ast.parse(re.sub(r"(?m)^import socket\n", "", text))
     # The imports together, because asynchat's class inherits what asyncore's stub speaks of.
     lines = ["from typing import Any, Protocol", "DEFAULT: Any = None"]
     for module, stub in stubs.items():
