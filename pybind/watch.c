@@ -162,9 +162,11 @@ static int on_audit(const char *event, PyObject *args, void *data)
 
 int ga_watch_setup(void)
 {
-    /* No watcher left (there are eight) is no failure: every channel is asked in every pass then. */
-    if ((dict_watcher = PyDict_AddWatcher(on_dict)) < 0 || (class_watcher = PyType_AddWatcher(on_class)) < 0)
-        PyErr_Clear();
+    /* There are eight of either kind. Without one for maps nothing would tell when a map is gone. */
+    if ((dict_watcher = PyDict_AddWatcher(on_dict)) < 0)
+        return -1;
+    if ((class_watcher = PyType_AddWatcher(on_class)) < 0)
+        PyErr_Clear(); /* every channel is asked in every pass then */
     if (PySys_AddAuditHook(on_audit, NULL) < 0)
         PyErr_Clear(); /* refused by another hook: the audit of the mirror finds it within a second */
     return 0;
@@ -356,6 +358,6 @@ int ga_probe_count(void)
 void ga_trust(int trusted)
 {
     ga_take_gil();
-    ga_trusted = dict_watcher < 0 ? 0 : class_watcher < 0 && trusted > 1 ? 1 : trusted;
+    ga_trusted = class_watcher < 0 && trusted > 1 ? 1 : trusted;
     PyEval_SaveThread();
 }

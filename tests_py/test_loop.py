@@ -39,7 +39,19 @@ def test_count_is_the_number_of_passes(use_poll, count):
     assert idle.asked == count
 
 
-@pytest.mark.parametrize("count", [0, -1])
+@pytest.mark.parametrize("count", [2**31, 2**63 - 1, 2**63, 2**64, 2**1000])
+def test_a_count_that_is_never_reached(use_poll, count):
+    near, far = pair()
+    far.send(b"x")
+    channels = {}
+    Recorder(near, channels).handle_read = channels.clear
+    asyncore.loop(0, use_poll, channels, count)
+    assert channels == {}
+    near.close()
+    far.close()
+
+
+@pytest.mark.parametrize("count", [0, -1, -(2**63), -(2**64), 0.0, -0.5, False])
 def test_no_pass_for_a_count_below_one(use_poll, count):
     idle = Idle()
     asyncore.loop(timeout=0, use_poll=use_poll, map={0: idle}, count=count)

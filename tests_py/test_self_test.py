@@ -46,8 +46,8 @@ FALLBACKS = {
     "a store that goes unseen": "_watchers._WAYS.append(lambda o: None)",
     "no store is seen": "_watchers._WAYS.insert(0, lambda o: None)",
     "no class watcher left": "exhaust(ctypes.pythonapi.PyType_AddWatcher)",
-    "no dict watcher left": "exhaust(ctypes.pythonapi.PyDict_AddWatcher)",
 }
+NO_WATCHER = "exhaust(ctypes.pythonapi.PyDict_AddWatcher)\n"
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +78,31 @@ import test_property_programs as t
 t.test_random_programs_run_alike()
 """
     )
+
+
+def test_without_a_dict_watcher_the_backend_is_portable_and_says_why():
+    report = """
+import os, warnings
+os.environ["GOASYNCORE_BACKEND"] = "auto"
+import goasyncore
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    backend = goasyncore.backend()
+assert len(caught) == 1 and "watcher" in str(caught[0].message), caught
+print(backend.name, asked(5), backend.reason)
+"""
+    name, asked, reason = run_python(PRELUDE + NO_WATCHER + ASKED + report).stdout.split(None, 2)
+    assert (name, asked) == ("portable", "5")
+    assert "no more dict watcher IDs" in reason
+
+
+def test_without_a_dict_watcher_native_is_refused():
+    code = """
+import os
+os.environ["GOASYNCORE_BACKEND"] = "native"
+try:
+    asyncore.loop(0, map={0: asyncore.dispatcher()}, count=1)
+except ImportError as why:
+    print(why)
+"""
+    assert "no more dict watcher IDs" in run_python(PRELUDE + NO_WATCHER + code).stdout

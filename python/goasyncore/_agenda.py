@@ -12,9 +12,9 @@ from _heapq import heapify, heappop, heappush
 from _thread import RLock
 from collections import deque
 from itertools import count
-from time import monotonic
 
 from . import _slow
+from ._clock import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Handle:
         if function is None:
             return
         self._function, self._args = None, ()
-        began = monotonic()
+        began = clock.now()
         try:
             function(*args)
         except _leaving():
@@ -91,7 +91,7 @@ class Handle:
             logging.getLogger("goasyncore").exception("exception in callback %r", function)
         finally:
             if _slow.limit is not None:
-                _slow.took(function, None, monotonic() - began)
+                _slow.took(function, None, clock.now() - began)
 
 
 def _leaving() -> tuple[type[BaseException], ...]:
@@ -195,12 +195,12 @@ def _settle(map: Map) -> None:
         _tell_engine(map, due(map))
 
 
-def _schedule(map: Map, handle: Handle, timed: bool) -> None:
+def _schedule(map: Map, handle: Handle, when: float | None) -> None:
     agenda = _agenda_of(map)
     before = agenda.due()
-    if timed:
+    if when is not None:
         handle._agenda = agenda
-        heappush(agenda.timers, (handle._when, next(_numbers), handle))
+        heappush(agenda.timers, (when, next(_numbers), handle))
     else:
         agenda.soon.append(handle)
     _advance(agenda, before)
@@ -236,9 +236,9 @@ def _forget(agenda: _Agenda) -> None:
 # -- for programs ---------------------------------------------------------------------------------
 
 
-def schedule(map: Map, handle: Handle, timed: bool) -> None:
-    """Put a call on the map's agenda: when it is due, or for the end of the pass."""
-    _exclusively(_schedule, map, handle, timed)
+def schedule(map: Map, handle: Handle, when: float | None) -> None:
+    """Put a call on the map's agenda: for that time of the clock, or for the end of the pass."""
+    _exclusively(_schedule, map, handle, when)
 
 
 def nudge(map: Map) -> None:
@@ -280,7 +280,7 @@ def run(map: Map) -> None:
 
 def _take(agenda: _Agenda) -> None:
     agenda.nudged = False
-    now = monotonic()
+    now = clock.now()
     timers = agenda.timers
     while timers and timers[0][0] <= now:
         handle = heappop(timers)[2]

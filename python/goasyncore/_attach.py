@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import asyncore
 import contextlib
-from time import monotonic
 
 from . import _agenda, _counts, _native, _portable
+from ._clock import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Attachment:
         self._engine = -1  # the engine's descriptor, while that is all there is to wait for
         self._planned = False
         self._ended = False
-        self._due = 0.0  # when to make a pass at the latest, by monotonic()
+        self._due = 0.0  # when to make a pass at the latest, by the clock
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
@@ -113,7 +113,7 @@ class _Attachment:
 
     def _due_sooner(self) -> None:
         """Something is to be called sooner than was known. May be called from any thread."""
-        seconds = _agenda.due(self.map) - monotonic()
+        seconds = _agenda.due(self.map) - clock.now()
         if seconds <= 0:
             self._plan()
         else:
@@ -134,7 +134,7 @@ class _Attachment:
     def _set_timer(self, seconds: float) -> None:
         """Make a pass after so many seconds, if none comes sooner."""
         seconds = min(seconds, _LONGEST)
-        self._due = monotonic() + seconds
+        self._due = clock.now() + seconds
         if self._timer is None or self._timer_at > self._due:
             if self._timer is not None:
                 self._timer.cancel()
@@ -143,12 +143,12 @@ class _Attachment:
 
     def _no_later(self, seconds: float) -> None:
         """Make a pass after so many seconds at the latest."""
-        if self._timer is None or monotonic() + seconds < self._due:
+        if self._timer is None or clock.now() + seconds < self._due:
             self._set_timer(seconds)
 
     def _on_timer(self) -> None:
         self._timer = None
-        left = self._due - monotonic()
+        left = self._due - clock.now()
         if left > 0.001:  # passes have put it off
             self._set_timer(left)
         else:
@@ -183,7 +183,7 @@ class _Attachment:
         if again == 0:
             self._plan()
             return
-        seconds = _agenda.due(self.map) - monotonic()
+        seconds = _agenda.due(self.map) - clock.now()
         if again > 0:
             seconds = min(seconds, again)
         if own:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from math import inf
-from time import monotonic
 
 from . import _agenda
 from ._agenda import Handle
+from ._clock import genuine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def call_later(
     cannot be called or seconds that are no number, `ValueError` for not-a-number. May be called
     from any thread, and from a signal handler.
     """
-    return call_at(monotonic() + seconds, function, *args, map=map)
+    return call_at(time.monotonic() + seconds, function, *args, map=map)
 
 
 def call_at(
@@ -53,7 +54,7 @@ def call_at(
         raise ValueError("the time is not a number")
     handle = _handle(function, args, when)
     if when < inf:
-        _agenda.schedule(_default(map), handle, True)
+        _agenda.schedule(_default(map), handle, genuine(when))
     return handle
 
 
@@ -64,8 +65,8 @@ def call_soon_threadsafe(
 
     A wait that is under way ends at once. Otherwise as `call_later`.
     """
-    handle = _handle(function, args, monotonic())
-    _agenda.schedule(_default(map), handle, False)
+    handle = _handle(function, args, time.monotonic())
+    _agenda.schedule(_default(map), handle, None)
     return handle
 
 

@@ -218,7 +218,7 @@ def serve(
     """
     if _reason is None:
         _choose()
-    left = -1 if count is None else max(count, 0)
+    left = -1 if count is None else min(max(count, 0), sys.maxsize)
     counts = None
     try:
         while map and left:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from time import monotonic
+
+from ._clock import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,11 +56,11 @@ def forked() -> None:
 def watch(obj: Any, event: str) -> None:
     """Call a handler as the loop would, and report it if it was slow."""
     method = _method(obj, event)
-    began = monotonic()
+    began = clock.now()
     try:
         getattr(obj, event)()
     finally:
-        took(obj, method, monotonic() - began)
+        took(obj, method, clock.now() - began)
 
 
 def _method(obj: Any, event: str) -> str:
