@@ -1,5 +1,5 @@
 .POSIX:
-.PHONY: help demo test lint soak sanitize wheel bench clean
+.PHONY: help demo test lint soak sanitize coverage wheel bench clean
 
 # The interpreters to use; empty means every CPython >= 3.12 that .ci/pythons finds.
 PYTHON =
@@ -11,6 +11,7 @@ help:
 	@echo 'make lint    gofmt, go vet, staticcheck, ruff and mypy alone'
 	@echo 'make soak    tests_py/hard at length, on each Python found and both backends (about an hour)'
 	@echo 'make sanitize  the native backend with address and undefined-behaviour sanitizers'
+	@echo 'make coverage  which lines of Python, Go and C the tests run'
 	@echo 'make wheel   the sdist, a wheel for each Python found and the portable one, into dist/; checked'
 	@echo 'make bench   measure it beside pyasyncore, asyncio and uvloop (QUICK=1: one short round)'
 	@echo 'make clean   remove what the others left behind'
@@ -32,6 +33,9 @@ soak:
 sanitize:
 	@.ci/sanitize
 
+coverage:
+	@.ci/coverage
+
 wheel:
 	@.ci/wheels
 
@@ -40,4 +44,5 @@ bench:
 
 clean:
 	rm -rf build dist python/*.egg-info .hypothesis
+	rm -f python/goasyncore/_binding*.so
 	find python tests_py examples -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,7 +29,15 @@ OTHERWISE = (
 )
 
 # What the sdist holds beside the packages: all that a build and `make test` need.
-SOURCE_FILES = ["Makefile", "CHANGELOG.md", "CONTRIBUTING.md", "go.mod", "go.sum", ".gitignore"]
+SOURCE_FILES = [
+    "README.md",
+    "Makefile",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "go.mod",
+    "go.sum",
+    ".gitignore",
+]
 SOURCE_TREES = [
     ".ci",
     "bench",
@@ -215,6 +223,15 @@ class GoBuild:
         )  # fmt: skip
 
 
+def long_description() -> str:
+    """The README with absolute links and pictures: the package index has none of our files."""
+    files = "https://github.com/goasyncore/goasyncore/blob/main/"
+    pictures = "https://raw.githubusercontent.com/goasyncore/goasyncore/main/"
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"(!\[[^]]*\]\()(?!https?:|#)", rf"\1{pictures}", text)
+    return re.sub(r"((?<!!)\[[^]]*\]\()(?!https?:|#|mailto:)", rf"\1{files}", text)
+
+
 class BuildExtension(build_ext):
     def build_extension(self, ext: Extension) -> None:
         target = Path(self.get_ext_fullpath(ext.name)).resolve()
@@ -248,6 +265,8 @@ class SourceDistribution(sdist):
 
 
 setup(
+    long_description=long_description(),
+    long_description_content_type="text/markdown",
     ext_modules=(
         [Extension("goasyncore._binding", ["pybind/bridge.c"])] if wants_extension() else []
     ),

@@ -115,3 +115,44 @@ def test_install_leaves_nothing_behind(
     job.run(executable, *PIP, "uninstall", "--yes", "goasyncore", cwd=BUILD, seconds=120)
     left = {name for name in listing(tmp_path / "venv") - before if "pip/" not in name}
     assert not left
+
+
+def test_wheel_carries_the_notices_of_what_is_built_into_it(
+    workshop: Workshop, python: Interpreter
+) -> None:
+    """The texts are those of the versions that go.mod and the build use."""
+
+    def module(name: str) -> Path:
+        command = ["go", "list", "-m", "-f", "{{.Dir}}", name]
+        told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        return Path(told.strip()) / "LICENSE"
+
+    goroot = subprocess.run(
+        ["go", "env", "GOROOT"], check=True, capture_output=True, text=True
+    ).stdout
+    originals = {
+        "go.txt": Path(goroot.strip()) / "LICENSE",
+        "golang.org-x-sys.txt": module("golang.org/x/sys"),
+        "gopy.txt": module("github.com/go-python/gopy"),
+    }
+    with zipfile.ZipFile(workshop.wheel(python)) as archive:
+        carried = {
+            name.rpartition("/")[2]: name for name in archive.namelist() if "/licenses/" in name
+        }
+        assert set(originals) | {"LICENSE"} == set(carried)
+        for name, original in originals.items():
+            if original.is_file():  # a Go from a system's package keeps it elsewhere
+                assert archive.read(carried[name]) == original.read_bytes(), name
+
+
+def test_long_description_has_no_relative_link(workshop: Workshop, python: Interpreter) -> None:
+    with zipfile.ZipFile(workshop.wheel(python)) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        text = archive.read(name).decode()
+    body = text.partition("\n\n")[2]
+    targets = re.findall(r"\]\(([^)]+)\)", body)
+    assert len(targets) > 10
+    assert [target for target in targets if not re.match("https?://|#", target)] == []
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", body)
+    assert pictures
+    assert all(target.startswith("https://raw.githubusercontent.com/") for target in pictures)
