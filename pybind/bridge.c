@@ -105,7 +105,7 @@ static int call_event(ga_channel *c, int event)
     PyObject *obj = c->obj;
     ga_class *class = c->class;
     if (class && c->dict && c->bare && !c->changed && !ga_forked && !ga_tools.watch &&
-        (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) && c->mirror->class_epoch == ga_class_epoch &&
+        (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) && !class->stale &&
         class->type == Py_TYPE(obj) && ga_mirror_truth(c, N_CONNECTED) == 1 && ga_mirror_truth(c, N_ACCEPTING) == 0) {
         PyObject *args[2] = {NULL, obj};
         c->mirror->stats.events++;
@@ -143,7 +143,7 @@ static int aftermath(ga_mirror *m, PyObject *obj)
 static ga_channel *still_there(ga_mirror *m, int32_t fd, PyObject *obj)
 {
     ga_mirror_settle(m);
-    ga_channel *c = obj && fd < m->size ? m->by_fd[fd] : NULL;
+    ga_channel *c = obj ? ga_channel_at(m, fd) : NULL;
     if (!c || c->obj != obj)
         return NULL;
     if (ga_forked) { /* in a handler of this pass: nobody tells the child's mirror of changes any more */
@@ -187,7 +187,7 @@ static int dispatch(ga_mirror *m, const ga_ready *ready, int count)
     /* Kept alive through the pass: else a newcomer at the same address could pass for one of them. */
     for (int i = 0; i < count; i++) {
         int32_t fd = ready[i].fd;
-        ga_channel *c = fd < m->size ? m->by_fd[fd] : NULL;
+        ga_channel *c = ga_channel_at(m, fd);
         channels[i] = c && c->reported ? Py_NewRef(c->obj) : NULL;
     }
     int status = 0;
@@ -335,7 +335,7 @@ int ga_holds(ga_map *go, int fd, uint64_t order)
 {
     ga_mirror *m = (ga_mirror *)go;
     ga_take_gil();
-    const ga_channel *c = fd < m->size && !m->resync ? m->by_fd[fd] : NULL;
+    const ga_channel *c = m->resync ? NULL : ga_channel_at(m, fd);
     int holds = c && c->order == order && c->reported && !c->renewed;
     ga_return_to_go(m);
     return holds;

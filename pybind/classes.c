@@ -1,9 +1,18 @@
 //go:build gopy_binding
 
-/* What is known of the channels' classes. Requires the GIL throughout. */
+/* What is known of the channels' classes, by type. Requires the GIL throughout. */
 #include "internal.h"
 
-static ga_class *classes;
+/* Classes without channels that are remembered: connections come and go. A program may make a class for each of them. */
+#define SPARE 16
+
+#define MOST_LOOKS 100 /* in one pass, at classes that change while they are looked at */
+
+static ga_class **buckets; /* a power of two of them */
+static size_t bucket_count, class_count;
+static ga_class *stale, *spare;
+static ga_class *idle[SPARE]; /* those without channels that are remembered, the longest first from next_idle on */
+static unsigned next_idle;
 
 /* The class's own attributes decide only if reading them runs no code of the program's. */
 static int is_plain(PyObject *value)
@@ -23,39 +32,110 @@ static PyObject *lookup(PyTypeObject *type, int name)
     return _PyType_Lookup(type, ga_names[name]);
 }
 
-/* Looks at the class; says in *changed whether anything that matters to its channels has changed.
- * Runs Python code. 0, or -1 with an exception set. */
-static int look(ga_class *c, int *changed)
+/* Whether the order of the bases is the program's to choose: CPython tells no watcher when such a class gets other ones. */
+static int has_own_order(PyTypeObject *type)
+{
+    static PyObject *name;
+    if (Py_IS_TYPE(type, &PyType_Type))
+        return 0;
+    if (!name && !(name = PyUnicode_InternFromString("mro"))) {
+        PyErr_Clear();
+        return 1;
+    }
+    return _PyType_Lookup(Py_TYPE(type), name) != _PyType_Lookup(&PyType_Type, name);
+}
+
+/* -- by type ----------------------------------------------------------------------------------- */
+
+static ga_class **bucket_of(PyTypeObject *type)
+{
+    uintptr_t h = (uintptr_t)type >> 4;
+    return &buckets[(h ^ h >> 8 ^ h >> 16) & (bucket_count - 1)];
+}
+
+static ga_class *find(PyTypeObject *type)
+{
+    ga_class *c = bucket_count ? *bucket_of(type) : NULL;
+    while (c && c->type != type)
+        c = c->next;
+    return c;
+}
+
+/* 0, or -1 without an exception. */
+static int grow(void)
+{
+    size_t count = bucket_count;
+    ga_class **before = buckets, **bigger = PyMem_RawCalloc(count ? count * 2 : SPARE, sizeof *bigger);
+    if (!bigger)
+        return -1;
+    buckets = bigger;
+    bucket_count = count ? count * 2 : SPARE;
+    for (size_t i = 0; i < count; i++)
+        for (ga_class *c = before[i], *next; c; c = next) {
+            ga_class **at = bucket_of(c->type);
+            next = c->next;
+            c->next = *at;
+            *at = c;
+        }
+    PyMem_RawFree(before);
+    return 0;
+}
+
+/* A class of which nothing is known, for the type; NULL without an exception. */
+static ga_class *made(PyTypeObject *type)
+{
+    ga_class *c = class_count < bucket_count || grow() == 0 ? PyMem_RawCalloc(1, sizeof *c) : NULL;
+    if (!c)
+        return NULL;
+    ga_class **at = bucket_of(type);
+    *c = (ga_class){.type = type, .next = *at};
+    *at = c;
+    class_count++;
+    return c;
+}
+
+/* Of a class that holds nothing and stands in no list. */
+static void forget(ga_class *c)
+{
+    ga_class **at = bucket_of(c->type);
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+    class_count--;
+    PyMem_RawFree(c);
+}
+
+/* -- looking at a class ------------------------------------------------------------------------ */
+
+static void make_stale(ga_class *c)
+{
+    if (c->stale || !c->watched)
+        return;
+    c->stale = 1;
+    c->next_stale = stale;
+    stale = c;
+}
+
+static void know_nothing(ga_class *c)
+{
+    c->rules[N_READABLE] = c->rules[N_WRITABLE] = RULE_ASK;
+    c->direct = c->direct_read = c->direct_write = 0;
+}
+
+/* What follows from what the class has. Runs Python code. 0, or -1 with an exception set. */
+static int judge(ga_class *c, int replacing_shows)
 {
     PyTypeObject *type = c->type;
-    int replacing_shows = ga_replacing_shows(type); /* first: it may take the class's version away */
-    int different = c->getattro != type->tp_getattro || c->stale;
-    c->stale = 0;
-    c->getattro = type->tp_getattro;
-    for (int i = 0; i < N_COUNT; i++) {
-        PyObject *now = lookup(type, i);
-        if (now != c->seen[i]) {
-            Py_XINCREF(now);
-            Py_XSETREF(c->seen[i], now);
-            different = 1;
-        }
-    }
-    if (changed)
-        *changed = different;
-    if (changed && !different)
+    PyObject **seen = c->seen;
+    if (ga_trusted < 2 || type->tp_getattro != PyObject_GenericGetAttr || !type->tp_version_tag || !replacing_shows || has_own_order(type))
         return 0;
-    c->rules[N_READABLE] = c->rules[N_WRITABLE] = RULE_ASK;
-    c->codes[N_READABLE] = c->codes[N_WRITABLE] = NULL;
-    c->direct = c->direct_read = c->direct_write = 0;
-    if (ga_trusted < 2 || type->tp_getattro != PyObject_GenericGetAttr || !type->tp_version_tag || !replacing_shows)
-        return 0;
-    c->direct = is_method(c->seen[N_READABLE]) && is_method(c->seen[N_WRITABLE]);
-    if (is_plain(c->seen[N_ACCEPTING]) && is_plain(c->seen[N_CONNECTED])) {
-        c->direct_read = c->seen[N_HANDLE_READ_EVENT] == ga_tools.handle_read_event && is_method(c->seen[N_HANDLE_READ]);
-        c->direct_write = c->seen[N_HANDLE_WRITE_EVENT] == ga_tools.handle_write_event && is_method(c->seen[N_HANDLE_WRITE]);
+    c->direct = is_method(seen[N_READABLE]) && is_method(seen[N_WRITABLE]);
+    if (is_plain(seen[N_ACCEPTING]) && is_plain(seen[N_CONNECTED])) {
+        c->direct_read = seen[N_HANDLE_READ_EVENT] == ga_tools.handle_read_event && is_method(seen[N_HANDLE_READ]);
+        c->direct_write = seen[N_HANDLE_WRITE_EVENT] == ga_tools.handle_write_event && is_method(seen[N_HANDLE_WRITE]);
     }
     for (int i = N_ACCEPTING; i <= N_PRODUCER_FIFO; i++)
-        if (!is_plain(c->seen[i]))
+        if (!is_plain(seen[i]))
             return 0;
     PyObject *rules = PyObject_CallOneArg(ga_tools.rules_of, (PyObject *)type);
     int numbers[2];
@@ -63,127 +143,207 @@ static int look(ga_class *c, int *changed)
     Py_XDECREF(rules);
     if (!parsed)
         return -1;
-    for (int i = N_READABLE; i <= N_WRITABLE; i++) {
-        c->rules[i] = (ga_rule)numbers[i];
-        if (c->rules[i] != RULE_ASK && c->seen[i] && PyFunction_Check(c->seen[i]))
-            c->codes[i] = PyFunction_GET_CODE(c->seen[i]);
+    if (!c->stale) /* else that was about another class */
+        for (int i = N_READABLE; i <= N_WRITABLE; i++)
+            c->rules[i] = (ga_rule)numbers[i];
+    return 0;
+}
+
+/* Looks at a class that is watched and not in the list of stale ones. It is in that list again, and nothing is known of
+ * it, where that failed or the class changed meanwhile. Runs Python code. 0, or -1 with an exception set. */
+static int look(ga_class *c)
+{
+    PyTypeObject *type = c->type;
+    int replacing_shows = ga_replacing_shows(type); /* first: it may take the class's version away */
+    PyObject *seen[N_COUNT];
+    int different = c->renewed || c->getattro != type->tp_getattro;
+    for (int i = 0; i < N_COUNT; i++) {
+        seen[i] = Py_XNewRef(lookup(type, i));
+        different |= seen[i] != c->seen[i];
+    }
+    int status = 0;
+    if (different) {
+        c->renewed = 0;
+        c->getattro = type->tp_getattro;
+        know_nothing(c);
+        ga_mirror_class_changed(c); /* before the old values go: a channel may have borrowed its queue from them */
+        for (int i = 0; i < N_COUNT; i++) {
+            PyObject *before = c->seen[i];
+            c->seen[i] = seen[i];
+            seen[i] = before;
+        }
+        c->users++;
+        status = judge(c, replacing_shows);
+        c->users--;
+        if (status < 0 || c->stale || !c->watched) {
+            know_nothing(c);
+            c->renewed = 1;
+            make_stale(c);
+        }
+    }
+    PyObject *exc = PyErr_GetRaisedException();
+    for (int i = 0; i < N_COUNT; i++)
+        Py_XDECREF(seen[i]);
+    PyErr_SetRaisedException(exc);
+    return status;
+}
+
+int ga_classes_refresh(void)
+{
+    for (int looks = 0; stale && looks < MOST_LOOKS; looks++) {
+        ga_class *c = stale;
+        stale = c->next_stale;
+        c->stale = 0;
+        if (c->users && look(c) < 0)
+            return -1;
     }
     return 0;
 }
 
+/* -- classes come and go ----------------------------------------------------------------------- */
+
+/* A class that was remembered or made has a channel. 0, or -1 with an exception set. */
+static int take_up(ga_class *c)
+{
+    PyTypeObject *type = c->type;
+    for (int i = 0; i < SPARE; i++)
+        if (idle[i] == c)
+            idle[i] = NULL;
+    c->held = 1;
+    Py_INCREF(type);
+    c->watched = ga_watch_class(type) == 0; /* unwatched, it has to be asked */
+    if (!c->watched) {
+        know_nothing(c);
+        return 0;
+    }
+    if (c->version && c->version == type->tp_version_tag && c->function_epoch == ga_function_epoch) {
+        for (int i = 0; i < N_COUNT; i++)
+            c->seen[i] = Py_XNewRef(lookup(type, i));
+        return 0;
+    }
+    c->renewed = 1;
+    make_stale(c);
+    return ga_classes_refresh();
+}
+
 ga_class *ga_class_of(PyTypeObject *type)
 {
-    for (ga_class **at = &classes; *at; at = &(*at)->next) {
-        ga_class *c = *at;
-        if (c->type != type)
-            continue;
-        *at = c->next; /* to the front: the next channel is likely of the same class */
-        c->next = classes;
-        classes = c;
-        c->users++;
-        return c;
-    }
-    ga_class *c = PyMem_RawCalloc(1, sizeof *c);
-    if (!c) {
+    ga_class *c = find(type);
+    if (!c && !(c = made(type))) {
         PyErr_NoMemory();
         return NULL;
     }
-    c->type = (PyTypeObject *)Py_NewRef(type);
-    c->users = 1;
-    c->next = classes;
-    classes = c;
-    if (ga_watch_class(type) == 0 && look(c, NULL) < 0) { /* unwatched, it has to be asked */
+    c->users++;
+    if ((c->held ? c->stale ? ga_classes_refresh() : 0 : take_up(c)) < 0) {
         ga_class_release(c);
         return NULL;
     }
     return c;
 }
 
-/* Runs no Python code: those without users go at the end of the run. */
 void ga_class_release(ga_class *c)
 {
-    c->users--;
+    if (--c->users || c->spare)
+        return;
+    c->spare = 1;
+    c->next_spare = spare;
+    spare = c;
 }
 
-/* Drops the classes that no channel is an instance of any more. */
+/* Takes from the class what it holds, to be let go of; returns how much that is. */
+static int take_held(ga_class *c, PyObject *held[N_COUNT + 1])
+{
+    int count = 0;
+    if (!c->held)
+        return 0;
+    c->held = 0;
+    if (c->watched)
+        ga_unwatch_class(c->type);
+    c->watched = 0;
+    held[count++] = (PyObject *)c->type;
+    for (int i = 0; i < N_COUNT; i++)
+        if (c->seen[i]) {
+            held[count++] = c->seen[i];
+            c->seen[i] = NULL;
+        }
+    for (ga_class **at = &stale; c->stale && *at; at = &(*at)->next_stale)
+        if (*at == c) {
+            *at = c->next_stale;
+            break;
+        }
+    c->stale = 0;
+    return count;
+}
+
 void ga_classes_drop_unused(void)
 {
-    for (ga_class **at = &classes; *at;) {
-        ga_class *c = *at;
-        if (c->users) {
-            at = &c->next;
+    while (spare) {
+        ga_class *c = spare;
+        spare = c->next_spare;
+        c->spare = 0;
+        if (c->users)
             continue;
-        }
-        *at = c->next;
-        if (c->type)
-            ga_unwatch_class(c->type);
         PyObject *held[N_COUNT + 1];
-        memcpy(held, c->seen, sizeof c->seen);
-        held[N_COUNT] = (PyObject *)c->type;
-        PyMem_RawFree(c);
-        for (int i = 0; i <= N_COUNT; i++)
-            Py_XDECREF(held[i]);
-        at = &classes; /* that may have run anything */
+        c->version = c->watched && !c->stale && !c->renewed ? c->type->tp_version_tag : 0;
+        c->function_epoch = ga_function_epoch;
+        int count = take_held(c, held);
+        if (c->version) {
+            ga_class *oldest = idle[next_idle];
+            idle[next_idle] = c;
+            next_idle = (next_idle + 1) % SPARE;
+            c = oldest;
+        }
+        if (c)
+            forget(c);
+        while (count) /* only now: that may run anything */
+            Py_DECREF(held[--count]);
     }
-}
-
-void ga_classes_compare_codes(void)
-{
-    for (ga_class *c = classes; c; c = c->next)
-        for (int i = N_READABLE; i <= N_WRITABLE; i++)
-            if (c->codes[i] && PyFunction_GET_CODE(c->seen[i]) != c->codes[i]) {
-                c->codes[i] = NULL;
-                c->stale = 1;
-                ga_class_epoch++;
-            }
 }
 
 /* Those that channels point to stay, as classes of which nothing is known. */
 void ga_classes_end(void)
 {
-    for (ga_class *c = classes; c; c = c->next) {
-        c->direct = c->direct_read = c->direct_write = 0;
-        c->rules[N_READABLE] = c->rules[N_WRITABLE] = RULE_ASK;
-        c->codes[N_READABLE] = c->codes[N_WRITABLE] = NULL;
-    }
-    for (ga_class *c = classes; c;) {
-        int i = 0;
-        while (i < N_COUNT && !c->seen[i])
-            i++;
-        if (i == N_COUNT && !c->type) {
-            c = c->next;
-            continue;
+    for (size_t i = 0; i < bucket_count; i++)
+        for (ga_class *c = buckets[i]; c; c = c->next) {
+            know_nothing(c);
+            c->version = 0;
         }
-        if (i < N_COUNT)
-            Py_CLEAR(c->seen[i]);
-        else {
-            ga_unwatch_class(c->type);
-            Py_CLEAR(c->type);
+    for (size_t i = 0; i < bucket_count; i++)
+        for (ga_class *c = buckets[i]; c;) {
+            PyObject *held[N_COUNT + 1];
+            int count = take_held(c, held);
+            if (!count) {
+                c = c->next;
+                continue;
+            }
+            while (count)
+                Py_DECREF(held[--count]);
+            c = buckets[i]; /* that may have run anything */
         }
-        c = classes; /* that may have run anything */
-    }
 }
 
-int ga_classes_refresh(void)
+int ga_class_known(PyTypeObject *type)
 {
-    ga_classes_drop_unused();
-    for (ga_class *c = classes; c;) {
-        int changed = 0;
-        if (c->epoch == ga_class_epoch) {
-            c = c->next;
-            continue;
-        }
-        c->epoch = ga_class_epoch;
-        c->users++;
-        int status = look(c, &changed);
-        if (status == 0 && changed)
-            ga_mirror_class_changed(c);
-        c->users--;
-        if (status < 0)
-            return -1;
-        c = classes; /* another thread may have put the list in another order */
-    }
-    return 0;
+    ga_class *c = find(type);
+    return c && c->users;
+}
+
+void ga_class_changed(PyTypeObject *type)
+{
+    ga_class *c = find(type);
+    if (c)
+        make_stale(c);
+}
+
+void ga_function_changed(PyObject *function)
+{
+    ga_function_epoch++;
+    for (size_t i = 0; i < bucket_count; i++)
+        for (ga_class *c = buckets[i]; c; c = c->next)
+            if (c->watched && (c->seen[N_READABLE] == function || c->seen[N_WRITABLE] == function)) {
+                c->renewed = 1;
+                make_stale(c);
+            }
 }
 
 PyObject *ga_class_default(ga_class *c, int name)

@@ -12,7 +12,6 @@ static PyObject *end(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;
     ga_ended = 1;
-    ga_class_epoch++; /* what a pass that is under way knows of the classes counts no more */
     int status = ga_methods_end();
     ga_classes_end();
     if (status < 0)

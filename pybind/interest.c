@@ -9,21 +9,21 @@
 #define MANY 1024    /* items of a list that grew for an occasion, from which its memory is given back */
 #define FEW_SIZED 16 /* queues that are looked at after each answer of a predicate */
 
-/* Reports what the engine does not know yet. 0, or -1 without an exception. */
-static int report(ga_mirror *m, int32_t fd, ga_channel *c, uint8_t want)
+/* Reports what the engine does not know yet of a number. 0, or -1 without an exception. */
+static int report(ga_mirror *m, ga_number *n, uint8_t want)
 {
-    uint8_t told = m->told[fd];
-    if (told == want && (!want || !c || (c->reported && !c->renewed))) {
+    ga_channel *c = n->channel;
+    if (n->told == want && (!want || !c || (c->reported && !c->renewed))) {
         if (c)
             c->reported = 1;
         return 0;
     }
     if (ga_reserve(&m->go.changes, &m->change_size, m->go.change_count + 1, sizeof(ga_change)) < 0)
         return -1;
-    m->go.changes[m->go.change_count++] = (ga_change){fd, want, c ? c->order : 0};
+    m->go.changes[m->go.change_count++] = (ga_change){n->fd, want, c ? c->order : 0};
     m->stats.changes++;
-    m->wanting += (want != 0) - (told != 0 && told != TOLD_UNKNOWN);
-    m->told[fd] = want;
+    m->wanting += (want != 0) - (n->told != 0 && n->told != TOLD_UNKNOWN);
+    n->told = want;
     if (c) {
         c->reported = 1;
         c->renewed = 0;
@@ -31,31 +31,42 @@ static int report(ga_mirror *m, int32_t fd, ga_channel *c, uint8_t want)
     return 0;
 }
 
-static void retell(ga_mirror *m, int32_t fd)
+static int report_channel(ga_channel *c)
 {
-    if (m->told[fd] != 0 && m->told[fd] != TOLD_UNKNOWN)
+    return report(c->mirror, ga_number_at(c->mirror, c->fd), c->want);
+}
+
+static void retell(ga_mirror *m, ga_number *n)
+{
+    if (n->told != 0 && n->told != TOLD_UNKNOWN)
         m->wanting--;
-    m->told[fd] = TOLD_UNKNOWN;
-    ga_channel *c = m->by_fd[fd];
-    if (c) {
-        c->reported = 0;
-        ga_mark_channel(c);
+    n->told = TOLD_UNKNOWN;
+    if (n->channel) {
+        n->channel->reported = 0;
+        ga_mark_channel(n->channel);
     } else
-        ga_mark(m, fd);
+        ga_mark(m, n);
 }
 
 void ga_mirror_retell_changes(ga_mirror *m)
 {
-    for (int i = 0; i < m->go.change_count; i++)
-        retell(m, m->go.changes[i].fd);
+    for (int i = 0; i < m->go.change_count; i++) {
+        ga_number *n = ga_number_made(m, m->go.changes[i].fd);
+        if (n)
+            retell(m, n);
+        else
+            m->resync = 1;
+    }
     m->go.change_count = 0;
 }
 
 void ga_mirror_retell_all(ga_mirror *m)
 {
-    for (int32_t i = 0; i < m->size; i++)
-        if (m->told[i] || m->by_fd[i])
-            retell(m, i);
+    for (int32_t i = 0; i < m->number_size; i++) {
+        ga_number *n = &m->numbers[i];
+        if (n->fd >= 0 && (n->told || n->channel))
+            retell(m, n);
+    }
     m->go.change_count = 0;
 }
 
@@ -146,7 +157,7 @@ static int look_at(ga_channel *c)
         ga_class *class = ga_class_of(type);
         if (!class)
             return -1;
-        if (m->by_fd[fd] != c || c->order != order) { /* the class was asked, and took the channel away */
+        if (ga_channel_at(m, fd) != c || c->order != order) { /* the class was asked, and took the channel away */
             ga_class_release(class);
             return 0;
         }
@@ -184,7 +195,7 @@ static int look_at(ga_channel *c)
         return -1;
     }
     c->want = (uint8_t)want;
-    return report(c->mirror, c->fd, c, c->want) < 0 ? (PyErr_NoMemory(), -1) : 0;
+    return report_channel(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
 }
 
 /* 0, 1, or -1 with an exception set. */
@@ -214,7 +225,7 @@ static int ask_one(ga_mirror *m, ga_channel *c, PyObject *obj, int name)
 /* Whether the class's functions can be called without looking for them. */
 static int is_direct(ga_channel *c)
 {
-    return c->direct && !c->changed && c->mirror->class_epoch == ga_class_epoch;
+    return c->direct && !c->changed && c->class->direct && !c->class->stale && c->class->type == Py_TYPE(c->obj);
 }
 
 /* What the channel's own predicates say; -1 with an exception set. `c` may be gone after the first. */
@@ -227,7 +238,7 @@ static int ask(ga_channel *c)
     int readable = ask_one(m, is_direct(c) ? c : NULL, obj, N_READABLE);
     if (readable < 0)
         return -1;
-    c = fd < m->size ? m->by_fd[fd] : NULL;
+    c = ga_channel_at(m, fd);
     int still = c && c->order == order && c->obj == obj && is_direct(c);
     int writable = ask_one(m, still ? c : NULL, obj, N_WRITABLE);
     if (writable < 0)
@@ -273,12 +284,12 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
         return -1;
     /* The predicates may have taken it away, or replaced it, or put it in again: then nobody has
      * looked at the new entry yet, but its channel has been asked. */
-    c = m->by_fd[fd];
+    c = ga_channel_at(m, fd);
     if (!c || c->obj != obj || (c->order == order ? !c->own : c->class != NULL))
         return 0;
     c->want = (uint8_t)want;
     c->renewed |= !c->dict; /* nothing would tell of another socket */
-    return report(m, fd, c, c->want) < 0 ? (PyErr_NoMemory(), -1) : 0;
+    return report_channel(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
 }
 
 /* Goes through what changed; of what changed while the pass was asking, only what stands after the
@@ -288,19 +299,24 @@ static int look_at_dirty(ga_mirror *m, int asked)
     int32_t kept = 0, status = 0;
     for (int32_t i = 0; i < m->dirty_count; i++) {
         ga_dirty d = m->dirty[i];
-        ga_channel *c = m->by_fd[d.fd];
+        ga_number *n = ga_number_at(m, d.fd);
+        ga_channel *c = n->channel;
         int later = asked && c && (c->order <= d.stamp || !c->class);
         if (status < 0 || later) {
             m->dirty[kept++] = (ga_dirty){d.fd, 0};
             continue;
         }
-        m->queued[d.fd] = 0;
-        if (!c)
-            status = report(m, d.fd, NULL, 0) < 0 ? (PyErr_NoMemory(), -1) : 0;
-        else if (c->changed) {
+        n->queued = 0;
+        if (!c) {
+            if ((status = report(m, n, 0)) < 0) {
+                ga_mark(m, n);
+                PyErr_NoMemory();
+            }
+            ga_number_drop_unused(m, d.fd);
+        } else if (c->changed) {
             int was_own = c->own;
             status = look_at(c);
-            c = m->by_fd[d.fd] == c ? c : NULL;
+            c = ga_channel_at(m, d.fd) == c ? c : NULL;
             if (status < 0 && c)
                 ga_mark_channel(c);
             else if (asked && c && c->own && !was_own)
@@ -338,8 +354,8 @@ static void audit(ga_mirror *m)
     if (seconds - m->audited < 1)
         return;
     m->audited = seconds;
-    for (int32_t i = 0; i < m->size; i++) {
-        ga_channel *c = m->by_fd[i];
+    for (int32_t i = 0; i < m->number_size; i++) {
+        ga_channel *c = m->numbers[i].fd < 0 ? NULL : m->numbers[i].channel;
         if (!c || !c->class)
             continue;
         if (c->class->type != Py_TYPE(c->obj))
@@ -365,12 +381,9 @@ static int collect(ga_mirror *m)
         m->go.changes = NULL;
         m->change_size = 0;
     }
-    ga_classes_compare_codes();
-    if (m->class_epoch != ga_class_epoch) {
-        m->class_epoch = ga_class_epoch;
-        if (ga_classes_refresh() < 0)
-            return -1;
-    }
+    ga_classes_drop_unused();
+    if (ga_classes_refresh() < 0)
+        return -1;
     if (m->resync || ga_trusted < 2 || m->count != PyDict_GET_SIZE(m->map))
         ga_synchronise(m);
     if (m->resync) {
@@ -380,6 +393,7 @@ static int collect(ga_mirror *m)
     if (m->foreign)
         return 0;
     audit(m);
+    ga_mirror_look_at_suspects(m);
     look_at_sizes(m);
     if (m->dirty_count && look_at_dirty(m, 0) < 0)
         return -1;

@@ -31,20 +31,27 @@ typedef enum {
     RULE_CHAT    /* async_chat's */
 } ga_rule;
 
-/* What is known of one class; kept while a mirrored channel is an instance of it. */
+/* What is known of one class while a mirrored channel is an instance of it. Of a few classes that lost their last channel
+ * it is kept for the next one, without holding on to anything. */
 typedef struct ga_class {
-    struct ga_class *next;
-    PyTypeObject *type;      /* owned */
-    PyObject *seen[N_COUNT]; /* owned: what the class had for each of ga_names, NULL for nothing */
+    struct ga_class *next;       /* in its bucket */
+    struct ga_class *next_stale; /* those to look at again */
+    struct ga_class *next_spare; /* those that have lost their last channel */
+    PyTypeObject *type;          /* owned while it has channels */
+    PyObject *seen[N_COUNT];     /* owned, as `type`: what the class had for each of ga_names, NULL for nothing */
     getattrofunc getattro;
-    int stale;          /* look at it again, whatever it has */
-    int direct;         /* its predicates are functions that can be called without looking them up */
-    int direct_read;    /* its handle_read_event is ours, so handle_read can be called when connected */
-    int direct_write;   /* the same of writing */
-    ga_rule rules[2];   /* of readable and writable */
-    PyObject *codes[2]; /* of those that return a constant; borrowed from the function, to be compared alone */
     Py_ssize_t users;
-    uint64_t epoch; /* ga_class_epoch when it was last looked at */
+    unsigned version;        /* of the type, when it lost its last channel; 0: it has to be looked at again in any case */
+    uint64_t function_epoch; /* ga_function_epoch of that time */
+    ga_rule rules[2];        /* of readable and writable */
+    uint8_t held;            /* what is owned is */
+    uint8_t watched;         /* the type is: what is known of it is right unless it is stale */
+    uint8_t stale;           /* it stands in that list */
+    uint8_t renewed;         /* what its functions do has changed, though they are the same ones */
+    uint8_t spare;           /* it stands in that list */
+    uint8_t direct;          /* its predicates are functions that can be called without looking them up */
+    uint8_t direct_read;     /* its handle_read_event is ours, so handle_read can be called when connected */
+    uint8_t direct_write;    /* the same of writing */
 } ga_class;
 
 #define GA_KNOWN(c) ((c)->rules[N_READABLE] != RULE_ASK && (c)->rules[N_WRITABLE] != RULE_ASK)
@@ -68,6 +75,7 @@ typedef struct ga_channel {
     uint8_t unseen;   /* while comparing with the map */
     uint8_t want;     /* Read and Write, as last evaluated */
     uint8_t removed;  /* taken out of the map while the pass was asking: `obj` is owned */
+    uint8_t suspect;  /* it stands in mirror.suspects */
     uint8_t odd;      /* a key of its dict is perhaps no name: looking into that would run code */
 } ga_channel;
 
@@ -78,15 +86,27 @@ typedef struct {
     uint64_t stamp;
 } ga_dirty;
 
+/* A channel that was about to get another class when we heard of it, and had not got it when last looked at. */
+typedef struct {
+    int32_t fd;
+    uint64_t order;
+} ga_suspect;
+
+/* What is known of a number, whether or not a channel stands under it. */
+typedef struct {
+    ga_channel *channel; /* or NULL */
+    int32_t fd;          /* -1: the place is free */
+    uint8_t told;        /* what the engine was told last; TOLD_UNKNOWN: perhaps */
+    uint8_t queued;      /* it stands in `dirty` */
+} ga_number;
+
 typedef struct ga_mirror {
     ga_map go; /* first: Go's pointer is also ours */
     struct ga_mirror *next;
     PyObject *map;   /* borrowed: the DEALLOCATED event ends the mirror */
     PyObject *names; /* the namespace of the asyncore in whose name the run is; borrowed from the run */
-    ga_channel **by_fd;
-    uint8_t *told;      /* by fd: what the engine was told last; TOLD_UNKNOWN: perhaps */
-    uint8_t *queued;    /* by fd: it stands in `dirty` */
-    int32_t size;       /* of the three */
+    ga_number *numbers; /* see numbers.c */
+    int32_t number_size, number_count;
     Py_ssize_t count;   /* channels */
     Py_ssize_t wanting; /* numbers the engine was told to wait for */
     uint64_t next_order;
@@ -96,18 +116,20 @@ typedef struct ga_mirror {
     int32_t sized_count, sized_size;
     ga_dirty *dirty;
     int32_t dirty_count, dirty_size;
+    ga_suspect *suspects;
+    int32_t suspect_count, suspect_size;
     int32_t change_size;
     ga_channel **gone; /* removed while the pass was asking */
     int32_t gone_count, gone_size;
     uint64_t asking; /* order of the channel being asked, 0: none */
     uint64_t namespace_epoch;
-    uint64_t class_epoch;
     double audited;
     double due; /* when something scheduled is to be called, by ga_now(); infinite: nothing is. Read by Go, atomically */
     unsigned long attendant; /* the thread of the asyncio loop that serves the map; 0: none does */
     struct {
         uint64_t passes, events, asked, changes, wakes;
     } stats;
+    uint8_t number_shift;
     uint8_t use_poll, forever, settle;
     uint8_t settled; /* the attendant waits for the poller's descriptor: a change in its thread shows there */
     uint8_t waiting; /* a run waits */
@@ -153,7 +175,7 @@ typedef enum { WATCH_MAP, WATCH_CHANNEL, WATCH_NAMESPACE, WATCH_PROBE } ga_watch
 extern int ga_trusted;                                         /* what passed its test: 0 nothing, 1 watching maps, 2 watching all */
 extern int ga_forked;                                          /* this process is a fork: nothing is mirrored any more */
 extern uint64_t ga_namespace_epoch;                            /* rises with each change of a watched namespace */
-extern uint64_t ga_class_epoch;                                /* rises with each change of a watched class */
+extern uint64_t ga_function_epoch;                             /* rises with each change of what a function does */
 int ga_watch_setup(void);                                      /* 0, or -1 with an exception set */
 int ga_watch(PyObject *dict, ga_watch_kind kind, void *owner); /* 0, or -1 without an exception */
 void ga_unwatch(PyObject *dict);                               /* no exception, no Python code */
@@ -167,7 +189,8 @@ int ga_replacing_shows(PyTypeObject *type);  /* whether that shows, from now on,
 
 /* mirror.c: none of these runs Python code or touches the exception, unless it says so. */
 extern ga_mirror *ga_mirrors;
-ga_mirror *ga_mirror_of(PyObject *map); /* found or made; NULL with an exception set */
+ga_mirror *ga_mirror_of(PyObject *map);                            /* found or made; NULL with an exception set */
+ga_channel *ga_channel_at(const ga_mirror *m, int32_t fd); /* NULL if none stands under the number */
 void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObject *value);
 void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *key);
 void ga_mirror_retell_all(ga_mirror *m);
@@ -179,14 +202,16 @@ void ga_mirror_wake(ga_mirror *m);            /* makes the poller's descriptor r
 void ga_mirror_touch(ga_mirror *m);           /* something has changed: brings a pass where an asyncio loop of this thread serves */
 void ga_mirrors_touch(void);                  /* of all of them */
 extern int ga_attended;                       /* how many mirrors have an attendant */
-void ga_mirror_class_assigned(PyObject *obj);
+void ga_mirror_class_assigned(PyObject *obj); /* or about to be */
 void ga_mirror_dict_replaced(PyObject *dict);
 void ga_mirror_class_changed(ga_class *class); /* look at all its channels again */
 
 /* classes.c */
 ga_class *ga_class_of(PyTypeObject *type); /* runs Python code; owned use; NULL with an exception set */
-void ga_class_release(ga_class *c);
-void ga_classes_compare_codes(void);               /* a function that returned a constant may have got another code */
+void ga_class_release(ga_class *c);        /* runs no Python code */
+int ga_class_known(PyTypeObject *type);    /* whether a channel is an instance of it; runs no Python code */
+void ga_class_changed(PyTypeObject *type); /* look at it again, if it is known; runs no Python code */
+void ga_function_changed(PyObject *function);      /* the same of classes with that predicate */
 int ga_classes_refresh(void);                      /* runs Python code: looks at the stale ones; 0, or -1 with an exception set */
 void ga_classes_drop_unused(void);                 /* may run Python code */
 void ga_classes_end(void);                         /* may run Python code: holds on to none of them any more */

@@ -54,14 +54,14 @@ void ga_mirrors_touch(void)
             ga_mirror_touch(m);
 }
 
-void ga_mark(ga_mirror *m, int32_t fd)
+void ga_mark(ga_mirror *m, ga_number *n)
 {
-    if (!m->queued[fd]) {
+    if (!n->queued) {
         if (ga_reserve(&m->dirty, &m->dirty_size, m->dirty_count + 1, sizeof *m->dirty) < 0) {
             m->resync = 1;
         } else {
-            m->queued[fd] = 1;
-            m->dirty[m->dirty_count++] = (ga_dirty){fd, m->asking};
+            n->queued = 1;
+            m->dirty[m->dirty_count++] = (ga_dirty){n->fd, m->asking};
         }
     }
     ga_mirror_touch(m);
@@ -72,7 +72,7 @@ void ga_mark_channel(ga_channel *c)
     if (c->changed || c->removed)
         return;
     c->changed = 1;
-    ga_mark(c->mirror, c->fd);
+    ga_mark(c->mirror, ga_number_at(c->mirror, c->fd));
 }
 
 /* -- the two lists a channel can be in ------------------------------------------------------- */
@@ -159,14 +159,12 @@ static void release(ga_channel *c)
     PyMem_RawFree(c);
 }
 
-static void remove_channel(ga_mirror *m, int32_t fd)
+static void remove_channel(ga_mirror *m, ga_number *n)
 {
-    ga_channel *c = m->by_fd[fd];
-    if (!c)
-        return;
-    m->by_fd[fd] = NULL;
+    ga_channel *c = n->channel;
+    n->channel = NULL;
     m->count--;
-    ga_mark(m, fd);
+    ga_mark(m, n);
     ga_drop_dict(c);
     c->changed = 0;
     if (c->own && m->asking && c->order > m->asking && ga_reserve(&m->gone, &m->gone_size, m->gone_count + 1, sizeof *m->gone) == 0) {
@@ -192,33 +190,19 @@ void ga_bury(ga_mirror *m)
     }
 }
 
-static int make_room(ga_mirror *m, int32_t fd)
-{
-    if (fd < m->size)
-        return 0;
-    int32_t sizes[3] = {m->size, m->size, m->size};
-    int32_t before = m->size;
-    if (ga_reserve(&m->by_fd, &sizes[0], fd + 1, sizeof *m->by_fd) < 0 || ga_reserve(&m->told, &sizes[1], fd + 1, 1) < 0 ||
-        ga_reserve(&m->queued, &sizes[2], fd + 1, 1) < 0)
-        return -1;
-    m->size = sizes[0];
-    memset(m->by_fd + before, 0, (size_t)(m->size - before) * sizeof *m->by_fd);
-    memset(m->told + before, 0, (size_t)(m->size - before));
-    memset(m->queued + before, 0, (size_t)(m->size - before));
-    return 0;
-}
-
 static void add_channel(ga_mirror *m, int32_t fd, PyObject *obj, uint64_t order)
 {
-    ga_channel *c = make_room(m, fd) == 0 ? PyMem_RawCalloc(1, sizeof *c) : NULL;
+    ga_number *n = ga_number_made(m, fd);
+    ga_channel *c = n ? PyMem_RawCalloc(1, sizeof *c) : NULL;
     if (!c) {
+        ga_number_drop_unused(m, fd);
         m->resync = 1;
         return;
     }
-    if (m->by_fd[fd])
-        remove_channel(m, fd);
+    if (n->channel)
+        remove_channel(m, n);
     *c = (ga_channel){.mirror = m, .obj = obj, .order = order, .fd = fd, .slot = -1};
-    m->by_fd[fd] = c;
+    n->channel = c;
     m->count++;
     ga_mark_channel(c);
 }
@@ -233,9 +217,17 @@ static int32_t number(PyObject *key)
     return overflow || fd < 0 || fd > LARGEST_FD ? -1 : (int32_t)fd;
 }
 
-static ga_channel *channel_at(ga_mirror *m, int32_t fd)
+ga_channel *ga_channel_at(const ga_mirror *m, int32_t fd)
 {
-    return fd >= 0 && fd < m->size ? m->by_fd[fd] : NULL;
+    ga_number *n = ga_number_at(m, fd);
+    return n ? n->channel : NULL;
+}
+
+static void remove_all(ga_mirror *m)
+{
+    for (int32_t i = 0; i < m->number_size; i++)
+        if (m->numbers[i].fd >= 0 && m->numbers[i].channel)
+            remove_channel(m, &m->numbers[i]);
 }
 
 static void forget_mirror(ga_mirror *m);
@@ -259,22 +251,20 @@ void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObj
             add_channel(m, fd, value, m->next_order++);
         break;
     case PyDict_EVENT_MODIFIED:
-        c = channel_at(m, fd);
+        c = ga_channel_at(m, fd);
         if (!c) /* 3.0 stands for the 3 that is there */
             resynchronise(m);
         else if (c->obj != value)
             add_channel(m, fd, value, c->order); /* it has the old one's place */
         break;
     case PyDict_EVENT_DELETED:
-        if (channel_at(m, fd))
-            remove_channel(m, fd);
+        if (ga_channel_at(m, fd))
+            remove_channel(m, ga_number_at(m, fd));
         else
             resynchronise(m);
         break;
     case PyDict_EVENT_CLEARED:
-        for (int32_t i = 0; i < m->size; i++)
-            if (m->by_fd[i])
-                remove_channel(m, i);
+        remove_all(m);
         m->foreign = 0;
         break;
     case PyDict_EVENT_CLONED:
@@ -309,10 +299,37 @@ void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *k
 
 void ga_mirror_class_assigned(PyObject *obj)
 {
-    for (ga_mirror *m = ga_mirrors; m; m = m->next)
-        for (int32_t i = 0; i < m->size; i++)
-            if (m->by_fd[i] && m->by_fd[i]->obj == obj)
-                ga_mark_channel(m->by_fd[i]);
+    if (PyType_Check(obj) || !ga_class_known(Py_TYPE(obj)))
+        return;
+    PyObject *dict = PyObject_GenericGetDict(obj, NULL);
+    ga_channel *c = dict ? ga_watched(dict, WATCH_CHANNEL) : NULL; /* of others nothing is remembered from pass to pass */
+    if (!dict)
+        PyErr_Clear();
+    Py_XDECREF(dict);
+    if (!c || c->obj != obj || c->suspect)
+        return;
+    ga_mirror *m = c->mirror;
+    if (ga_reserve(&m->suspects, &m->suspect_size, m->suspect_count + 1, sizeof *m->suspects) < 0)
+        return; /* the audit finds it */
+    m->suspects[m->suspect_count++] = (ga_suspect){c->fd, c->order};
+    c->suspect = 1;
+    ga_mirror_touch(m);
+}
+
+void ga_mirror_look_at_suspects(ga_mirror *m)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < m->suspect_count; i++) {
+        ga_channel *c = ga_channel_at(m, m->suspects[i].fd);
+        if (!c || c->order != m->suspects[i].order || !c->suspect)
+            continue;
+        c->suspect = !c->class || c->class->type == Py_TYPE(c->obj);
+        if (c->suspect)
+            m->suspects[kept++] = m->suspects[i];
+        else
+            ga_mark_channel(c);
+    }
+    m->suspect_count = kept;
 }
 
 void ga_mirror_dict_replaced(PyObject *dict)
@@ -327,10 +344,12 @@ void ga_mirror_dict_replaced(PyObject *dict)
 
 void ga_mirror_class_changed(ga_class *class)
 {
-    for (ga_mirror *m = ga_mirrors; m; m = m->next)
-        for (int32_t i = 0; i < m->size; i++)
-            if (m->by_fd[i] && m->by_fd[i]->class == class)
-                ga_mark_channel(m->by_fd[i]);
+    for (ga_mirror *m = class->users ? ga_mirrors : NULL; m; m = m->next)
+        for (int32_t i = 0; i < m->number_size; i++) {
+            ga_channel *c = m->numbers[i].fd < 0 ? NULL : m->numbers[i].channel;
+            if (c && c->class == class)
+                ga_mark_channel(c);
+        }
 }
 
 /* -- a mirror's life --------------------------------------------------------------------------- */
@@ -356,9 +375,7 @@ static void forget_mirror(ga_mirror *m)
         }
     m->settled = 0;
     ga_attended -= m->attendant != 0;
-    for (int32_t i = 0; i < m->size; i++)
-        if (m->by_fd[i])
-            remove_channel(m, i);
+    remove_all(m);
     if (m->go.handle) {
         for (int i = 0; i < 3; i++)
             if (m->go.own_fds[i] >= 0)
@@ -366,12 +383,11 @@ static void forget_mirror(ga_mirror *m)
         if (ga_reserve(&abandoned, &abandoned_size, abandoned_count + 1, sizeof *abandoned) == 0)
             abandoned[abandoned_count++] = m->go.handle;
     }
-    PyMem_RawFree(m->by_fd);
-    PyMem_RawFree(m->told);
-    PyMem_RawFree(m->queued);
+    PyMem_RawFree(m->numbers);
     PyMem_RawFree(m->own);
     PyMem_RawFree(m->sized);
     PyMem_RawFree(m->dirty);
+    PyMem_RawFree(m->suspects);
     PyMem_RawFree(m->gone);
     PyMem_RawFree(m->go.changes);
     PyMem_RawFree(m);
@@ -411,9 +427,9 @@ void ga_synchronise(ga_mirror *m)
 {
     m->resync = 0;
     m->foreign = 0;
-    for (int32_t i = 0; i < m->size; i++)
-        if (m->by_fd[i])
-            m->by_fd[i]->unseen = 1;
+    for (int32_t i = 0; i < m->number_size; i++)
+        if (m->numbers[i].fd >= 0 && m->numbers[i].channel)
+            m->numbers[i].channel->unseen = 1;
     PyObject *key, *value;
     Py_ssize_t at = 0;
     uint64_t last = 0;
@@ -423,22 +439,24 @@ void ga_synchronise(ga_mirror *m)
             m->foreign = 1;
             continue;
         }
-        ga_channel *c = channel_at(m, fd);
+        ga_channel *c = ga_channel_at(m, fd);
         if (!c || c->obj != value || c->order <= last) {
             add_channel(m, fd, value, m->next_order++);
-            c = channel_at(m, fd);
+            c = ga_channel_at(m, fd);
             if (!c)
                 return; /* no memory: resync is set again */
         }
         c->unseen = 0;
         last = c->order;
     }
-    for (int32_t i = 0; i < m->size; i++) {
-        ga_channel *c = m->by_fd[i];
-        if (c && c->unseen)
-            remove_channel(m, i);
-        else if (!m->queued[i] && (c ? c->changed : m->told[i])) /* there was no memory to put it into `dirty` */
-            ga_mark(m, i);
+    for (int32_t i = 0; i < m->number_size; i++) {
+        ga_number *n = &m->numbers[i];
+        if (n->fd < 0)
+            continue;
+        if (n->channel && n->channel->unseen)
+            remove_channel(m, n);
+        else if (!n->queued && (n->channel ? n->channel->changed : n->told)) /* there was no memory to put it into `dirty` */
+            ga_mark(m, n);
     }
 }
 

@@ -7,9 +7,9 @@
 #include "internal.h"
 
 int ga_trusted, ga_forked;
-uint64_t ga_namespace_epoch, ga_class_epoch;
+uint64_t ga_namespace_epoch, ga_function_epoch;
 
-static int dict_watcher = -1, class_watcher = -1;
+static int dict_watcher = -1, class_watcher = -1, function_watcher = -1;
 
 /* dict → owner: open addressing; the kind is in the owner's low bits. */
 typedef struct {
@@ -140,9 +140,18 @@ static int on_class(PyTypeObject *type)
 {
     if (ga_forked)
         return 0;
-    ga_class_epoch++;
+    ga_class_changed(type);
     ga_mirrors_touch();
-    (void)type;
+    return 0;
+}
+
+static int on_function(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
+{
+    (void)value;
+    if (event != PyFunction_EVENT_CREATE && event != PyFunction_EVENT_DESTROY && !ga_forked) {
+        ga_function_changed((PyObject *)function);
+        ga_mirrors_touch();
+    }
     return 0;
 }
 
@@ -162,10 +171,10 @@ static int on_audit(const char *event, PyObject *args, void *data)
 
 int ga_watch_setup(void)
 {
-    /* There are eight of either kind. Without one for maps nothing would tell when a map is gone. */
+    /* There are eight of each kind. Without one for maps nothing would tell when a map is gone. */
     if ((dict_watcher = PyDict_AddWatcher(on_dict)) < 0)
         return -1;
-    if ((class_watcher = PyType_AddWatcher(on_class)) < 0)
+    if ((class_watcher = PyType_AddWatcher(on_class)) < 0 || (function_watcher = PyFunction_AddWatcher(on_function)) < 0)
         PyErr_Clear(); /* every channel is asked in every pass then */
     if (PySys_AddAuditHook(on_audit, NULL) < 0)
         PyErr_Clear(); /* refused by another hook: the audit of the mirror finds it within a second */
@@ -358,6 +367,6 @@ int ga_probe_count(void)
 void ga_trust(int trusted)
 {
     ga_take_gil();
-    ga_trusted = class_watcher < 0 && trusted > 1 ? 1 : trusted;
+    ga_trusted = function_watcher < 0 && trusted > 1 ? 1 : trusted;
     PyEval_SaveThread();
 }
