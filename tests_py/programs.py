@@ -9,7 +9,7 @@ import os
 import socket
 from collections import deque
 
-from goasyncore import _counts, _portable
+from goasyncore import _portable
 from support import full
 from traced_channels import kinds
 
@@ -254,7 +254,7 @@ class World:
             else:
                 for _ in range(count):
                     if channels:
-                        _portable.one_pass(vars(asyncore), 0, use_poll, channels, _counts.Counts())
+                        _portable.passes(vars(asyncore), 0, use_poll, channels, 1)
         except Exception as why:
             self.trace.append(("raised", type(why).__name__))
         self.trace.append("run")

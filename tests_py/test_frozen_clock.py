@@ -15,12 +15,7 @@ def elapsed():
 
 
 @pytest.fixture
-def frozen(monkeypatch, channels, closing, use_poll, request):
-    if not request.config.getoption("--reference"):
-        import goasyncore
-
-        if goasyncore.backend().name == "portable":
-            pytest.skip("portable passes look at the clock after a wait")
+def frozen(monkeypatch, channels, closing, use_poll):
     near, far = closing(*pair())
     Recorder(near, channels)
     asyncore.loop(0, use_poll, channels, 1)  # all modules are loaded

@@ -101,16 +101,6 @@ def loop(channels, closing, use_poll):
 
 
 @pytest.fixture
-def closes(request):
-    """Of tests in which a channel is closed during a wait, which portable passes take for a bad descriptor yet."""
-    if not request.config.getoption("--reference"):
-        import goasyncore
-
-        if goasyncore.backend().name == "portable":
-            pytest.skip("portable passes look for closed descriptors after the wait")
-
-
-@pytest.fixture
 def served():
     return threading.Event()
 
@@ -253,7 +243,7 @@ def test_a_map_that_is_empty_for_a_moment_ends_nothing(loop, channels):
     assert loop.thread.is_alive()
 
 
-def test_a_reconnecting_client_is_served(closes, loop, channels, served, closing):
+def test_a_reconnecting_client_is_served(loop, channels, served, closing):
     kept = loop.ringer
     near, far = closing(*pair())
     first = Channel(near, channels, served)
@@ -272,7 +262,7 @@ def test_a_reconnecting_client_is_served(closes, loop, channels, served, closing
 
 @pytest.mark.parametrize("use_poll", [False, True], ids=["select", "poll"])
 @pytest.mark.parametrize("way", ["clear", "pop", "close"])
-def test_an_emptied_map_ends_the_loop_when_the_wait_is_over(closes, channels, use_poll, way):
+def test_an_emptied_map_ends_the_loop_when_the_wait_is_over(channels, use_poll, way):
     near, far = pair()
     ringer = Ringer(near, channels, threading.Event())
     waits = threading.Event()
@@ -302,7 +292,7 @@ def test_an_emptied_map_ends_the_loop_when_the_wait_is_over(closes, channels, us
     far.close()
 
 
-def test_a_client_is_not_asked_before_it_is_made(closes, loop, channels, closing):
+def test_a_client_is_not_asked_before_it_is_made(loop, channels, closing):
     """The HTTPClient of the documentation has its buffer set after connect()."""
     import socket
 
@@ -385,14 +375,14 @@ def others(request, channels, served, closing):
     return fars
 
 
-def test_the_last_channel_closed_during_the_wait_ends_the_loop(closes, use_poll, channels, served):
+def test_the_last_channel_closed_during_the_wait_ends_the_loop(use_poll, channels, served):
     near, far = pair()
     channel = Channel(near, channels, served)
     during_the_wait(channels, use_poll, channel.close, count=None)
     far.close()
 
 
-def test_a_channel_closed_during_the_wait_is_no_bad_descriptor(closes, use_poll, channels, served, others):
+def test_a_channel_closed_during_the_wait_is_no_bad_descriptor(use_poll, channels, served, others):
     near, far = pair()
     channel = Channel(near, channels, served)
     during_the_wait(channels, use_poll, channel.close)
@@ -400,7 +390,7 @@ def test_a_channel_closed_during_the_wait_is_no_bad_descriptor(closes, use_poll,
     far.close()
 
 
-def test_events_of_the_others_in_that_pass_are_served(closes, use_poll, channels, served, others):
+def test_events_of_the_others_in_that_pass_are_served(use_poll, channels, served, others):
     near, far = pair()
     channel = Channel(near, channels, threading.Event())
 
@@ -415,7 +405,7 @@ def test_events_of_the_others_in_that_pass_are_served(closes, use_poll, channels
     far.close()
 
 
-def test_a_number_that_is_anothers_before_the_wait_is_over(closes, use_poll, channels, served, others):
+def test_a_number_that_is_anothers_before_the_wait_is_over(use_poll, channels, served, others):
     near, far = pair()
     channel = Channel(near, channels, served)
     told = threading.Event()
@@ -438,7 +428,7 @@ def test_a_number_that_is_anothers_before_the_wait_is_over(closes, use_poll, cha
 
 
 def test_a_descriptor_closed_behind_the_map_shows_in_the_next_pass(
-    closes, use_poll, channels, served, closing
+    use_poll, channels, served, closing
 ):
     near, far = pair()
     closing(far)

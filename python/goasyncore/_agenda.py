@@ -1,7 +1,7 @@
 """Calls put off until later: timers, and calls from other threads, for the loop over a map.
 
-Each map for which there is something to call, or over which a thread waits in a portable pass, has
-an agenda. The loop asks it how soon to come back from a wait, and runs it at the end of each pass.
+Each map for which there is something to call has an agenda. The loop asks it how soon to come back
+from a wait, and runs it at the end of each pass.
 The functions of this module may be called from any thread and from signal handlers.
 """
 
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
     from typing import Any
 
-    from ._waker import Waker
-
     type Map = MutableMapping[Any, Any]
 
-__all__ = ["Handle", "due", "engine_loaded", "forked", "nudge", "run", "schedule", "waiting"]
+__all__ = ["Handle", "agendas", "due", "engine_loaded", "forked", "nudge", "run", "schedule", "shortened", "used"]
 
 _NEVER = float("inf")
 _AT_ONCE = float("-inf")
@@ -33,6 +31,9 @@ _MANY_CANCELLED = 64  # timers; as many have to be waiting in vain before it pay
 
 # Tells the engine when the loop over a map has something to call; None: no engine is loaded.
 _tell_engine: Callable[[dict[Any, Any], float], None] | None = None
+
+# Ends the portable passes' waits for a map. Set by _waker.
+wake_portable: Callable[[Map], None] | None = None
 
 # Told when an agenda has become due sooner: by id of the map. Set by _attach.
 observers: dict[int, Callable[[], None]] = {}
@@ -101,14 +102,13 @@ def _leaving() -> tuple[type[BaseException], ...]:
 
 
 class _Agenda:
-    __slots__ = ("cancelled", "map", "nudged", "soon", "timers", "wakers")
+    __slots__ = ("cancelled", "map", "nudged", "soon", "timers")
 
     def __init__(self, map: Map) -> None:
         self.map = map  # held as long as there is something to call
         self.timers: list[tuple[float, int, Handle]] = []
         self.soon: deque[Handle] = deque()
         self.nudged = False  # the wait that is under way, or else the next one, ends at once
-        self.wakers: list[Waker] = []  # of the threads that wait in a portable pass
         self.cancelled = 0  # of the timers
 
     def due(self) -> float:
@@ -120,10 +120,11 @@ class _Agenda:
             return _NEVER
 
     def idle(self) -> bool:
-        return not (self.timers or self.soon or self.nudged or self.wakers)
+        return not (self.timers or self.soon or self.nudged)
 
 
-_agendas: dict[int, _Agenda] = {}
+agendas: dict[int, _Agenda] = {}
+used = False  # whether this process has ever scheduled anything
 _numbers = count()
 
 # -- one at a time --------------------------------------------------------------------------------
@@ -160,7 +161,7 @@ def engine_loaded(tell: Callable[[dict[Any, Any], float], None]) -> None:
     """Have the engine told from now on, and of what there is already."""
     global _tell_engine
     _tell_engine = tell
-    for agenda in list(_agendas.values()):
+    for agenda in list(agendas.values()):
         _exclusively(_settle, agenda.map)
 
 
@@ -170,27 +171,26 @@ def forked() -> None:
     _lock = RLock()
     _inside = False
     _tell_engine = None
-    for agenda in list(_agendas.values()):
-        agenda.wakers.clear()
+    for agenda in list(agendas.values()):
         _settle(agenda.map)
 
 
 def _agenda_of(map: Map) -> _Agenda:
-    agenda = _agendas.get(id(map))
+    agenda = agendas.get(id(map))
     if agenda is None:
-        agenda = _agendas[id(map)] = _Agenda(map)
+        agenda = agendas[id(map)] = _Agenda(map)
     return agenda
 
 
 def _settle(map: Map) -> None:
     """Tell the engine when to come back, and forget an agenda with nothing on it."""
-    agenda = _agendas.get(id(map))
+    agenda = agendas.get(id(map))
     if agenda is not None:
         while agenda.timers and agenda.timers[0][2]._cancelled:
             heappop(agenda.timers)
             agenda.cancelled -= 1
         if agenda.idle():
-            del _agendas[id(map)]
+            del agendas[id(map)]
     if _tell_engine is not None and type(map) is dict:
         _tell_engine(map, due(map))
 
@@ -217,8 +217,8 @@ def _advance(agenda: _Agenda, before: float) -> None:
     """Settle an agenda on which something was put, and wake those for whom that is sooner."""
     _settle(agenda.map)
     if agenda.due() < before:
-        for waker in agenda.wakers:
-            waker.wake()
+        if wake_portable is not None:
+            wake_portable(agenda.map)
         observer = observers.get(id(agenda.map))
         if observer is not None:
             observer()
@@ -238,11 +238,15 @@ def _forget(agenda: _Agenda) -> None:
 
 def schedule(map: Map, handle: Handle, when: float | None) -> None:
     """Put a call on the map's agenda: for that time of the clock, or for the end of the pass."""
+    global used
+    used = True
     _exclusively(_schedule, map, handle, when)
 
 
 def nudge(map: Map) -> None:
     """End the wait that a loop over the map is in, or else the next one."""
+    global used
+    used = True
     _exclusively(_nudge, map)
 
 
@@ -254,8 +258,19 @@ def due(map: Map) -> float:
 
     Infinite when there is nothing, negative infinite for at once.
     """
-    agenda = _agendas.get(id(map))
+    agenda = agendas.get(id(map))
     return _NEVER if agenda is None else agenda.due()
+
+
+def shortened(timeout: Any, map: Map) -> Any:
+    """The timeout of a wait, or how long until something is due."""
+    if not agendas:
+        return timeout
+    when = due(map)
+    if when == _NEVER or (timeout is not None and type(timeout) not in (int, float)):
+        return timeout
+    left = max(0.0, when - clock.now())
+    return left if timeout is None or left < timeout else timeout
 
 
 def run(map: Map) -> None:
@@ -263,7 +278,7 @@ def run(map: Map) -> None:
 
     Raises what leaves the loop; the calls after that one wait for the next.
     """
-    agenda = _agendas.get(id(map))
+    agenda = agendas.get(id(map))
     if agenda is None:
         return
     _exclusively(_take, agenda)
@@ -289,28 +304,3 @@ def _take(agenda: _Agenda) -> None:
             agenda.cancelled -= 1
         else:
             agenda.soon.append(handle)
-
-
-class waiting:
-    """A wait of this thread, in a portable pass over the map, that a `Waker` ends."""
-
-    __slots__ = ("_map", "_waker")
-
-    def __init__(self, map: Map, waker: Waker) -> None:
-        self._map = map
-        self._waker = waker
-
-    def __enter__(self) -> None:
-        _exclusively(self._enter)
-
-    def __exit__(self, *exc: object) -> None:
-        _exclusively(self._leave)
-
-    def _enter(self) -> None:
-        _agenda_of(self._map).wakers.append(self._waker)
-
-    def _leave(self) -> None:
-        agenda = _agendas.get(id(self._map))
-        if agenda is not None and self._waker in agenda.wakers:
-            agenda.wakers.remove(self._waker)
-            _settle(self._map)

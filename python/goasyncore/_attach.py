@@ -12,6 +12,7 @@ import asyncore
 import contextlib
 
 from . import _agenda, _counts, _native, _portable
+from ._by_poll import IN, OUT
 from ._clock import clock
 
 TYPE_CHECKING = False
@@ -192,11 +193,13 @@ class _Attachment:
 
     def _wait_for_channels(self) -> float:
         """Wait for each channel. Returns 0 when one cannot be waited for, else -1."""
-        counts = _counts.counts_of(self.map)
+        channels = _portable.snapshot(self.map)
+        wants = _portable.ask(channels, _counts.counts_of(self.map))
         wanted = {}
-        for key, _, read, write, _ in _portable.ask(self.map, counts):
-            number = key if isinstance(key, int) else key.fileno()
-            wanted[number] = (_READ if read else 0) | (_WRITE if write else 0)
+        for key, want in zip(channels, wants, strict=True):
+            if want:
+                number = key if isinstance(key, int) else key.fileno()
+                wanted[number] = (_READ if want & IN else 0) | (_WRITE if want & OUT else 0)
         return -1.0 if self._wait_for(wanted) else 0.0
 
     def _wait_for(self, wanted: dict[int, int]) -> bool:

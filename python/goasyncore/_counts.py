@@ -16,37 +16,62 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import Any
 
+    from ._by_poll import Registered
+
     type Map = MutableMapping[Any, Any]
 
-__all__ = ["Counts", "counts_of", "keep"]
+__all__ = ["Counts", "counts_of", "keep", "running"]
 
 _WITNESSES = 4
 _MANY = 64  # maps that are known at once
 
 
 class Counts:
-    """Of one map."""
+    """Of one map; and what its next pass can use of the last one."""
 
-    __slots__ = ("asked", "changes", "events", "held", "passes", "reference", "wakes", "witnesses")
+    __slots__ = (
+        "asked",
+        "changes",
+        "default",
+        "events",
+        "held",
+        "passes",
+        "reference",
+        "registered",
+        "wakes",
+        "witnesses",
+    )
 
     def __init__(self) -> None:
         self.passes = self.events = self.asked = self.changes = self.wakes = 0
+        self.registered: list[Registered] = []  # by poll2() and, above select's numbers, by poll()
         # One of the three says which map it is.
         self.held: Map | None = None
         self.reference: ref[Any] | None = None
         self.witnesses: list[tuple[int, ref[Any]]] = []  # number and channel
+        self.default = False
 
     def remember(self, map: Map) -> None:
         self.held, self.reference, self.witnesses = None, None, []
+        self.default = map is getattr(sys.modules.get("asyncore"), "socket_map", None)
         if type(map) is not dict:
             self.reference = _weakly(map)
-        elif not map or map is _default():
+        elif not map or self.default:
             self.held = map
         else:
             for key, channel in islice(list(map.items()), _WITNESSES):
                 reference = _weakly(channel)
                 if reference is not None and type(key) is int:
                     self.witnesses.append((key, reference))
+
+    def fits(self, map: Map) -> bool:
+        """Whether it is the map's, and will still be known to be."""
+        if self.held is map:
+            return self.default or not map
+        for key, reference in self.witnesses:
+            channel = reference()
+            return channel is not None and map.get(key) is channel
+        return self.reference is not None and self.reference() is map
 
     def belongs_to(self, map: Map) -> bool:
         if self.held is not None:
@@ -70,21 +95,29 @@ def _weakly(thing: Any) -> ref[Any] | None:
         return None
 
 
-def _default() -> Map | None:
-    return getattr(sys.modules.get("asyncore"), "socket_map", None)
-
-
 def counts_of(map: Map) -> Counts:
     """What was counted of the map until now."""
-    for counts in list(_table.values()):
-        if counts.held:  # no longer empty
-            counts.remember(counts.held)
     found = _table.get(id(map))
     return found if found is not None and found.belongs_to(map) else Counts()
 
 
+def running(map: Map) -> Counts:
+    """The counts of a map that begins to loop."""
+    found = _table.get(id(map))
+    if found is not None and found.fits(map):
+        return found
+    counts = counts_of(map)
+    keep(map, counts)
+    return counts
+
+
 def keep(map: Map, counts: Counts) -> None:
-    """Remember the counts of a map that loops no longer."""
+    """Remember the counts of a map whose channels may be others now."""
+    if counts.fits(map) and _table.get(id(map)) is counts:
+        return
+    for other in list(_table.values()):
+        if other.held is not None and not other.fits(other.held):
+            other.remember(other.held)
     counts.remember(map)
     _table.pop(id(map), None)
     _table[id(map)] = counts

@@ -219,24 +219,20 @@ def serve(
     if _reason is None:
         _choose()
     left = -1 if count is None else min(max(count, 0), sys.maxsize)
-    counts = None
-    try:
-        while map and left:
-            done = 0
-            if _binding is not None and type(map) is dict and intact(namespace):
-                done = _run(_binding, namespace, timeout, use_poll, map, left)
-                if done == _FINISHED:
-                    return
-            if left > 0:
-                left -= done
-            if map and left:
-                if counts is None:
-                    counts = _counts.counts_of(map)
-                _portable.one_pass(namespace, timeout, use_poll, map, counts)
-                left -= left > 0
-    finally:
-        if counts is not None:
-            _counts.keep(map, counts)
+    while map and left:
+        done = 0
+        if _binding is None:
+            _portable.passes(namespace, timeout, use_poll, map, left)
+            return
+        if type(map) is dict and intact(namespace):
+            done = _run(_binding, namespace, timeout, use_poll, map, left)
+            if done == _FINISHED:
+                return
+        if left > 0:
+            left -= done
+        if map and left:
+            _portable.passes(namespace, timeout, use_poll, map, 1)
+            left -= left > 0
 
 
 def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[int, float, int]:
@@ -254,11 +250,7 @@ def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[in
         if outlook is not None:
             return outlook
     if map:
-        counts = _counts.counts_of(map)
-        try:
-            _portable.one_pass(namespace, 0, False, map, counts)
-        finally:
-            _counts.keep(map, counts)
+        _portable.passes(namespace, 0, False, map, 1)
     else:
         _portable.call_due(map)
     return -1, -1.0, len(map)

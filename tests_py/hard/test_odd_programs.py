@@ -178,7 +178,13 @@ class Key(int):
         return int(self) + 7
     def __eq__(self, other):
         return False
-channel, far = connect(channels)
+class Thrice(Echo):
+    def handle_read(self):  # select(2) reports each of the keys
+        try:
+            super().handle_read()
+        except BlockingIOError:
+            pass
+channel, far = connect(channels, Thrice)
 number = channel.socket.fileno()
 for key in (Key(number), Key(number), number):
     channels[key] = channel

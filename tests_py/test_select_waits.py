@@ -1,0 +1,127 @@
+"""Waits in select's meaning: for numbers above 1023, and shorter than a millisecond."""
+
+import asyncore
+import errno
+import fcntl
+import resource
+import select
+import socket
+import threading
+import time
+
+import pytest
+from support import LIMIT, Recorder, pair
+
+ABOVE = 1500
+above_1023 = pytest.mark.ours_only("select.select() ends at 1023")
+
+
+@pytest.fixture(params=[pytest.param(True, marks=above_1023), False], ids=["above 1023", "below"])
+def new_pair(request, closing):
+    """new_pair(): a connected pair; the first may have a number that is too large for select(2)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if request.param and hard != resource.RLIM_INFINITY and hard < ABOVE + 100:
+        pytest.skip("the system allows too few descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, ABOVE + 100), hard))
+
+    def make():
+        near, far = pair()
+        closing(far)
+        if request.param:
+            number = fcntl.fcntl(near, fcntl.F_DUPFD_CLOEXEC, ABOVE)
+            near.close()
+            near = socket.socket(fileno=number)
+        return near, far
+
+    yield make
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def in_the_wait(channels, act, timeout):
+    """Make a pass, and have another thread act when its wait is sure to have begun."""
+    waits = threading.Event()
+    first = next(iter(channels.values()))
+    first.readable = lambda: waits.set() or True
+
+    def other():
+        waits.wait(LIMIT)
+        time.sleep(0.03)
+        act()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    try:
+        asyncore.loop(timeout, False, channels, 1)
+    finally:
+        thread.join()
+
+
+@pytest.mark.parametrize("event", [False, True], ids=["timeout", "event"])
+def test_closed_during_the_wait_is_no_bad_descriptor(new_pair, channels, event):
+    (near, _), (kept, peer) = new_pair(), new_pair()
+    other = Recorder(kept, channels)
+    channel = Recorder(near, channels)
+
+    def act():
+        channel.close()
+        if event:
+            peer.send(b"x")
+
+    in_the_wait(channels, act, LIMIT if event else 0.2)
+    assert (channel.events, other.events) == ([], ["read"] if event else [])
+
+
+def test_closed_before_the_wait_is_a_bad_descriptor(new_pair, channels):
+    (near, _), (kept, peer) = new_pair(), new_pair()
+    other = Recorder(kept, channels)
+    channel = Recorder(near, channels)
+    peer.send(b"x")
+    near.close()
+    with pytest.raises(OSError) as caught:
+        asyncore.loop(0.05, False, channels, 1)
+    assert caught.value.errno == errno.EBADF
+    assert other.events == []
+    channel.del_channel()
+
+
+@pytest.mark.parametrize("timeout", [0.0002, 0.0102])
+def test_timeouts_count_microseconds(new_pair, channels, timeout, request):
+    if not request.config.getoption("--reference"):
+        import goasyncore
+
+        if goasyncore.backend().name == "native":
+            pytest.skip("the engine counts milliseconds")
+    near, _ = new_pair()
+    channel = Recorder(near, channels)
+    asyncore.loop(0, False, channels, 1)
+    took = []
+    for _ in range(20):
+        began = time.monotonic()
+        asyncore.loop(timeout, False, channels, 1)
+        took.append(time.monotonic() - began)
+    assert timeout <= min(took) < timeout + 0.0007
+    assert channel.events == []
+
+
+@pytest.mark.parametrize("timeout", [-1, 1e300, float("nan"), "1", [], -0.0001])
+def test_timeouts_that_select_refuses(new_pair, channels, timeout):
+    near, _ = new_pair()
+    Recorder(near, channels)
+    with pytest.raises((ValueError, OverflowError, TypeError)) as refused:
+        asyncore.loop(timeout, False, channels, 1)
+    with pytest.raises(refused.type):
+        select.select([], [], [], timeout)
+
+
+def test_a_hang_up_is_nothing_to_a_channel_that_waits_for_priority_data(new_pair, channels):
+    """poll(2) reports it all the same; a loop that went by that would spin."""
+    near, far = new_pair()
+    channel = Recorder(near, channels, wants="w")
+    channel.accepting = True
+    far.close()
+    asyncore.loop(0, False, channels, 1)
+    began, used = time.monotonic(), time.process_time()
+    asyncore.loop(0.7, False, channels, 1)
+    assert time.monotonic() - began >= 0.7
+    assert time.process_time() - used < 0.3
+    assert channel.events == []
