@@ -48,9 +48,9 @@ func (s *Selector) inspect(now time.Duration) error {
 // ready in the last pass, of which the poller may have an open file that is no longer the number's.
 func (s *Selector) auditAll() (err error) {
 	began := clock()
-	for i := range s.table {
-		if e := &s.table[i]; e.want != 0 && e.state == live {
-			if s.look(int32(i), e) {
+	for fd, e := range s.table.all() {
+		if e.state == live {
+			if s.look(fd, e) {
 				if failure := s.reconcile(); failure != nil {
 					err = failure
 				}
@@ -61,7 +61,7 @@ func (s *Selector) auditAll() (err error) {
 		err = failure
 	}
 	for _, r := range s.ready[:s.told] {
-		if e := s.lookup(r.FD); e != nil && e.want != 0 && e.state == live && s.held(r.FD, e) {
+		if e := s.table.at(r.FD); e != nil && e.state == live && s.held(r.FD, e) {
 			if failure := s.set(r.FD, e); failure != nil {
 				err = failure
 			}
@@ -101,7 +101,7 @@ func (s *Selector) reconcile() (err error) {
 	s.pollSeen()
 	for i := range s.seen {
 		fd, got := s.seen[i].Fd, Events(uint16(s.seen[i].Revents))
-		e := s.lookup(fd)
+		e := s.table.at(fd)
 		switch {
 		case got&Invalid != 0:
 			s.invalidate(fd, e)
@@ -133,11 +133,11 @@ func (s *Selector) lookAtMuted() (err error) {
 	for len(list) > 0 {
 		some := list[:min(len(list), lookAtOnce)]
 		for _, fd := range some {
-			s.look(fd, s.lookup(fd))
+			s.look(fd, s.table.at(fd))
 		}
 		s.pollSeen()
 		for i, fd := range some {
-			e, got := s.lookup(fd), Events(uint16(s.seen[i].Revents))
+			e, got := s.table.at(fd), Events(uint16(s.seen[i].Revents))
 			if got != 0 && got&Invalid == 0 && s.meaning.Ready(Events(e.want), got) == 0 {
 				s.muted = append(s.muted, fd)
 				continue
@@ -165,7 +165,7 @@ func (s *Selector) retry() (err error) {
 	list := s.invalid
 	s.invalid = s.invalid[:0] // filled again in place, never ahead of the reading
 	for _, fd := range list {
-		e := s.lookup(fd)
+		e := s.table.at(fd)
 		e.state = live
 		if failure := s.add(fd, e); failure != nil {
 			err = failure

@@ -24,8 +24,8 @@ var _ = [1]struct{}{}[unix.EPOLLIN^int(Read)|unix.EPOLLPRI^int(Priority)|unix.EP
 type epollPoller struct {
 	*waker
 	set    int // the epoll descriptor, -1 when closed
-	table  []epollEntry
-	n      int
+	table  table[epollEntry]
+	last   uint32  // generation that was given to an entry
 	files  []int32 // refused with EPERM: always ready
 	lost   []int32 // closed, as a new set found; Wait tells it once
 	events []unix.EpollEvent
@@ -57,7 +57,7 @@ func openEpoll() (Poller, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &epollPoller{waker: w, set: -1, events: make([]unix.EpollEvent, 64)}
+	p := &epollPoller{waker: w, set: -1, events: make([]unix.EpollEvent, 16)}
 	if err := p.create(); err != nil {
 		p.Close()
 		return nil, err
@@ -95,7 +95,15 @@ func (p *epollPoller) closeSet() {
 }
 
 func (p *epollPoller) Name() string { return "epoll" }
-func (p *epollPoller) Len() int     { return p.n }
+func (p *epollPoller) Len() int     { return p.table.count }
+
+// entry is fd's, nil if it is not registered.
+func (p *epollPoller) entry(fd int) *epollEntry {
+	if uint(fd) >= maxFD {
+		return nil
+	}
+	return p.table.at(int32(fd))
+}
 
 func (p *epollPoller) Add(fd int, want Events) error {
 	if want == 0 {
@@ -107,15 +115,15 @@ func (p *epollPoller) Add(fd int, want Events) error {
 	if uint(fd) >= maxFD {
 		return badFD("epoll_ctl")
 	}
-	p.table = grown(p.table, fd)
+	p.table.made(int32(fd))
 	p.unlist(fd)
 	return p.add(fd, want)
 }
 
 // add registers fd, which is in the table and in no list, in the kernel.
 func (p *epollPoller) add(fd int, want Events) error {
-	e := &p.table[fd]
-	e.generation++
+	p.last++
+	p.entry(fd).generation = p.last
 	err := p.control(unix.EPOLL_CTL_ADD, fd, want)
 	if err == unix.EEXIST {
 		err = p.control(unix.EPOLL_CTL_MOD, fd, want)
@@ -124,7 +132,8 @@ func (p *epollPoller) add(fd int, want Events) error {
 }
 
 func (p *epollPoller) Set(fd int, want Events) error {
-	if want == 0 || uint(fd) >= uint(len(p.table)) || p.table[fd].place != inKernel {
+	e := p.entry(fd)
+	if want == 0 || e == nil || e.place != inKernel {
 		return p.Add(fd, want)
 	}
 	err := p.control(unix.EPOLL_CTL_MOD, fd, want)
@@ -136,7 +145,6 @@ func (p *epollPoller) Set(fd int, want Events) error {
 
 // note records what became of a registration.
 func (p *epollPoller) note(fd int, want Events, err error) error {
-	e := &p.table[fd]
 	to := inKernel
 	switch err {
 	case nil:
@@ -144,17 +152,13 @@ func (p *epollPoller) note(fd int, want Events, err error) error {
 		to = inFiles
 		p.files = append(p.files, int32(fd))
 	default:
-		to, want = nowhere, 0
+		to = nowhere
+		p.table.drop(int32(fd))
 	}
-	if e.place == nowhere {
-		p.n++
-	}
-	if to == nowhere {
-		p.n--
-	}
-	e.place, e.want = to, uint8(want)
 	switch {
 	case to != nowhere:
+		e := p.entry(fd)
+		e.place, e.want = to, uint8(want)
 		return nil
 	case err == unix.EINVAL, err == unix.EBADF && isOpen(fd):
 		p.set = -1 // not fd but the set is closed, or somebody else's number by now
@@ -164,25 +168,22 @@ func (p *epollPoller) note(fd int, want Events, err error) error {
 }
 
 func (p *epollPoller) Del(fd int) error {
-	if uint(fd) >= uint(len(p.table)) {
+	e := p.entry(fd)
+	if e == nil {
 		return nil
 	}
-	e := &p.table[fd]
 	if e.place == inKernel {
 		// Whatever it answers, the set has no entry that this number could reach any more.
 		unix.EpollCtl(p.set, unix.EPOLL_CTL_DEL, fd, nil)
 	}
 	p.unlist(fd)
-	if e.place != nowhere {
-		p.n--
-	}
-	e.place, e.want = nowhere, 0
+	p.table.drop(int32(fd))
 	return nil
 }
 
 // unlist takes fd out of the lists.
 func (p *epollPoller) unlist(fd int) {
-	switch p.table[fd].place {
+	switch p.entry(fd).place {
 	case inFiles:
 		p.files = without(p.files, int32(fd))
 	case inLost:
@@ -191,7 +192,7 @@ func (p *epollPoller) unlist(fd int) {
 }
 
 func (p *epollPoller) control(op, fd int, want Events) error {
-	event := unix.EpollEvent{Events: uint32(want), Fd: int32(fd), Pad: int32(p.table[fd].generation)}
+	event := unix.EpollEvent{Events: uint32(want), Fd: int32(fd), Pad: int32(p.entry(fd).generation)}
 	return unix.EpollCtl(p.set, op, fd, &event)
 }
 

@@ -35,11 +35,11 @@ func TestEventOfAForgottenDescriptorMakesANewSet(t *testing.T) {
 	require.NoError(t, p.Add(idle, Read))
 	require.NoError(t, p.Add(busy, Write))
 	orphan(t, p)
-	before, wakeFD, ready := p.table[idle].generation, p.WakeFD(), make([]Ready, 3)
+	before, wakeFD, ready := p.entry(idle).generation, p.WakeFD(), make([]Ready, 3)
 	n, err := wait(p, ready, -1)
 	require.NoError(t, err)
 	assert.Equal(t, []Ready{{int32(busy), Write}}, ready[:n])
-	assert.NotEqual(t, before, p.table[idle].generation)
+	assert.NotEqual(t, before, p.entry(idle).generation)
 	assert.Equal(t, wakeFD, p.WakeFD())
 	assert.Equal(t, 2, p.Len())
 
@@ -50,11 +50,11 @@ func TestEventOfAForgottenDescriptorMakesANewSet(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, n)
 	assert.True(t, p.woken())
-	before = p.table[idle].generation
+	before = p.entry(idle).generation
 	n, err = wait(p, ready, 0)
 	require.NoError(t, err)
 	assert.Zero(t, n)
-	assert.Equal(t, before, p.table[idle].generation)
+	assert.Equal(t, before, p.entry(idle).generation)
 }
 
 func TestEventOfAnEarlierOwnerMakesANewSet(t *testing.T) {
@@ -66,11 +66,11 @@ func TestEventOfAnEarlierOwnerMakesANewSet(t *testing.T) {
 	require.NoError(t, unix.Dup3(c, number, unix.O_CLOEXEC))
 	require.NoError(t, p.Add(number, Read))
 	feed(t, b)
-	before, ready := p.table[number].generation, make([]Ready, 3)
+	before, ready := p.entry(number).generation, make([]Ready, 3)
 	n, err := wait(p, ready, -1)
 	require.NoError(t, err)
 	assert.Zero(t, n)
-	assert.NotEqual(t, before, p.table[number].generation)
+	assert.NotEqual(t, before, p.entry(number).generation)
 	feed(t, d)
 	n, err = wait(p, ready, -1)
 	require.NoError(t, err)

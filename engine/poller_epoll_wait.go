@@ -18,7 +18,7 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	if len(p.files)+len(p.lost) > 0 {
 		timeout = 0
 	}
-	got, err := p.wait(min(len(ready), p.n)+1, timeout)
+	got, err := p.wait(min(len(ready), p.table.count)+1, timeout)
 	if err != nil {
 		return 0, err
 	}
@@ -36,7 +36,7 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 		}
 	}
 	for _, fd := range p.files[:min(len(p.files), len(ready)-n)] {
-		ready[n] = Ready{fd, Events(p.table[fd].want) & (Read | Write)}
+		ready[n] = Ready{fd, Events(p.entry(int(fd)).want) & (Read | Write)}
 		n++
 	}
 	for n < len(ready) && len(p.lost) > 0 {
@@ -68,7 +68,7 @@ func (p *epollPoller) wait(room int, timeout time.Duration) (int, error) {
 		case n < len(buf) || len(buf) == room:
 			return n, nil
 		}
-		p.events = make([]unix.EpollEvent, min(2*len(p.events), p.n+1))
+		p.events = make([]unix.EpollEvent, min(2*len(p.events), p.table.count+1))
 		timeout = 0
 	}
 }
@@ -90,18 +90,14 @@ func epollWait(set int, buf []unix.EpollEvent, timeout int) (int, syscall.Errno)
 
 // current says whether the event belongs to the entry that has its number now.
 func (p *epollPoller) current(event *unix.EpollEvent) bool {
-	if uint(event.Fd) >= uint(len(p.table)) {
-		return false
-	}
-	e := &p.table[event.Fd]
-	return e.place == inKernel && e.generation == uint32(event.Pad)
+	e := p.entry(int(event.Fd))
+	return e != nil && e.place == inKernel && e.generation == uint32(event.Pad)
 }
 
 // lose has the next Wait tell that fd, which could not be registered, is closed.
 func (p *epollPoller) lose(fd int) {
-	p.table[fd].place = inLost
+	p.table.made(int32(fd)).place = inLost
 	p.lost = append(p.lost, int32(fd))
-	p.n++
 }
 
 // rebuild registers everything in a new set, and so leaves behind what no number reaches.
@@ -109,16 +105,17 @@ func (p *epollPoller) rebuild() error {
 	if err := p.create(); err != nil {
 		return err
 	}
-	for fd := range p.table {
-		e := &p.table[fd]
-		if e.place != inKernel {
-			continue
+	var all []Ready // apart, because the table loses what cannot be registered
+	for fd, e := range p.table.all() {
+		if e.place == inKernel {
+			all = append(all, Ready{fd, Events(e.want)})
 		}
-		want := Events(e.want)
-		err := p.add(fd, want)
-		switch {
+	}
+	for _, r := range all {
+		fd := int(r.FD)
+		switch err := p.add(fd, r.Events); {
 		case err == nil:
-		case e.place == nowhere && !isOpen(fd):
+		case p.entry(fd) == nil && !isOpen(fd):
 			p.lose(fd)
 		default:
 			return err

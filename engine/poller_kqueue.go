@@ -21,15 +21,14 @@ var mechanisms = []mechanism{{"kqueue", openKqueue}, {"poll", openPoll}, {"selec
 type kqueuePoller struct {
 	*waker
 	queue  int // the kqueue descriptor, -1 when closed
-	table  []kqueueEntry
-	n      int
+	table  table[kqueueEntry]
 	files  []int32 // regular files: always ready; the queue knows them as ready up to their end
 	events []unix.Kevent_t
 }
 
 type kqueueEntry struct {
 	slot int32 // of this Wait's ready, from 1
-	want uint8 // 0 when not registered
+	want uint8
 	file bool
 }
 
@@ -47,7 +46,7 @@ func openKqueue() (Poller, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &kqueuePoller{waker: w, queue: -1, events: make([]unix.Kevent_t, 64)}
+	p := &kqueuePoller{waker: w, queue: -1, events: make([]unix.Kevent_t, 16)}
 	if err := p.create(); err != nil {
 		p.Close()
 		return nil, err
@@ -71,7 +70,15 @@ func (p *kqueuePoller) create() error {
 }
 
 func (p *kqueuePoller) Name() string { return "kqueue" }
-func (p *kqueuePoller) Len() int     { return p.n }
+func (p *kqueuePoller) Len() int     { return p.table.count }
+
+// entry is fd's, nil if it is not registered.
+func (p *kqueuePoller) entry(fd int) *kqueueEntry {
+	if uint(fd) >= maxFD {
+		return nil
+	}
+	return p.table.at(int32(fd))
+}
 
 func (p *kqueuePoller) Add(fd int, want Events) error { return p.Set(fd, want) }
 
@@ -85,24 +92,20 @@ func (p *kqueuePoller) Set(fd int, want Events) error {
 	if uint(fd) >= maxFD {
 		return badFD("kevent")
 	}
-	p.table = grown(p.table, fd)
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
 		p.Del(fd)
 		return os.NewSyscallError("kevent", err)
 	}
-	e := &p.table[fd]
 	file := stat.Mode&unix.S_IFMT == unix.S_IFREG
-	if file != e.file {
+	if e := p.entry(fd); e != nil && e.file != file {
 		p.Del(fd)
-		e.file = file
-		if file {
-			p.files = append(p.files, int32(fd))
-		}
 	}
-	if e.want == 0 {
-		p.n++
+	e := p.table.made(int32(fd))
+	if file && !e.file {
+		p.files = append(p.files, int32(fd))
 	}
+	e.file = file
 	before := Events(e.want)
 	e.want = uint8(want)
 	if file {
@@ -123,10 +126,10 @@ func (p *kqueuePoller) Set(fd int, want Events) error {
 }
 
 func (p *kqueuePoller) Del(fd int) error {
-	if uint(fd) >= uint(len(p.table)) || p.table[fd].want == 0 {
+	e := p.entry(fd)
+	if e == nil {
 		return nil
 	}
-	e := &p.table[fd]
 	if e.file {
 		p.files = without(p.files, int32(fd))
 	} else {
@@ -136,8 +139,7 @@ func (p *kqueuePoller) Del(fd int) error {
 			}
 		}
 	}
-	*e = kqueueEntry{}
-	p.n--
+	p.table.drop(int32(fd))
 	return nil
 }
 
@@ -160,7 +162,7 @@ func (p *kqueuePoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	if len(p.files) > 0 {
 		timeout = 0
 	}
-	got, err := p.wait(len(filters)*min(len(ready), p.n)+1, timeout)
+	got, err := p.wait(len(filters)*min(len(ready), p.table.count)+1, timeout)
 	if err != nil {
 		return 0, err
 	}
@@ -172,10 +174,10 @@ func (p *kqueuePoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 			p.drain()
 			continue
 		}
-		if uint(fd) >= uint(len(p.table)) || p.table[fd].want == 0 {
+		e := p.entry(fd)
+		if e == nil {
 			continue
 		}
-		e := &p.table[fd]
 		if e.slot == 0 {
 			if n == len(ready) {
 				continue
@@ -187,10 +189,10 @@ func (p *kqueuePoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 		ready[e.slot-1].Events |= conditions(fd, e, event)
 	}
 	for _, r := range ready[:n] {
-		p.table[r.FD].slot = 0
+		p.entry(int(r.FD)).slot = 0
 	}
 	for _, fd := range p.files[:min(len(p.files), len(ready)-n)] {
-		ready[n] = Ready{fd, Events(p.table[fd].want) & (Read | Write)}
+		ready[n] = Ready{fd, Events(p.entry(int(fd)).want) & (Read | Write)}
 		n++
 	}
 	return n, nil
@@ -234,7 +236,7 @@ func (p *kqueuePoller) wait(room int, timeout time.Duration) (int, error) {
 		case n < len(buf) || len(buf) == room:
 			return n, nil
 		}
-		p.events = make([]unix.Kevent_t, min(2*len(p.events), len(filters)*p.n+1))
+		p.events = make([]unix.Kevent_t, min(2*len(p.events), len(filters)*p.table.count+1))
 		timeout = 0
 	}
 }

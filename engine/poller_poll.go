@@ -14,7 +14,7 @@ import (
 type pollPoller struct {
 	*waker
 	fds   []unix.PollFd // the waker is the first
-	index []int32       // by descriptor: the place in fds, 0 for none
+	index table[int32]  // a descriptor's place in fds
 }
 
 var _ Poller = (*pollPoller)(nil)
@@ -47,25 +47,23 @@ func (p *pollPoller) Set(fd int, want Events) error {
 	if uint(fd) >= maxFD {
 		return badFD("poll")
 	}
-	p.index = grown(p.index, fd)
-	i := p.index[fd]
-	if i == 0 {
-		i = int32(len(p.fds))
-		p.index[fd] = i
+	i := p.index.made(int32(fd))
+	if *i == 0 {
+		*i = int32(len(p.fds))
 		p.fds = append(p.fds, unix.PollFd{Fd: int32(fd)})
 	}
-	p.fds[i].Events = int16(want)
+	p.fds[*i].Events = int16(want)
 	return nil
 }
 
 func (p *pollPoller) Del(fd int) error {
-	if uint(fd) >= uint(len(p.index)) || p.index[fd] == 0 {
+	if uint(fd) >= maxFD || p.index.at(int32(fd)) == nil {
 		return nil
 	}
-	i, last := p.index[fd], len(p.fds)-1
+	i, last := *p.index.at(int32(fd)), len(p.fds)-1
 	p.fds[i] = p.fds[last]
-	p.index[p.fds[i].Fd] = i
-	p.index[fd] = 0
+	*p.index.at(p.fds[i].Fd) = i
+	p.index.drop(int32(fd))
 	p.fds = p.fds[:last]
 	return nil
 }

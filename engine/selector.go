@@ -24,8 +24,7 @@ type Selector struct {
 	running    atomic.Bool
 	passes     int
 	meaning    Meaning
-	table      []entry          // by descriptor
-	beyond     map[int32]*entry // of the numbers that no descriptor has
+	table      table[entry]
 	registered int
 	ready      []Ready // what the poller told, then what the source is told
 	told       int     // how many of ready the source is told
@@ -38,7 +37,7 @@ type Selector struct {
 	audit
 }
 
-// entry is what is known of a descriptor; its want is 0 when it is not registered.
+// entry is what is known of a descriptor that is registered.
 type entry struct {
 	order uint64
 	want  uint8
@@ -63,7 +62,7 @@ type placed struct {
 
 // NewSelector makes a Selector around p, which it takes over.
 func NewSelector(p Poller) *Selector {
-	s := &Selector{poller: p, wakeFD: p.WakeFD(), ready: make([]Ready, 64)}
+	s := &Selector{poller: p, wakeFD: p.WakeFD(), ready: make([]Ready, 16)}
 	if own, ok := p.(interface{ woken() bool }); ok {
 		s.taken = own.woken
 	}
@@ -84,24 +83,16 @@ func (s *Selector) Close() error { return s.poller.Close() }
 // Abandon abandons the poller.
 func (s *Selector) Abandon() { s.poller.Abandon() }
 
-// lookup is fd's entry, nil if there never was one.
-func (s *Selector) lookup(fd int32) *entry {
-	if uint(fd) < uint(len(s.table)) {
-		return &s.table[fd]
-	}
-	return s.beyond[fd]
-}
-
 // change applies a Change. That a descriptor is not open is no error here.
 func (s *Selector) change(c Change) error {
 	want := c.Want & (Read | Write)
-	e := s.lookup(c.FD)
+	e := s.table.at(c.FD)
 	if want == 0 {
 		s.forget(c.FD, e)
 		return nil
 	}
 	if e == nil {
-		e = s.enter(c.FD)
+		e = s.table.made(c.FD)
 	}
 	known := e.want != 0 && e.order == c.Order && e.state == live
 	if e.want == 0 {
@@ -115,31 +106,16 @@ func (s *Selector) change(c Change) error {
 	return s.add(c.FD, e)
 }
 
-// enter makes an entry.
-func (s *Selector) enter(fd int32) *entry {
-	if uint(fd) < maxFD {
-		s.table = grown(s.table, int(fd))
-		return &s.table[fd]
-	}
-	if s.beyond == nil {
-		s.beyond = map[int32]*entry{}
-	}
-	e := new(entry)
-	s.beyond[fd] = e
-	return e
-}
-
 func (s *Selector) forget(fd int32, e *entry) {
-	if e == nil || e.want == 0 {
+	if e == nil {
 		return
 	}
 	if e.state == live {
 		s.poller.Del(int(fd))
 	}
 	s.unlist(fd, e)
-	e.want = 0
 	s.registered--
-	delete(s.beyond, fd)
+	s.table.drop(fd)
 }
 
 // unlist makes an entry live that was not.
@@ -179,11 +155,7 @@ func (s *Selector) accept(fd int32, e *entry, err error) error {
 func (s *Selector) remean(m Meaning) (err error) {
 	old := s.meaning
 	s.meaning = m
-	for i := range s.table {
-		e, fd := &s.table[i], int32(i)
-		if e.want == 0 {
-			continue
-		}
+	for fd, e := range s.table.all() {
 		switch want := Events(e.want); {
 		case e.state == muted:
 			s.unlist(fd, e)
@@ -202,9 +174,9 @@ func (s *Selector) replace(cause error) error {
 		return cause
 	}
 	p := newPoll(s.kernel.handOver())
-	for fd := range s.table {
-		if e := &s.table[fd]; e.want != 0 && e.state == live {
-			p.Add(fd, s.meaning.Interest(Events(e.want)))
+	for fd, e := range s.table.all() {
+		if e.state == live {
+			p.Add(int(fd), s.meaning.Interest(Events(e.want)))
 		}
 	}
 	s.poller, s.taken, s.kernel = p, p.woken, nil
@@ -230,7 +202,7 @@ func (s *Selector) held(fd int32, e *entry) bool {
 func (s *Selector) disown() bool {
 	kept := s.invalid[:0]
 	for _, fd := range s.invalid {
-		if e := s.lookup(fd); s.held(fd, e) {
+		if e := s.table.at(fd); s.held(fd, e) {
 			kept = append(kept, fd)
 		} else {
 			e.state = disowned
@@ -246,8 +218,8 @@ func (s *Selector) disown() bool {
 func (s *Selector) digest(n int) (ready []Ready, closed bool) {
 	s.placed = s.placed[:0]
 	for _, r := range s.ready[:n] {
-		e := s.lookup(r.FD)
-		if e == nil || e.want == 0 || e.state != live {
+		e := s.table.at(r.FD)
+		if e == nil || e.state != live {
 			continue
 		}
 		if r.Events&Invalid != 0 {
@@ -266,7 +238,7 @@ func (s *Selector) digest(n int) (ready []Ready, closed bool) {
 	}
 	if s.meaning == Poll {
 		for _, fd := range s.invalid {
-			s.placed = append(s.placed, placed{s.lookup(fd).order, Ready{fd, Invalid}})
+			s.placed = append(s.placed, placed{s.table.at(fd).order, Ready{fd, Invalid}})
 		}
 	}
 	if len(s.placed) > 1 {

@@ -15,7 +15,7 @@ int ga_reserve(void *items, int32_t *size, int32_t need, size_t item)
 {
     if (need <= *size)
         return 0;
-    int32_t bigger = *size ? *size : 16;
+    int32_t bigger = *size ? *size : 4;
     while (bigger < need)
         bigger *= 2;
     void *moved = PyMem_RawRealloc(*(void **)items, (size_t)bigger * item);

@@ -4,7 +4,7 @@
  * of them. Open addressing; a number that is dropped leaves no mark, because those behind it move up. */
 #include "mirror.h"
 
-#define SMALLEST 16
+#define SMALLEST 8
 
 static uint32_t home(const ga_mirror *m, int32_t fd)
 {
