@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -243,11 +244,27 @@ class BuildExtension(build_ext):
 
 class BuildPackages(build_py):
     def run(self) -> None:
+        if self.editable_mode:
+            super().run()
+            return
         # A file that has left the package would otherwise be taken from the last build's folder.
-        if not self.editable_mode:
-            for package in self.packages:
-                shutil.rmtree(Path(self.build_lib, package), ignore_errors=True)
+        for package in self.packages:
+            shutil.rmtree(Path(self.build_lib, package), ignore_errors=True)
         super().run()
+        self.carry_copies()
+
+    def carry_copies(self) -> None:
+        """Give goasyncore the copy of the other packages that `python -m goasyncore repair` needs.
+
+        It is stored as it is, so that two builds give the same bytes; the wheel is compressed.
+        """
+        built = Path(self.build_lib)
+        with zipfile.ZipFile(built / "goasyncore" / "_modules.zip", "w") as archive:
+            for package in self.packages:
+                files = [] if package == "goasyncore" else sorted((built / package).iterdir())
+                for path in filter(Path.is_file, files):
+                    info = zipfile.ZipInfo(f"{package}/{path.name}")
+                    archive.writestr(info, path.read_bytes())
 
 
 class SourceDistribution(sdist):

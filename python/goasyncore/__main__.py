@@ -1,15 +1,18 @@
 """`python -m goasyncore`: what is installed here, what serves the loop, and whether it works.
 
-The exit status is 0 if `asyncore` and `asynchat` are ours and the self-test passes, otherwise 1.
+The exit status is 0 if `asyncore`, `asynchat` and `smtpd` are ours and the self-test passes,
+otherwise 1; 2 for wrong arguments.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import platform
 import sys
 import time
 
-from . import __version__, _installed, backend
+from . import __version__, _installed, _repair, backend
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,13 +20,26 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_DESCRIPTION = """\
+Without a command: say which versions are here, whose asyncore, asynchat and smtpd a program finds,
+what serves its loop and why, and whether a short self-test passes.
+"""
+
+_COMMANDS = """\
+commands:
+  repair         put our modules back where other distributions overwrote or removed them
+  check PATH...  say what in a program's sources imports asyncore, what hides it, and what is slow
+
+Each has a --help of its own. The exit status is 0 if all is well, 1 if not, 2 for wrong arguments.
+"""
+
 
 def _say(subject: str, *words: str) -> None:
     print(f"{subject:10} {' '.join(words)}")
 
 
 def _say_versions() -> None:
-    _say(_installed.__package__ or "", __version__)
+    _say(_installed.NAME, __version__)
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     _say(
         "python",
@@ -33,28 +49,32 @@ def _say_versions() -> None:
 
 
 def _say_holders(holders: list[Holder]) -> bool:
-    """Tell whose modules they are. Returns whether both are ours."""
+    """Tell whose modules they are. Returns whether all are ours."""
     for held in holders:
-        verdict = "ours:" if held.ours else "NOT OURS:"
+        verdict = "ours:" if held.ours else "HIDDEN by" if held.hides else "NOT OURS:"
         _say(held.module, verdict, held.owner, f"({held.file})" if held.file else "")
     others = {
         distribution.name: distribution
         for module in _installed.MODULES
         for distribution in _installed.claimants(module)
-        if distribution.name != _installed.__package__
+        if distribution.name != _installed.NAME
     }
-    whole = all(held.ours for held in holders)
     if others:
         told = ", ".join(f"{name} {others[name].version}" for name in sorted(others))
         by = _installed.requirers(others)
         _say("beside us", told, f"(required by {', '.join(by)})" if by else "")
-    if not whole:
-        print("\nTo put ours in place:\n")
-        print(f"    {_installed.cure()}\n")
-    elif others:
+    repair = f"{_installed.python()} -m goasyncore repair"
+    hidden = [held for held in holders if held.hides]
+    taken = [held for held in holders if not held.ours and not held.hides]
+    for held in hidden:
+        print(f"\nOurs of {held.module} is whole, but another file is found before it.")
+        print(_repair.advice(held))
+    if taken:
+        print(f"\nTo put ours in place:\n\n    {repair}\n")
+    elif others and not hidden:
         _say("", "upgrading or removing one of them takes our files away; this puts them back:")
-        _say("", _installed.cure())
-    return whole
+        _say("", repair)
+    return not hidden and not taken
 
 
 def _say_backend() -> bool:
@@ -85,12 +105,53 @@ def _say_self_test() -> bool:
     return not failed
 
 
-def main() -> int:
-    """Print the report and return the exit status."""
+def _report(folder: str | None) -> int:
+    if folder is not None:
+        # As `python folder/program.py` would have it, instead of the folder that this runs in.
+        if not sys.flags.safe_path:
+            del sys.path[0]
+        sys.path.insert(0, folder)
     _say_versions()
     if not _say_holders([_installed.holder(name) for name in _installed.MODULES]):
         return 1
     return 0 if _say_backend() and _say_self_test() else 1
+
+
+def _program(path: str) -> str:
+    """The folder that imports are looked for in when the program at `path` runs."""
+    if not os.path.exists(path):
+        raise argparse.ArgumentTypeError(f"{path} is no file, no folder and no command")
+    path = os.path.realpath(path)
+    return path if os.path.isdir(path) else os.path.dirname(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the arguments say, print it and return the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = f"{os.path.basename(sys.executable or 'python')} -m goasyncore"
+    command = arguments[0] if arguments else None
+    if command == "repair":
+        parser = argparse.ArgumentParser(
+            prog=f"{name} repair",
+            description="Put our asyncore, asynchat and smtpd back where other distributions "
+            "overwrote or removed them, from the copy that goasyncore carries: without a network.",
+        )
+        parser.parse_args(arguments[1:])
+        return _repair.repair()
+    if command == "check":
+        from . import _check
+
+        return _check.main(f"{name} check", arguments[1:])
+    parser = argparse.ArgumentParser(
+        prog=name, description=_DESCRIPTION, epilog=_COMMANDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"goasyncore {__version__}")
+    parser.add_argument(
+        "folder", nargs="?", type=_program, metavar="PROGRAM",
+        help="look from the folder of this program (default: the current folder)",
+    )  # fmt: skip
+    return _report(parser.parse_args(arguments).folder)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Whose asyncore and asynchat are installed, and what puts ours back.
+"""Whose asyncore, asynchat and smtpd an import finds, and what puts ours back.
 
-pyasyncore, pyasynchat, standard-asyncore and standard-asynchat put modules of the same names into
-the same folder. pip lets the last one overwrite the others' files, and uninstalling any of them
-removes the files for all.
+pyasyncore, pyasynchat, standard-asyncore, standard-asynchat and standard-smtpd put modules of the
+same names into the same folder. pip lets the last one overwrite the others' files, and uninstalling
+any of them removes the files for all. And a program may have a copy of its own, which hides ours.
 """
 
 from __future__ import annotations
@@ -15,58 +15,74 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from importlib.metadata import Distribution
 
-__all__ = ["MODULES", "Holder", "claimants", "cure", "holder", "requirers", "warn_if_mixed"]
+__all__ = ["MODULES", "Holder", "claimants", "holder", "python", "requirers", "warn_if_mixed"]
 
-MODULES = ("asyncore", "asynchat")
-_NAME = "goasyncore"
+MODULES = ("asyncore", "asynchat", "smtpd")
+NAME = "goasyncore"
 
-# What the engine looks for in both of ours; nobody else's has it.
-_MARK = b"\n_own_predicates = "
+# The folder that goasyncore is in. Ours of all modules are installed side by side.
+SITE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# What the engine looks for, and what smtpd ends with; nobody else's has it.
+_MARKS = {
+    "asyncore": b"\n_own_predicates = ",
+    "asynchat": b"\n_own_predicates = ",
+    "smtpd": b"\n    asyncore._hide_annotations(globals())",
+}
 
 
 class Holder:
     """What stands under a module's name.
 
     `file` is where the import finds it; `None`: nowhere, or a folder without code. `owner` is name
-    and version of the distribution, or a few words where it belongs to none.
+    and version of the distribution, or a few words where it belongs to none. `hides` says that our
+    own file is whole, and that this one comes before it on `sys.path`.
     """
 
     # No named tuple: making one takes longer than all else that the first loop needs of this file.
-    __slots__ = ("file", "module", "ours", "owner")
+    __slots__ = ("file", "hides", "module", "ours", "owner")
 
-    def __init__(self, module: str, file: str | None, ours: bool, owner: str) -> None:
+    def __init__(
+        self, module: str, file: str | None, ours: bool, owner: str, hides: bool = False
+    ) -> None:
         self.module = module
         self.file = file
         self.ours = ours
         self.owner = owner
+        self.hides = hides
 
 
-def _has_mark(file: str) -> bool:
+def file_of(module: str) -> str:
+    """Where our module of that name is installed, or was."""
+    return os.path.join(SITE, module, "__init__.py")
+
+
+def has_mark(module: str, file: str) -> bool:
+    """Whether that file is our module of the name."""
     try:
         with open(file, "rb") as source:
-            return _MARK in source.read()
+            return _MARKS[module] in source.read()
     except OSError:
         return False
 
 
 def warn_if_mixed() -> None:
-    """Warn when a module in our place is another distribution's, or gone.
+    """Warn when a module that the engine serves is another distribution's in our place, or gone.
 
     Called when the first loop begins, so it reads two files and imports nothing: a module of the
     same name elsewhere on the path is the program's own choice.
     """
     if not os.path.isfile(__file__) or not __file__.endswith(".py"):
         return  # in an archive or frozen, where nobody overwrites single files
-    site = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    wrong = [name for name in MODULES if not _has_mark(os.path.join(site, name, "__init__.py"))]
+    wrong = [name for name in ("asyncore", "asynchat") if not has_mark(name, file_of(name))]
     if not wrong:
         return
     import warnings
 
-    ours = (os.path.join(site, name, "") for name in (_NAME, *MODULES))
+    ours = (os.path.join(SITE, name, "") for name in (NAME, *MODULES))
     warnings.warn(
         f"{' and '.join(wrong)} beside goasyncore is not goasyncore's: another distribution has "
-        f"overwritten or removed it; `{_python()} -m goasyncore` says which, and what cures it",
+        f"overwritten or removed it; `{python()} -m goasyncore` says which, and what cures it",
         RuntimeWarning,
         skip_file_prefixes=tuple(ours),
     )
@@ -96,9 +112,13 @@ def holder(module: str) -> Holder:
         return Holder(module, None, False, "a folder without code: the file is gone")
     file = spec.origin
     owner = next((_label(d) for d in claimants(module) if _wrote(d, module, file)), None)
-    if _has_mark(file):
-        return Holder(module, file, True, owner or _NAME)
-    return Holder(module, file, False, owner or "a file that no distribution installed")
+    if has_mark(module, file):
+        return Holder(module, file, True, owner or NAME)
+    hides = not os.path.realpath(file).startswith(os.path.join(os.path.realpath(SITE), module, ""))
+    return Holder(
+        module, file, False, owner or "a file that no distribution installed",
+        hides=hides and has_mark(module, file_of(module)),
+    )  # fmt: skip
 
 
 def _wrote(distribution: Distribution, module: str, file: str) -> bool:
@@ -140,35 +160,8 @@ def _canonical(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 
-def cure() -> str:
-    """The command that puts our files back.
-
-    It removes nobody: what requires the others keeps finding them installed, and gets our modules.
-    """
-    return f"{_python()} -m pip install --force-reinstall --no-deps {_requirement()}"
-
-
-def _requirement() -> str:
-    import json
-    import shlex
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    from . import __version__
-
-    try:
-        origin = json.loads(distribution(_NAME).read_text("direct_url.json") or "{}")
-    except PackageNotFoundError:
-        origin = {}
-    url = origin.get("url", "")
-    if not url:
-        return f"{_NAME}=={__version__}"
-    if "vcs_info" in origin:
-        return shlex.quote(f"{origin['vcs_info']['vcs']}+{url}")
-    editable = "--editable " if origin.get("dir_info", {}).get("editable") else ""
-    return editable + shlex.quote(url)
-
-
-def _python() -> str:
+def python() -> str:
+    """The interpreter, as a command line has it."""
     import shlex
 
     return shlex.quote(sys.executable or "python")

@@ -1,17 +1,17 @@
 """Installed beside the distributions whose modules have our modules' names, before us and after.
 
-What each order leaves is not ours to decide: pip lets the last one overwrite. What we promise is
-that `python -m goasyncore` tells, that its one command cures it, and that their programs run then.
+What each order leaves is not ours to decide: pip and uv let the last one overwrite. What we
+promise is that `python -m goasyncore` tells, that its one command cures it without a network, and
+that their programs run then.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-from job import Job, clean_environment
+from job import Job
 from workshop import BUILD, LOGS, PIP, ROOT, Interpreter, Workshop, make_venv
 
 REQUIREMENTS = ROOT / "tests_py" / "matrix" / "requirements-neighbours.txt"
@@ -22,8 +22,32 @@ NEIGHBOURS = {
     "standard-asyncore": ("asyncore",),
     "pyasynchat": ("asyncore", "asynchat"),
     "standard-asynchat": ("asyncore", "asynchat"),
+    "standard-smtpd": ("asyncore", "asynchat", "smtpd"),
     "pyftpdlib": ("asyncore", "asynchat"),
 }
+MODULES = ("asyncore", "asynchat", "smtpd")
+INSTALLERS = ["pip", "uv"]
+
+# The files of goasyncore's RECORD that are not what it says.
+RECORD = """
+import base64, hashlib
+from importlib.metadata import distribution
+for file in distribution("goasyncore").files:
+    if file.hash:
+        digest = hashlib.new(file.hash.mode, file.locate().read_bytes()).digest()
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
+            print(file)
+"""
+
+# What is left of all of them.
+LEFT = """
+import os, sysconfig
+names = ("asyncore", "asynchat", "smtpd", "goasyncore")
+site = sysconfig.get_path("purelib")
+print([
+    file for name in names for _, _, files in os.walk(os.path.join(site, name)) for file in files
+])
+"""
 
 # An FTP server and a client of the standard library's in one process: both modules at work.
 FTP = """
@@ -78,82 +102,123 @@ def neighbours(workshop: Workshop, first_python: Interpreter) -> Path:
     return workshop.once("neighbours", "", make)
 
 
-def install(job: Job, python: Path, *what: str | Path) -> None:
-    job.run(python, *PIP, "install", "--no-index", *what, cwd=BUILD, seconds=120)
+@pytest.fixture(scope="session")
+def uv(workshop: Workshop, neighbours: Path, first_python: Interpreter) -> Path:
+    def make() -> Path:
+        job = Job("venv uv", LOGS / "venv-uv.log")
+        python = make_venv(job, first_python, BUILD / "venv-uv")
+        what = ["--no-index", "--find-links", neighbours, "uv"]
+        job.run(python, *PIP, "install", *what, cwd=BUILD, seconds=120)
+        return python.with_name("uv")
+
+    return workshop.once("uv", "", make)
 
 
-def report(job: Job, python: Path, status: int | None) -> str:
-    return job.run(python, "-I", "-m", "goasyncore", cwd=BUILD, seconds=60, status=status)
+class Place:
+    """A venv, and one of the programs that install into it."""
+
+    def __init__(self, job: Job, python: Path, neighbours: Path, uv: Path | None) -> None:
+        self.job = job
+        self.python = python
+        self.neighbours = neighbours
+        self.uv = uv
+
+    def run(self, *words: str | Path, status: int | None = 0) -> str:
+        return self.job.run(self.python, *words, cwd=BUILD, seconds=120, status=status)
+
+    def installer(self, command: str, *words: str | Path) -> None:
+        if self.uv is None:
+            self.run(*PIP, command, *words)
+        else:
+            uv = [self.uv, "pip", command, "--offline", "--python", self.python]
+            self.job.run(*uv, *words, cwd=BUILD, seconds=120)
+
+    def install(self, *what: str | Path) -> None:
+        self.installer("install", "--no-index", "--find-links", self.neighbours, *what)
+
+    def uninstall(self, *names: str) -> None:
+        self.installer("uninstall", *([] if self.uv else ["--yes"]), *names)
+
+    def report(self, status: int | None) -> str:
+        return self.run("-I", "-m", "goasyncore", status=status)
+
+    def repair(self) -> None:
+        """Run the command that the report shows, as the user would, and look again."""
+        (command,) = re.findall(r"(?m)^ +(\S.* -m goasyncore repair)$", self.report(None))
+        assert command == f"{self.python} -m goasyncore repair"
+        self.run("-I", "-m", "goasyncore", "repair")
+        assert whose(self.report(0)) == dict.fromkeys(MODULES, True)
+
+
+@pytest.fixture(params=INSTALLERS)
+def place(
+    job: Job, request: pytest.FixtureRequest, neighbours: Path, first_python: Interpreter,
+    tmp_path: Path,
+) -> Place:  # fmt: skip
+    uv = request.getfixturevalue("uv") if request.param == "uv" else None
+    return Place(job, make_venv(job, first_python, tmp_path / "venv"), neighbours, uv)
 
 
 def whose(told: str) -> dict[str, bool]:
     """For each module whether the report says that it is ours."""
-    found = re.findall(r"(?m)^(asyncore|asynchat) +(ours|NOT OURS):", told)
+    found = re.findall(r"(?m)^(asyncore|asynchat|smtpd) +(ours|NOT OURS):", told)
     return {module: verdict == "ours" for module, verdict in found}
 
 
-def cured(job: Job, python: Path, told: str) -> None:
-    """Run the command that the report shows, as the user would, and look again."""
-    (command,) = re.findall(r"(?m)^    (\S.* -m pip install .*)$", told)
-    env = clean_environment(PIP_NO_INDEX="1")
-    job.run(*shlex.split(command), cwd=BUILD, seconds=120, env=env)
-    again = report(job, python, 0)
-    assert whose(again) == {"asyncore": True, "asynchat": True}
+def claimants(told: str) -> list[str]:
+    """The others that the report says to be installed beside us."""
+    (line,) = re.findall(r"(?m)^beside us +([^(\n]+)", told)
+    return [other.split()[0] for other in line.split(", ")]
 
 
 @pytest.mark.parametrize("name", NEIGHBOURS)
 def test_neighbour_before_us(
-    job: Job, workshop: Workshop, neighbours: Path, first_python: Interpreter, name: str,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    python = make_venv(job, first_python, tmp_path / "venv")
-    install(job, python, "--find-links", neighbours, name)
-    install(job, python, "--no-deps", workshop.wheel(first_python))
-    told = report(job, python, 0)
-    assert whose(told) == {"asyncore": True, "asynchat": True}
+    workshop: Workshop, first_python: Interpreter, place: Place, name: str
+) -> None:
+    place.install(name)
+    place.install("--no-deps", workshop.wheel(first_python))
+    told = place.report(0)
+    assert whose(told) == dict.fromkeys(MODULES, True)
     # It tells of them all the same: whoever removes them removes our files.
-    assert name in told or name == "pyftpdlib"
-    others = [name for name in NEIGHBOURS if re.search(rf"(?m)^beside us .*\b{name} \d", told)]
-    job.run(python, *PIP, "uninstall", "--yes", *others, cwd=BUILD, seconds=60)
-    told = report(job, python, 1)
-    assert whose(told)["asyncore"] is False
-    (command,) = re.findall(r"(?m)^    (\S.* -m pip install .*)$", told)
-    job.run(*shlex.split(command), cwd=BUILD, seconds=120, env=clean_environment(PIP_NO_INDEX="1"))
-    report(job, python, 0)
+    others = claimants(told)
+    assert name.replace("-", "_") in {other.replace("-", "_") for other in others} | {"pyftpdlib"}
+    place.uninstall(*others)
+    assert whose(place.report(1))["asyncore"] is False
+    place.repair()
 
 
 @pytest.mark.parametrize("name", NEIGHBOURS)
 def test_neighbour_after_us(
-    job: Job, workshop: Workshop, neighbours: Path, first_python: Interpreter, name: str,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    python = make_venv(job, first_python, tmp_path / "venv")
-    install(job, python, "--no-deps", workshop.wheel(first_python))
-    install(job, python, "--find-links", neighbours, name)
-    told = report(job, python, 1)
+    workshop: Workshop, first_python: Interpreter, place: Place, name: str
+) -> None:
+    place.install("--no-deps", workshop.wheel(first_python))
+    record = place.run("-c", RECORD)
+    place.install(name)
+    told = place.report(1)
     taken = NEIGHBOURS[name]
-    assert whose(told) == {module: module not in taken for module in ("asyncore", "asynchat")}
+    assert whose(told) == {module: module not in taken for module in MODULES}
     owner = r"(pyasyncore|standard-asyncore|standard_asyncore) \d"
     assert re.search(rf"(?m)^asyncore +NOT OURS: {owner}", told)
-    cured(job, python, told)
-    # Who requires a neighbour still finds it installed.
-    job.run(python, *PIP, "check", cwd=BUILD, seconds=60)
+    place.repair()
+    # Who requires a neighbour still finds it installed, and ours is what its RECORD says.
+    place.installer("check")
+    assert place.run("-c", RECORD) == record
     if name == "pyftpdlib":
-        assert "fetched ['file']" in job.run(
-            python, "-I", "-W", "error::RuntimeWarning", "-c", FTP, cwd=BUILD, seconds=120
-        )
+        told = place.run("-I", "-W", "error::RuntimeWarning", "-c", FTP)
+        assert "fetched ['file']" in told
+    place.uninstall(*claimants(place.report(0)))
+    place.repair()
+    place.uninstall("goasyncore")
+    assert place.run("-c", LEFT) == "[]\n"
 
 
-def test_lone_asynchat_warns(
-    job: Job, workshop: Workshop, neighbours: Path, first_python: Interpreter, tmp_path: Path
-) -> None:
-    python = make_venv(job, first_python, tmp_path / "venv")
-    install(job, python, "--no-deps", workshop.wheel(first_python))
-    install(job, python, "--no-deps", "--find-links", neighbours, "pyasynchat")
+def test_lone_asynchat_warns(workshop: Workshop, first_python: Interpreter, place: Place) -> None:
+    place.install("--no-deps", workshop.wheel(first_python))
+    place.install("--no-deps", "pyasynchat")
     loop = (
         "import asynchat, asyncore, socket; near, far = socket.socketpair(); "
         "asynchat.async_chat(near); asyncore.loop(timeout=0, count=1)"
     )
-    told = job.run(python, "-I", "-c", loop, cwd=BUILD, seconds=60)
+    told = place.run("-I", "-c", loop)
     assert "RuntimeWarning: asynchat beside goasyncore is not goasyncore's" in told
-    cured(job, python, report(job, python, 1))
+    place.repair()

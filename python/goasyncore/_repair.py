@@ -1,0 +1,130 @@
+"""Puts our modules back from the copy that the package carries.
+
+It needs no network and no other distribution's removal: those that require them keep finding them
+installed, and get our modules. What our RECORD lists is what is written, so that an uninstallation
+of goasyncore takes all of it away.
+"""
+
+from __future__ import annotations
+
+import glob
+import importlib
+import os
+
+from . import _installed
+
+__all__ = ["ARCHIVE", "repair"]
+
+ARCHIVE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_modules.zip")
+"""The copy, made when the package was built."""
+
+
+class Refusal(Exception):
+    """Why nothing can be put back, as a sentence."""
+
+
+def repair() -> int:
+    """Put back what is not ours, say what was done, and return the exit status."""
+    try:
+        for module, files in _carried().items():
+            _put_back(module, files)
+    except Refusal as why:
+        print(f"{why}.")
+        return 1
+    importlib.invalidate_caches()
+    whole = True
+    for held in map(_installed.holder, _installed.MODULES):
+        if not held.ours:
+            whole = False
+            print(
+                f"\n{held.module} is whole, but an import from here finds another one first:\n"
+                f"    {held.file} ({held.owner})\n{advice(held)}"
+            )
+    return 0 if whole else 1
+
+
+def advice(held: _installed.Holder) -> str:
+    """What to do about a file that hides ours."""
+    folder = os.path.dirname(held.file or "")
+    if os.path.basename(held.file or "") == "__init__.py":
+        folder = os.path.dirname(folder)
+    return (
+        f"Rename or delete that file, or have {folder} come after\n{_installed.SITE} on sys.path "
+        "(PYTHONPATH, a .pth file, the folder of the program).\nRepairing or reinstalling "
+        "goasyncore does not change it."
+    )
+
+
+def _carried() -> dict[str, dict[str, bytes]]:
+    """The files of each module."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(ARCHIVE) as archive:
+            found: dict[str, dict[str, bytes]] = {name: {} for name in _installed.MODULES}
+            for name in archive.namelist():
+                module, _, file = name.partition("/")
+                found[module][file] = archive.read(name)
+            return found
+    except FileNotFoundError:
+        raise Refusal(
+            f"There is no copy to repair from in {os.path.dirname(ARCHIVE)}: this goasyncore runs "
+            "from its sources (an editable installation has no copy and needs none). If another "
+            f"asyncore is found first, uninstall that: `{_installed.python()} -m goasyncore` "
+            "says whose it is"
+        ) from None
+    except NotADirectoryError:
+        raise Refusal(
+            f"goasyncore is in an archive ({_installed.SITE}), where nothing is overwritten or "
+            "put back"
+        ) from None
+
+
+def _put_back(module: str, files: dict[str, bytes]) -> None:
+    folder = os.path.join(_installed.SITE, module)
+    if os.path.islink(folder):
+        raise Refusal(
+            f"{folder} is a link to {os.path.realpath(folder)}, which is another's to change: "
+            "remove the link first"
+        )
+    wrong = {name: data for name, data in files.items() if _read(folder, name) != data}
+    if not wrong:
+        print(f"{module:10} in place: {_installed.file_of(module)}")
+        return
+    before = _installed.holder(module)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        for name, data in wrong.items():
+            _replace(os.path.join(folder, name), data)
+        # Python would believe one without a look at the source, where it was compiled to be.
+        for compiled in glob.glob(os.path.join(glob.escape(folder), "__pycache__", "__*__.*.pyc")):
+            os.unlink(compiled)
+    except OSError as why:
+        raise Refusal(
+            f"{module} cannot be put back, because {why.filename or folder} cannot be written "
+            f"({why.strerror}). Run this as the user that installed goasyncore, where that can be "
+            "written"
+        ) from None
+    was = "" if before.ours or before.hides else f" (it was {before.owner})"
+    print(f"{module:10} put back: {_installed.file_of(module)}{was}")
+
+
+def _read(folder: str, name: str) -> bytes | None:
+    try:
+        with open(os.path.join(folder, name), "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def _replace(path: str, data: bytes) -> None:
+    # A new file in the old one's place: uv's is linked to its cache, which must stay as it is.
+    new = f"{path}.{os.getpid()}"
+    try:
+        with open(new, "wb") as file:
+            file.write(data)
+        os.replace(new, path)
+    except BaseException:
+        if os.path.lexists(new):
+            os.unlink(new)
+        raise
