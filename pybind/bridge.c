@@ -184,11 +184,12 @@ static int dispatch(ga_mirror *m, const ga_ready *ready, int count)
         PyErr_NoMemory();
         return -1;
     }
+    ga_mirror_settle(m);
     /* Kept alive through the pass: else a newcomer at the same address could pass for one of them. */
     for (int i = 0; i < count; i++) {
         int32_t fd = ready[i].fd;
         ga_channel *c = ga_channel_at(m, fd);
-        channels[i] = c && c->reported ? Py_NewRef(c->obj) : NULL;
+        channels[i] = c && ga_waited_for(c) ? Py_NewRef(c->obj) : NULL;
     }
     int status = 0;
     for (int sweep = 0; sweep < (m->use_poll ? 1 : 3); sweep++)

@@ -14,8 +14,10 @@ static int report(ga_mirror *m, ga_number *n, uint8_t want)
 {
     ga_channel *c = n->channel;
     if (n->told == want && (!want || !c || (c->reported && !c->renewed))) {
-        if (c)
+        if (c) {
             c->reported = 1;
+            n->told_of = c->obj;
+        }
         return 0;
     }
     if (ga_reserve(&m->go.changes, &m->change_size, m->go.change_count + 1, sizeof(ga_change)) < 0)
@@ -24,6 +26,7 @@ static int report(ga_mirror *m, ga_number *n, uint8_t want)
     m->stats.changes++;
     m->wanting += (want != 0) - (n->told != 0 && n->told != TOLD_UNKNOWN);
     n->told = want;
+    n->told_of = c ? c->obj : NULL;
     if (c) {
         c->reported = 1;
         c->renewed = 0;

@@ -95,6 +95,7 @@ typedef struct {
 /* What is known of a number, whether or not a channel stands under it. */
 typedef struct {
     ga_channel *channel; /* or NULL */
+    const void *told_of; /* whose the interest is that the engine was told last; for comparing alone */
     int32_t fd;          /* -1: the place is free */
     uint8_t told;        /* what the engine was told last; TOLD_UNKNOWN: perhaps */
     uint8_t queued;      /* it stands in `dirty` */
@@ -191,6 +192,7 @@ int ga_replacing_shows(PyTypeObject *type);  /* whether that shows, from now on,
 extern ga_mirror *ga_mirrors;
 ga_mirror *ga_mirror_of(PyObject *map);                            /* found or made; NULL with an exception set */
 ga_channel *ga_channel_at(const ga_mirror *m, int32_t fd); /* NULL if none stands under the number */
+int ga_waited_for(const ga_channel *c);                    /* whether the wait is for it: it may have left the map and come back since */
 void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObject *value);
 void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *key);
 void ga_mirror_retell_all(ga_mirror *m);

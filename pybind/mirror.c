@@ -223,6 +223,11 @@ ga_channel *ga_channel_at(const ga_mirror *m, int32_t fd)
     return n ? n->channel : NULL;
 }
 
+int ga_waited_for(const ga_channel *c)
+{
+    return c->reported || ga_number_at(c->mirror, c->fd)->told_of == c->obj;
+}
+
 static void remove_all(ga_mirror *m)
 {
     for (int32_t i = 0; i < m->number_size; i++)

@@ -20,9 +20,9 @@ FIRST = int(os.environ.get("GOASYNCORE_FIRST_PROGRAM", "0"))
 AT_ONCE = 1000  # programs per process
 
 
-def play(backend, first, last, **env):
+def play(backend, first, last, script=PLAY, **env):
     """Start playing the programs from `first` to `last`."""
-    path = os.pathsep.join(filter(None, [env.pop("reference", ""), str(PLAY.parent)]))
+    path = os.pathsep.join(filter(None, [env.pop("reference", ""), str(script.parent)]))
     return subprocess.Popen(
         [
             sys.executable,
@@ -30,7 +30,7 @@ def play(backend, first, last, **env):
             "faulthandler",
             "-W",
             "ignore",
-            PLAY,
+            script,
             backend,
             str(first),
             str(last),

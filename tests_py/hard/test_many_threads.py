@@ -10,9 +10,8 @@ import pytest
 from soak import times
 from support import LIMIT, pair, receive_exactly, run_python
 
-# Portable passes do as 3.11's: nothing wakes them, and `send()` in Python can be cut in two, by
-# another thread or a signal handler that raises, between what the socket takes and what the buffer
-# loses.
+# `send()` in Python can be cut in two, by another thread or a signal handler that raises, between
+# what the socket takes and what the buffer loses.
 native = pytest.mark.skipif(
     os.environ.get("GOASYNCORE_BACKEND") == "portable", reason="no more than 3.11 promises"
 )
@@ -67,6 +66,8 @@ class Threads:
 @pytest.mark.timeout(times(60, 900))
 def test_no_wake_up_is_lost(use_poll, channels, closing):
     """Each message waits for the answer to the last, so one lost wake-up would stop it all."""
+    import goasyncore
+
     threads = Threads()
     near, stop = closing(*pair())
     Stopping(near, channels)
@@ -78,9 +79,12 @@ def test_no_wake_up_is_lost(use_poll, channels, closing):
         # A known predicate changes by an attribute alone; so does the map.
         if number % 2:
             sender.out_buffer = b"w"
+            goasyncore.wake(channels)
             assert receive_exactly(far, 1) == b"w"
         else:
+            channels.pop(sender._fileno)
             channels[sender._fileno] = sender
+            goasyncore.wake(channels)
             far.send(b"r")
             assert receive_exactly(far, 1) == b"r"
     stop.send(b"x")
