@@ -128,7 +128,11 @@ class GoBuild:
         self.env["CGO_CFLAGS"] = f"-O2 {shlex.quote('-I' + self.include)}"
         self.env["CGO_LDFLAGS"] = (
             # Python's own symbols come from the process that loads the extension.
-            "-undefined dynamic_lookup" if MACOS else "-Wl,--unresolved-symbols=ignore-all"
+            "-undefined dynamic_lookup"
+            if MACOS
+            else "-Wl,--unresolved-symbols=ignore-all"
+            # pybind/guest.c stands before these two.
+            " -Wl,--wrap=pthread_create -Wl,--wrap=_cgo_wait_runtime_init_done"
         )
         # gopy loads the package once more by itself and has no other way to be told the tag.
         self.env["GOFLAGS"] = go_flags(self.env.get("GOFLAGS", ""))

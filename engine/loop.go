@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"math"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -58,25 +57,10 @@ type Options struct {
 // forever is the time that does not come.
 const forever time.Duration = math.MaxInt64
 
-// yieldEvery is how often the loop lets Go's scheduler have a look at it. A goroutine that it has
-// not seen for 10 ms loses its processor every 20 µs, which costs a futex in most passes.
-const yieldEvery = 4 * time.Millisecond
-
 var began = time.Now()
 
 // clock is the time since some moment; a third cheaper than time.Now.
 func clock() time.Duration { return time.Since(began) }
-
-// tick is the clock, and the loop's regular yield.
-func (s *Selector) tick() time.Duration {
-	now := clock()
-	if now-s.yielded >= yieldEvery {
-		runtime.Gosched()
-		now = clock()
-		s.yielded = now
-	}
-	return now
-}
 
 // Run runs passes over the source until it has no more, or Count of them are done. Each pass is
 // one Step that tells what the pass before found and asks for what to wait for, and one wait; what
@@ -146,7 +130,7 @@ func (s *Selector) step(src Source, ready []Ready, meaning Meaning) (more bool, 
 // wait waits until there is something to tell or the timeout has gone by. It reads the clock once
 // if something is ready.
 func (s *Selector) wait(src Source, o *Options) (ready []Ready, more bool, err error) {
-	now := s.tick()
+	now := clock()
 	timedOut := after(now, o.Timeout)
 	end := o.end(now, timedOut)
 	s.source, s.waited, s.audited = src, false, false
@@ -177,7 +161,7 @@ func (s *Selector) wait(src Source, o *Options) (ready []Ready, more bool, err e
 			return ready, true, nil
 		}
 		if o.Timeout != 0 {
-			now = s.tick()
+			now = clock()
 		}
 		if woken && o.Due != nil {
 			end = o.end(now, timedOut)

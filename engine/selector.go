@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +30,6 @@ type Selector struct {
 	placed     []placed
 	muted      []int32
 	invalid    []int32
-	yielded    time.Duration
 	source     Source // whose wait it is
 	waited     bool   // the poller has been called in this wait
 	audit

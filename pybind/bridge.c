@@ -45,6 +45,7 @@ static int watch_modules(void)
 int ga_setup(intptr_t tools)
 {
     ga_take_gil();
+    ga_guest_setup();
     static const char *const names[N_COUNT] = {
         [N_READABLE] = "readable",
         [N_WRITABLE] = "writable",

@@ -48,6 +48,9 @@ typedef struct {
     double again;   /* seconds after which a settled map needs another pass, whatever the descriptor says; below 0: never */
 } ga_map;
 
+/* guest.c: how many threads of Python's have called Go and are still there; read and written atomically. */
+extern int32_t ga_threads;
+
 /* Takes the GIL. `tools` is a tuple, see _native.py. Returns 0, or -1 with an exception set. */
 int ga_setup(intptr_t tools);
 

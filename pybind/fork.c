@@ -26,6 +26,7 @@ static PyObject *go_module;
 static void after_fork_in_child(void)
 {
     ga_forked = 1;
+    ga_guest_forked();
     for (ga_mirror *m = ga_mirrors; m; m = m->next)
         for (int i = 0; i < 3; i++)
             if (m->go.own_fds[i] >= 0) {

@@ -167,6 +167,10 @@ double ga_now(void); /* time.monotonic() */
 int ga_fork_setup(PyObject *module); /* 0, or -1 with an exception set */
 void ga_return_to_go(ga_mirror *m);  /* gives the GIL back; in a forked child leaves the run, with the GIL */
 
+/* guest.c */
+void ga_guest_setup(void);
+void ga_guest_forked(void); /* the child of a fork */
+
 /* ending.c */
 extern int ga_ended;                   /* the interpreter ends: nothing is mirrored any more */
 int ga_ending_setup(PyObject *module); /* 0, or -1 with an exception set */

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -23,10 +24,30 @@ import (
 // finished is what Run returns when no passes are left to make.
 const finished = -1
 
+// processors is how many Go has. A thread that has called Go keeps one, in a wait and back in Python too, as
+// Go's monitor takes none away (see guest.c): so there are more than such threads.
+var processors struct {
+	sync.Mutex
+	number atomic.Int32
+}
+
 func init() {
-	// With one processor Go's threads spin for it around each wait.
-	if runtime.GOMAXPROCS(0) < 2 {
-		runtime.GOMAXPROCS(2)
+	processors.number.Store(2)
+	runtime.GOMAXPROCS(2)
+}
+
+// makeRoom has a processor ready for the next thread that calls Go. It stops the world, so it doubles their number.
+func makeRoom() {
+	threads := atomic.LoadInt32((*int32)(unsafe.Pointer(&C.ga_threads)))
+	if threads < processors.number.Load() {
+		return
+	}
+	processors.Lock()
+	defer processors.Unlock()
+	if n := processors.number.Load(); threads >= n {
+		n = max(2*n, threads+1)
+		runtime.GOMAXPROCS(int(n))
+		processors.number.Store(n)
 	}
 }
 
@@ -38,6 +59,7 @@ func Setup(tools int64) {
 
 // SetupChat does the same for asynchat, which may be imported later.
 func SetupChat(tools int64) {
+	makeRoom()
 	C.ga_chat_methods(C.intptr_t(tools))
 }
 
@@ -59,6 +81,7 @@ func Trust(level int) {
 
 // PollerName is the name of the poller that new maps get.
 func PollerName() string {
+	makeRoom()
 	poller, err := engine.Open("")
 	if err != nil {
 		return err.Error()
@@ -85,6 +108,7 @@ func Run(mapID, names int64, timeout float64, usePoll bool, count int, settle bo
 			atomic.StoreInt32((*int32)(unsafe.Pointer(&m.busy)), 0)
 		}
 	}()
+	makeRoom()
 	options := engine.Options{Timeout: -1, Meaning: engine.Select, Count: count, Settle: settle}
 	if timeout >= 0 {
 		options.Timeout = time.Duration(timeout * float64(time.Second))
