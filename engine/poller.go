@@ -43,17 +43,19 @@ type Poller interface {
 	// or Invalid, and says how many: all of them if ready has room for Len, some otherwise. It
 	// waits for the first one until timeout has gone by (rounded up to what the call takes), for
 	// ever if timeout is negative. It may come back early with none. A signal that ends it is an
-	// error wrapping EINTR.
+	// error wrapping EINTR; so is a byte other than 0 that was written to WakeFD.
 	Wait(ready []Ready, timeout time.Duration) (n int, err error)
 
 	// Wake makes the Wait that is running, or else the next one, come back at once.
 	Wake() error
 
-	// WakeFD is a descriptor for callers that are not Go: writing 8 bytes to it, the number 1 in
-	// native order, is Wake. It stays the same and belongs to the poller.
+	// WakeFD is a descriptor for callers that are not Go. Writing a byte to it ends the wait: 0 is
+	// Wake; another one stands for a signal, and may be written by the signal's handler. It belongs
+	// to the poller, and stays the same unless the program closes it.
 	WakeFD() int
 
-	// FDs are the descriptors that the poller itself holds, WakeFD among them.
+	// FDs are the descriptors that the poller itself holds. The last two are the waker's: the one that is
+	// read, and WakeFD.
 	FDs() []int
 
 	// Len is how many descriptors are registered.
@@ -67,10 +69,32 @@ type Poller interface {
 	Abandon()
 }
 
-// inKernelPoller is a Poller whose registration is in the kernel. What is closed behind its back drops out of it unseen,
-// so it needs audits.
-type inKernelPoller interface {
+// ownPoller is a Poller of this package.
+type ownPoller interface {
 	Poller
+
+	// verify opens other descriptors in place of those that are not the poller's any more: a program may
+	// close all that it has, and then get the numbers for its own files.
+	verify() error
+
+	// renewed rises when the poller's descriptors have got other numbers.
+	renewed() int
+
+	// woken says whether a wake-up was taken since the last call.
+	woken() bool
+
+	// drain takes what was written to WakeFD.
+	drain() (signalled bool, err error)
+
+	// signals are the bytes other than 0 that were written to WakeFD, since the last call; good until the
+	// next Wait.
+	signals() []byte
+}
+
+// inKernelPoller is one whose registration is in the kernel. What is closed behind its back drops out of it
+// unseen, so it needs audits.
+type inKernelPoller interface {
+	ownPoller
 
 	// handOver ends the poller and gives its waker to the one that takes its place.
 	handOver() *waker
@@ -134,7 +158,7 @@ func grown[E any](table []E, fd int) []E {
 	if fd < len(table) {
 		return table
 	}
-	size := max(64, min(2*len(table), len(table)+4096), fd+1)
+	size := max(8, min(2*len(table), len(table)+4096), fd+1)
 	bigger := make([]E, size)
 	copy(bigger, table)
 	return bigger

@@ -67,6 +67,10 @@ func openEpoll() (Poller, error) {
 
 // create puts a new set, with the waker in it, in the place of the old one.
 func (p *epollPoller) create() error {
+	before := p.set
+	if !p.holds() {
+		p.set = -1
+	}
 	set, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err == unix.EMFILE || err == unix.ENFILE {
 		p.closeSet() // makes room for its successor
@@ -83,15 +87,48 @@ func (p *epollPoller) create() error {
 		set = aside(set)
 	}
 	p.set = set
-	wake := unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeKey}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(set, unix.EPOLL_CTL_ADD, p.read, &wake))
+	if set != before {
+		p.renewals++
+	}
+	if p.read < 0 {
+		return nil
+	}
+	return os.NewSyscallError("epoll_ctl", p.controlWaker(unix.EPOLL_CTL_ADD))
 }
 
-func (p *epollPoller) closeSet() {
-	if p.set >= 0 {
-		unix.Close(p.set)
+func (p *epollPoller) controlWaker(op int) error {
+	wake := unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeKey}
+	return unix.EpollCtl(p.set, op, p.read, &wake)
+}
+
+// holds says whether the descriptor is the poller's set: then the waker is in it.
+func (p *epollPoller) holds() bool {
+	return p.set >= 0 && p.ownsRead() && p.controlWaker(unix.EPOLL_CTL_MOD) == nil
+}
+
+func (p *epollPoller) verify() error {
+	holds, intact := p.holds(), p.ownsWrite()
+	switch {
+	case holds && intact:
+		return nil
+	case !holds:
 		p.set = -1
 	}
+	if !intact || !p.ownsRead() {
+		p.closeSet()
+		if err := p.renew(); err != nil {
+			return err
+		}
+	}
+	return p.rebuild()
+}
+
+// closeSet closes the set if it is the poller's.
+func (p *epollPoller) closeSet() {
+	if p.holds() {
+		unix.Close(p.set)
+	}
+	p.set = -1
 }
 
 func (p *epollPoller) Name() string { return "epoll" }
@@ -161,8 +198,7 @@ func (p *epollPoller) note(fd int, want Events, err error) error {
 		e.place, e.want = to, uint8(want)
 		return nil
 	case err == unix.EINVAL, err == unix.EBADF && isOpen(fd):
-		p.set = -1 // not fd but the set is closed, or somebody else's number by now
-		return errLost
+		return errLost // not fd but the set is closed, or somebody else's number by now
 	}
 	return os.NewSyscallError("epoll_ctl", err)
 }
@@ -198,6 +234,7 @@ func (p *epollPoller) control(op, fd int, want Events) error {
 
 func (p *epollPoller) handOver() *waker {
 	p.closeSet()
+	p.renewals++
 	return p.waker
 }
 

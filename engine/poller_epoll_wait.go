@@ -4,6 +4,7 @@ package engine
 
 import (
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -22,12 +23,14 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, stale := 0, false
+	n, stale, signalled := 0, false, false
 	for i := range p.events[:got] {
 		event := &p.events[i]
 		switch {
 		case event.Fd == wakeKey:
-			p.drain()
+			if signalled, err = p.drain(); err != nil {
+				stale = true
+			}
 		case !p.current(event):
 			stale = true
 		case n < len(ready):
@@ -45,10 +48,15 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 		ready[n] = Ready{fd, Invalid}
 		n++
 	}
-	if stale {
-		err = p.rebuild()
+	switch {
+	case err != nil: // it is not its own any more
+		return n, p.verify()
+	case stale:
+		return n, p.rebuild()
+	case signalled && n == 0:
+		return 0, errInterrupted
 	}
-	return n, err
+	return n, nil
 }
 
 // wait is epoll_wait for up to room events. The buffer grows when it was too small: then the
@@ -56,35 +64,43 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 func (p *epollPoller) wait(room int, timeout time.Duration) (int, error) {
 	for {
 		buf := p.events[:min(room, len(p.events))]
-		n, err := epollWait(p.set, buf, millis(timeout))
+		n, err := epollWait(p.set, buf, timeout)
 		switch {
 		case err == unix.EINTR:
 			return 0, errInterrupted
 		case err == unix.EBADF || err == unix.EINVAL:
-			p.set = -1 // the number is somebody else's now
-			return 0, errLost
+			p.set = -1 // the number is not the set's any more
+			return 0, p.verify()
 		case err != 0:
 			return 0, os.NewSyscallError("epoll_wait", err)
 		case n < len(buf) || len(buf) == room:
 			return n, nil
 		}
-		p.events = make([]unix.EpollEvent, min(2*len(p.events), p.table.count+1))
+		p.events = make([]unix.EpollEvent, min(2*len(p.events), room))
 		timeout = 0
 	}
 }
 
+// noPwait2 is set once the kernel (before 5.11) or a sandbox has refused epoll_pwait2.
+var noPwait2 atomic.Bool
+
 // epollWait is the system call. One that does not block goes past Go's scheduler, which need not
-// know of it. epoll_pwait is the one that every architecture has.
-func epollWait(set int, buf []unix.EpollEvent, timeout int) (int, syscall.Errno) {
-	var n uintptr
-	var err syscall.Errno
+// know of it. epoll_pwait is the one that every architecture has; epoll_pwait2 counts nanoseconds.
+func epollWait(set int, buf []unix.EpollEvent, timeout time.Duration) (int, syscall.Errno) {
+	at, room := uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf))
 	if timeout == 0 {
-		n, _, err = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(set),
-			uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0, 0)
-	} else {
-		n, _, err = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(set),
-			uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), uintptr(timeout), 0, 0)
+		n, _, err := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(set), at, room, 0, 0, 0)
+		return int(n), err
 	}
+	if timeout > 0 && timeout%time.Millisecond != 0 && !noPwait2.Load() {
+		until := [2]int64{int64(timeout / time.Second), int64(timeout % time.Second)}
+		n, _, err := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(set), at, room, uintptr(unsafe.Pointer(&until)), 0, 0)
+		if err != unix.ENOSYS && err != unix.EPERM {
+			return int(n), err
+		}
+		noPwait2.Store(true)
+	}
+	n, _, err := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(set), at, room, uintptr(millis(timeout)), 0, 0)
 	return int(n), err
 }
 

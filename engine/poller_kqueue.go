@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"syscall"
@@ -66,7 +67,43 @@ func (p *kqueuePoller) create() error {
 		return os.NewSyscallError("kqueue", err)
 	}
 	p.queue = queue
+	p.renewals++
+	if p.read < 0 {
+		return nil
+	}
 	return os.NewSyscallError("kevent", p.control(p.read, filters[0], unix.EV_ADD))
+}
+
+// holds says whether the descriptor is the poller's queue: then the waker is in it.
+func (p *kqueuePoller) holds() bool {
+	return p.queue >= 0 && p.ownsRead() && p.control(p.read, filters[0], unix.EV_ENABLE) == nil
+}
+
+func (p *kqueuePoller) verify() error {
+	holds := p.holds()
+	if holds && p.ownsWrite() {
+		return nil
+	}
+	p.closeQueue()
+	if !p.ownsRead() || !p.ownsWrite() {
+		if err := p.renew(); err != nil {
+			return err
+		}
+	}
+	if err := p.create(); err != nil {
+		return err
+	}
+	var all []Ready // apart, because the table loses what cannot be registered
+	for fd, e := range p.table.all() {
+		all = append(all, Ready{fd, Events(e.want)})
+	}
+	p.table, p.files = table[kqueueEntry]{}, p.files[:0]
+	for _, r := range all {
+		if err := p.Set(int(r.FD), r.Events); err != nil && !errors.Is(err, unix.EBADF) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *kqueuePoller) Name() string { return "kqueue" }
@@ -166,15 +203,14 @@ func (p *kqueuePoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := 0
+	n, signalled := 0, false
 	for i := range p.events[:got] {
 		event := &p.events[i]
 		fd := int(event.Ident)
-		if fd == p.read {
-			p.drain()
-			continue
-		}
 		e := p.entry(fd)
+		if fd == p.read && e == nil {
+			signalled, err = p.drain()
+		}
 		if e == nil {
 			continue
 		}
@@ -194,6 +230,12 @@ func (p *kqueuePoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	for _, fd := range p.files[:min(len(p.files), len(ready)-n)] {
 		ready[n] = Ready{fd, Events(p.entry(int(fd)).want) & (Read | Write)}
 		n++
+	}
+	if err != nil { // it is not its own any more
+		return n, p.verify()
+	}
+	if signalled && n == 0 {
+		return 0, errInterrupted
 	}
 	return n, nil
 }
@@ -229,28 +271,29 @@ func (p *kqueuePoller) wait(room int, timeout time.Duration) (int, error) {
 		case err == unix.EINTR:
 			return 0, errInterrupted
 		case err == unix.EBADF:
-			p.queue = -1 // the number is somebody else's now
-			return 0, errLost
+			p.queue = -1 // the number is not the queue's any more
+			return 0, p.verify()
 		case err != nil:
 			return 0, os.NewSyscallError("kevent", err)
 		case n < len(buf) || len(buf) == room:
 			return n, nil
 		}
-		p.events = make([]unix.Kevent_t, min(2*len(p.events), len(filters)*p.table.count+1))
+		p.events = make([]unix.Kevent_t, min(2*len(p.events), room))
 		timeout = 0
 	}
 }
 
 func (p *kqueuePoller) handOver() *waker {
 	p.closeQueue()
+	p.renewals++
 	return p.waker
 }
 
 func (p *kqueuePoller) closeQueue() {
-	if p.queue >= 0 {
+	if p.holds() {
 		unix.Close(p.queue)
-		p.queue = -1
 	}
+	p.queue = -1
 }
 
 func (p *kqueuePoller) descriptor() int { return p.queue }

@@ -17,7 +17,7 @@ type pollPoller struct {
 	index table[int32]  // a descriptor's place in fds
 }
 
-var _ Poller = (*pollPoller)(nil)
+var _ ownPoller = (*pollPoller)(nil)
 
 func openPoll() (Poller, error) {
 	w, err := openWaker()
@@ -68,23 +68,31 @@ func (p *pollPoller) Del(fd int) error {
 	return nil
 }
 
+// verify may find no descriptor for another pipe: then the poller goes on without one.
+func (p *pollPoller) verify() error {
+	if !p.ownsRead() || !p.ownsWrite() {
+		_ = p.renew()
+		p.fds[0].Fd = int32(p.read)
+	}
+	return nil
+}
+
 func (p *pollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	if p.closed() {
 		return 0, os.ErrClosed
 	}
-	left, err := unix.Poll(p.fds, millis(timeout))
+	left, err := pollFor(p.fds, timeout)
 	if err == unix.EINTR {
 		return 0, errInterrupted
 	}
 	if err != nil {
 		return 0, os.NewSyscallError("poll", err)
 	}
-	if wake := p.fds[0].Revents; wake != 0 {
+	signalled := false
+	if p.fds[0].Revents != 0 {
 		left--
-		if wake&unix.POLLNVAL != 0 {
-			p.fds[0].Fd = -1 // somebody closed it: go on without
-		} else {
-			p.drain()
+		if signalled, err = p.drain(); err != nil {
+			_ = p.verify()
 		}
 	}
 	n := 0
@@ -94,6 +102,9 @@ func (p *pollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 			n++
 			left--
 		}
+	}
+	if signalled && n == 0 {
+		return 0, errInterrupted
 	}
 	return n, nil
 }

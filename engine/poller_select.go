@@ -30,7 +30,7 @@ const wordBits = bits.UintSize
 // selectEvents are what a descriptor in each of the sets has.
 var selectEvents = [3]Events{Read, Write, Priority}
 
-var _ Poller = (*selectPoller)(nil)
+var _ ownPoller = (*selectPoller)(nil)
 
 func openSelect() (Poller, error) {
 	w, err := openWaker()
@@ -111,21 +111,27 @@ func (p *selectPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	for i := range p.got {
 		copy(p.got[i][:words], p.want[i])
 	}
-	p.got[0].put(p.read, true)
+	if p.read >= 0 {
+		p.got[0].put(p.read, true)
+	}
 	left, err := p.call(timeout)
 	switch {
 	case err == unix.EINTR:
 		return 0, errInterrupted
 	case err == unix.EBADF:
+		_ = p.verify()
 		return p.blame(ready), nil
 	case err != nil:
 		return 0, os.NewSyscallError("select", err)
 	case left == 0:
 		return 0, nil
 	}
-	if p.got[0].has(p.read) && !p.fds.has(p.read) {
-		p.drain()
+	signalled := false
+	if p.read >= 0 && p.got[0].has(p.read) && !p.fds.has(p.read) {
 		p.got[0].put(p.read, false)
+		if signalled, err = p.drain(); err != nil {
+			_ = p.verify()
+		}
 	}
 	n := 0
 	for word := range words {
@@ -141,7 +147,20 @@ func (p *selectPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 			n++
 		}
 	}
+	if signalled && n == 0 {
+		return 0, errInterrupted
+	}
 	return n, nil
+}
+
+// verify may find no descriptor for another pipe: then the poller goes on without one.
+func (p *selectPoller) verify() error {
+	if !p.ownsRead() || !p.ownsWrite() {
+		if p.renew() == nil {
+			p.reserve(p.read)
+		}
+	}
+	return nil
 }
 
 // call is select(2), with the sets in got.

@@ -17,8 +17,7 @@ import (
 // it had at its start: they stay good until Close.
 type Selector struct {
 	poller     Poller
-	wakeFD     int
-	taken      func() bool    // whether a wake-up ended a wait; nil if the poller cannot tell
+	own        ownPoller      // the poller, if it is one of this package's
 	kernel     inKernelPoller // the poller, if it is such a one
 	running    atomic.Bool
 	passes     int
@@ -30,8 +29,11 @@ type Selector struct {
 	placed     []placed
 	muted      []int32
 	invalid    []int32
-	source     Source // whose wait it is
-	waited     bool   // the poller has been called in this wait
+	now        time.Duration // when the last Step ended
+	source     Source        // whose wait it is
+	waited     bool          // the poller has been called in this wait
+	verified   time.Duration // when the poller last looked whether its descriptors are its own
+	renewals   int           // what Renewed was when the source was last told
 	audit
 }
 
@@ -60,11 +62,10 @@ type placed struct {
 
 // NewSelector makes a Selector around p, which it takes over.
 func NewSelector(p Poller) *Selector {
-	s := &Selector{poller: p, wakeFD: p.WakeFD(), ready: make([]Ready, 16)}
-	if own, ok := p.(interface{ woken() bool }); ok {
-		s.taken = own.woken
-	}
+	s := &Selector{poller: p, ready: make([]Ready, 16)}
+	s.own, _ = p.(ownPoller)
 	s.kernel, _ = p.(inKernelPoller)
+	s.renewals, s.verified = s.Renewed(), -verifyEvery
 	return s
 }
 
@@ -73,7 +74,24 @@ func NewSelector(p Poller) *Selector {
 func (s *Selector) Poller() Poller { return s.poller }
 
 // WakeFD is the poller's, and stays the same when the poller changes.
-func (s *Selector) WakeFD() int { return s.wakeFD }
+func (s *Selector) WakeFD() int { return s.poller.WakeFD() }
+
+// Renewed rises when descriptors of the poller's have got other numbers, the WakeFD perhaps: because the
+// program has closed them, or another poller is in use.
+func (s *Selector) Renewed() int {
+	if s.own == nil {
+		return 0
+	}
+	return s.own.renewed()
+}
+
+// Signals are the bytes other than 0 that were written to the WakeFD since the last call: good until the next wait.
+func (s *Selector) Signals() []byte {
+	if s.own == nil {
+		return nil
+	}
+	return s.own.signals()
+}
 
 // Close closes the poller.
 func (s *Selector) Close() error { return s.poller.Close() }
@@ -142,8 +160,14 @@ func (s *Selector) accept(fd int32, e *entry, err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, errLost) && s.own.verify() == nil {
+		err = s.poller.Add(int(fd), s.meaning.Interest(Events(e.want)))
+	}
 	if errors.Is(err, unix.EBADF) {
 		s.invalidate(fd, e)
+		return nil
+	}
+	if err == nil {
 		return nil
 	}
 	return s.replace(err)
@@ -177,14 +201,14 @@ func (s *Selector) replace(cause error) error {
 			p.Add(int(fd), s.meaning.Interest(Events(e.want)))
 		}
 	}
-	s.poller, s.taken, s.kernel = p, p.woken, nil
+	s.poller, s.own, s.kernel = p, p, nil
 	return nil
 }
 
 // woken says whether a wake-up ended the wait that found n.
 func (s *Selector) woken(n int) bool {
-	if s.taken != nil {
-		return s.taken()
+	if s.own != nil {
+		return s.own.woken()
 	}
 	return n == 0
 }

@@ -76,7 +76,7 @@ int ga_setup(intptr_t tools)
         !(handle_close = PyUnicode_InternFromString("handle_close")) || !(name_read = PyUnicode_InternFromString("read")) ||
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
-    if (ga_fork_setup(module) == 0 && ga_ending_setup(module) == 0 && ga_services_setup(module) == 0 && ga_watch_setup() == 0 &&
+    if (ga_own_setup() == 0 && ga_fork_setup(module) == 0 && ga_ending_setup(module) == 0 && ga_services_setup(module) == 0 && ga_watch_setup() == 0 &&
         watch_modules() == 0)
         status = ga_methods_setup(methods);
 done:
@@ -227,7 +227,7 @@ static void leave(ga_mirror *m, int status)
     m->names = NULL;
     m->go.status = status;
     if (m->attendant) /* which wants the registrations as no other run leaves them */
-        ga_mirror_wake(m);
+        ga_own_end_wait(m);
     PyObject *exc = PyErr_GetRaisedException();
     ga_classes_drop_unused();
     PyErr_SetRaisedException(exc);
@@ -245,6 +245,24 @@ static int intact(ga_mirror *m)
     if (is == 1)
         m->namespace_epoch = epoch;
     return is;
+}
+
+/* What a signal handler does now to what was collected counts in the next pass, as in a select.select() under way. */
+static void check_before_waiting(ga_mirror *m)
+{
+    if (ga_listen_and_check(m) < 0) {
+        ga_unlisten(m);
+        ga_mirror_retell_changes(m);
+        leave(m, GA_RAISED);
+    }
+}
+
+/* Every call from Go but the first of a run begins so. */
+static void come_back(ga_mirror *m)
+{
+    ga_take_gil();
+    if (m)
+        ga_unlisten(m);
 }
 
 /* Collects what the channels wait for, and ends the run where there is nothing to wait. */
@@ -279,9 +297,10 @@ static void collect(ga_mirror *m)
     }
     m->waiting = 1;
     m->woken = 0;
+    check_before_waiting(m);
 }
 
-ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever, int settle)
+ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int wait, int settle)
 {
     ga_take_gil();
     ga_mirror *m = NULL;
@@ -302,7 +321,8 @@ ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever, int se
     m->go.busy = 1;
     m->names = namespace;
     m->use_poll = (uint8_t)use_poll;
-    m->forever = (uint8_t)forever;
+    m->forever = wait == 2;
+    m->rests = wait != 0;
     m->settle = (uint8_t)settle;
     m->settled = 0;
     m->go.status = GA_RUNNING;
@@ -318,7 +338,7 @@ done:
 void ga_step(ga_map *go, const ga_ready *ready, int count, int collecting)
 {
     ga_mirror *m = (ga_mirror *)go;
-    ga_take_gil();
+    come_back(m);
     m->stats.passes++;
     m->waiting = 0;
     m->go.change_count = 0;
@@ -346,17 +366,25 @@ int ga_holds(ga_map *go, int fd, uint64_t order)
 void ga_interrupted(ga_map *go)
 {
     ga_mirror *m = (ga_mirror *)go;
-    ga_take_gil();
-    if (PyErr_CheckSignals() < 0)
-        leave(m, GA_RAISED);
-    else if (ga_forked)
+    come_back(m);
+    check_before_waiting(m);
+    if (m->go.status == GA_RUNNING && ga_forked)
         leave(m, GA_HANDOVER);
+    ga_return_to_go(m);
+}
+
+void ga_own(ga_map *go, int poller, int read_end, int write_end)
+{
+    ga_mirror *m = (ga_mirror *)go;
+    come_back(m);
+    ga_own_hold(m, poller, read_end, write_end);
+    check_before_waiting(m);
     ga_return_to_go(m);
 }
 
 void ga_hand_over(ga_map *go)
 {
-    ga_take_gil();
+    come_back((ga_mirror *)go);
     ga_mirror_retell_all((ga_mirror *)go);
     leave((ga_mirror *)go, GA_HANDOVER);
     ga_return_to_go((ga_mirror *)go);
@@ -365,7 +393,7 @@ void ga_hand_over(ga_map *go)
 void ga_settle(ga_map *go)
 {
     ga_mirror *m = (ga_mirror *)go;
-    ga_take_gil();
+    come_back(m);
     m->waiting = 0;
     m->names = NULL;
     m->go.status = GA_SETTLED;
@@ -377,7 +405,7 @@ void ga_settle(ga_map *go)
 
 void ga_fail(ga_map *go, int error)
 {
-    ga_take_gil();
+    come_back((ga_mirror *)go);
     errno = error;
     PyErr_SetFromErrno(PyExc_OSError);
     ga_mirror_retell_all((ga_mirror *)go);
@@ -387,7 +415,7 @@ void ga_fail(ga_map *go, int error)
 
 void ga_panic(ga_map *go, const char *text)
 {
-    ga_take_gil();
+    come_back((ga_mirror *)go);
     PyErr_SetString(PyExc_RuntimeError, text);
     if (go) {
         ga_mirror_retell_all((ga_mirror *)go);

@@ -39,9 +39,8 @@ typedef struct {
     long handle;        /* Go's number for what serves the map; 0: none yet */
     int status;         /* GA_RUNNING while a run is under way */
     int passes;         /* passes completed in this run */
-    int32_t wake_fd;    /* ends a wait when it is written to; set by Go, atomically */
     int32_t timed;      /* something is to be called some day: ga_due_in says when; read by Go, atomically */
-    int own_fds[3];     /* descriptors the poller holds: closed in a forked child and with the map */
+    int poller_fd;      /* the poller's epoll set or kqueue; -1: it has none */
     ga_change *changes; /* what ga_enter and ga_step report */
     int change_count;
     int descriptor; /* the poller's own, readable when a channel is ready; -1: it has none */
@@ -58,16 +57,24 @@ int ga_setup(intptr_t tools);
 int ga_chat_methods(intptr_t tools);
 
 /* Takes the GIL. Begins a run over the dict at address `map` for the asyncore whose namespace is at
- * `names`, and collects what its channels wait for. With `settle` an empty map does not end the run.
+ * `names`, and collects what its channels wait for. `wait`: 0 not at all, 1 for a timeout, 2 for ever. With `settle` an empty map does not end the run.
  * Returns the map, whose status is GA_RUNNING or tells why there is nothing to run; or NULL when passes
  * must be portable, or an exception is set. */
-ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int forever, int settle);
+ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int wait, int settle);
 
 /* Needs no GIL. In how many seconds something scheduled is due; below 0: nothing is. */
 double ga_due_in(ga_map *m);
 
 /* Takes the GIL. Whether the channel under fd, of that order, is still the one of which the engine was told last. */
 int ga_holds(ga_map *m, int fd, uint64_t order);
+
+/* Takes the GIL. In a run, before a wait: the poller's descriptors are these from now on. They are closed in a forked
+ * child and with the map. Ends the run if a signal handler raises. */
+void ga_own(ga_map *m, int poller, int read_end, int write_end);
+
+/* Needs no GIL, in the run's thread. Numbers of signals, which came during the wait, go where the program has had CPython
+ * write them. */
+void ga_pass_signals_on(ga_map *m, const void *numbers, int count);
 
 /* Takes the GIL. Tells the channels in `ready` what happened and, at the end of a pass, calls what was put
  * off until now; then, if `collect`, collects what has changed in what the channels wait for. Ends the run

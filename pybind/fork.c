@@ -27,12 +27,10 @@ static void after_fork_in_child(void)
 {
     ga_forked = 1;
     ga_guest_forked();
-    for (ga_mirror *m = ga_mirrors; m; m = m->next)
-        for (int i = 0; i < 3; i++)
-            if (m->go.own_fds[i] >= 0) {
-                close(m->go.own_fds[i]);
-                m->go.own_fds[i] = -1;
-            }
+    for (ga_mirror *m = ga_mirrors; m; m = m->next) {
+        ga_unlisten(m); /* another thread has forked, and that of the run is not here */
+        ga_own_close(m);
+    }
 }
 
 /* Requires the GIL. Stands before gopy's wrapper of Run, with its arguments. */

@@ -101,6 +101,11 @@ typedef struct {
     uint8_t queued;      /* it stands in `dirty` */
 } ga_number;
 
+/* What tells open files apart. */
+typedef struct {
+    uint64_t device, inode;
+} ga_identity;
+
 typedef struct ga_mirror {
     ga_map go; /* first: Go's pointer is also ours */
     struct ga_mirror *next;
@@ -130,13 +135,18 @@ typedef struct ga_mirror {
     struct {
         uint64_t passes, events, asked, changes, wakes;
     } stats;
+    ga_identity wake_ids[2];
+    int wake_fds[2]; /* the waker's: from here it is read, to here it is written; -1: none yet */
+    int programs_fd; /* while it listens: what the program gave signal.set_wakeup_fd(), or -1 */
     uint8_t number_shift;
     uint8_t use_poll, forever, settle;
-    uint8_t settled; /* the attendant waits for the poller's descriptor: a change in its thread shows there */
-    uint8_t waiting; /* a run waits */
-    uint8_t woken;   /* and was woken */
-    uint8_t resync;  /* the mirror may be wrong: compare it with the map */
-    uint8_t foreign; /* a key is no descriptor's number */
+    uint8_t rests;     /* the run's timeout is not 0 */
+    uint8_t listening; /* the waker hears of signals */
+    uint8_t settled;   /* the attendant waits for the poller's descriptor: a change in its thread shows there */
+    uint8_t waiting;   /* a run waits */
+    uint8_t woken;     /* and was woken */
+    uint8_t resync;    /* the mirror may be wrong: compare it with the map */
+    uint8_t foreign;   /* a key is no descriptor's number */
 } ga_mirror;
 
 #define TOLD_UNKNOWN 0xff
@@ -204,7 +214,6 @@ void ga_mirror_retell_changes(ga_mirror *m);
 int ga_mirror_truth(ga_channel *c, int name); /* of an attribute in its watched dict; -1: only Python can tell */
 void ga_mirror_settle(ga_mirror *m);          /* with the map, where its watcher could not say what changed */
 int ga_mirror_collect(ga_mirror *m);          /* runs Python code; 0, or -1 with an exception set */
-void ga_mirror_wake(ga_mirror *m);            /* makes the poller's descriptor readable, and so ends a wait */
 void ga_mirror_touch(ga_mirror *m);           /* something has changed: brings a pass where an asyncio loop of this thread serves */
 void ga_mirrors_touch(void);                  /* of all of them */
 extern int ga_attended;                       /* how many mirrors have an attendant */
@@ -222,6 +231,14 @@ int ga_classes_refresh(void);                      /* runs Python code: looks at
 void ga_classes_drop_unused(void);                 /* may run Python code */
 void ga_classes_end(void);                         /* may run Python code: holds on to none of them any more */
 PyObject *ga_class_default(ga_class *c, int name); /* borrowed; NULL: the class has none */
+
+/* own.c */
+int ga_own_setup(void); /* 0, or -1 with an exception set */
+void ga_own_hold(ga_mirror *m, int poller, int read_end, int write_end);
+void ga_own_end_wait(ga_mirror *m);         /* makes the poller's descriptor readable, and so ends a wait */
+void ga_own_close(ga_mirror *m);            /* async-signal-safe */
+int ga_listen_and_check(ga_mirror *m);      /* before a wait; runs signal handlers; 0, or -1 with an exception set */
+void ga_unlisten(ga_mirror *m);             /* after it; async-signal-safe */
 
 /* services.c */
 int ga_services_setup(PyObject *module); /* 0, or -1 with an exception set */

@@ -4,8 +4,6 @@
  * What they wait for is in interest.c. Requires the GIL throughout. */
 #include "mirror.h"
 
-#include <errno.h>
-#include <unistd.h>
 
 ga_mirror *ga_mirrors;
 int ga_attended;
@@ -26,24 +24,11 @@ int ga_reserve(void *items, int32_t *size, int32_t need, size_t item)
     return 0;
 }
 
-void ga_mirror_wake(ga_mirror *m)
-{
-    int fd = __atomic_load_n(&m->go.wake_fd, __ATOMIC_SEQ_CST); /* none yet: the wait has not begun */
-    if (fd < 0 || ga_forked)                                    /* in a forked child the number may be anybody's */
-        return;
-    uint64_t one = 1;
-    int saved = errno;
-    /* A full pipe or counter means that it is awake already. */
-    if (write(fd, &one, sizeof one) < 0) {
-    }
-    errno = saved;
-}
-
 void ga_mirror_touch(ga_mirror *m)
 {
     if (m->settled && m->attendant == PyThread_get_thread_ident()) {
         m->settled = 0;
-        ga_mirror_wake(m);
+        ga_own_end_wait(m);
     }
 }
 
@@ -382,9 +367,7 @@ static void forget_mirror(ga_mirror *m)
     ga_attended -= m->attendant != 0;
     remove_all(m);
     if (m->go.handle) {
-        for (int i = 0; i < 3; i++)
-            if (m->go.own_fds[i] >= 0)
-                close(m->go.own_fds[i]);
+        ga_own_close(m);
         if (ga_reserve(&abandoned, &abandoned_size, abandoned_count + 1, sizeof *abandoned) == 0)
             abandoned[abandoned_count++] = m->go.handle;
     }
@@ -414,8 +397,7 @@ ga_mirror *ga_mirror_of(PyObject *map)
     m->map = map;
     m->next_order = 1;
     m->resync = 1;
-    m->go.wake_fd = -1;
-    m->go.own_fds[0] = m->go.own_fds[1] = m->go.own_fds[2] = m->go.descriptor = -1;
+    m->go.poller_fd = m->go.descriptor = m->wake_fds[0] = m->wake_fds[1] = m->programs_fd = -1;
     m->due = Py_HUGE_VAL;
     if (ga_watch(map, WATCH_MAP, m) < 0) {
         /* Without a watcher nothing would tell when the map is gone: no mirror, portable passes. */

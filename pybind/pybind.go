@@ -113,13 +113,16 @@ func Run(mapID, names int64, timeout float64, usePoll bool, count int, settle bo
 	if timeout >= 0 {
 		options.Timeout = time.Duration(timeout * float64(time.Second))
 	}
-	var poll, forever, settled C.int
+	var poll, settled C.int
 	if usePoll {
 		options.Meaning = engine.Poll
 		poll = 1
 	}
-	if timeout < 0 {
-		forever = 1
+	wait := C.int(1)
+	if timeout == 0 {
+		wait = 0
+	} else if timeout < 0 {
+		wait = 2
 	}
 	if settle {
 		settled = 1
@@ -127,7 +130,7 @@ func Run(mapID, names int64, timeout float64, usePoll bool, count int, settle bo
 	if mapID == 0 || names == 0 {
 		panic("Run takes the addresses of two dicts")
 	}
-	m = C.ga_enter(C.intptr_t(mapID), C.intptr_t(names), poll, forever, settled)
+	m = C.ga_enter(C.intptr_t(mapID), C.intptr_t(names), poll, wait, settled)
 	if m == nil {
 		return 0
 	}
@@ -147,8 +150,10 @@ func serve(m *C.ga_map, options engine.Options) {
 		C.ga_hand_over(m)
 		return
 	}
-	source.begin()
-	options.Due = source.due
+	if !source.begin() {
+		return
+	}
+	options.Due, options.Opened = source.due, source.opened
 	err = source.selector.Run(source, options)
 	m.passes = C.int(source.selector.Passes())
 	switch {

@@ -69,7 +69,7 @@ static PyObject *s_due(PyObject *self, PyObject *args)
         if (sooner && m->waiting) {
             m->stats.wakes += !m->woken;
             m->woken = 1;
-            ga_mirror_wake(m);
+            ga_own_end_wait(m);
         }
     }
     Py_RETURN_NONE;

@@ -24,9 +24,10 @@ var (
 type dictSource struct {
 	m        *C.ga_map
 	selector *engine.Selector
-	poller   engine.Poller // whose descriptors C knows
-	entered  bool          // ga_enter has collected already what the first Step asks for
+	renewed  int  // what selector.Renewed() was when C was told the descriptors
+	entered  bool // ga_enter has collected already what the first Step asks for
 	due      func() time.Duration
+	opened   func() bool
 }
 
 var _ engine.Source = (*dictSource)(nil)
@@ -58,8 +59,8 @@ func sourceOf(m *C.ga_map) (*dictSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	source := &dictSource{m: m, selector: engine.NewSelector(poller)}
-	source.due = source.dueIn // made once: a steady loop allocates nothing
+	source := &dictSource{m: m, selector: engine.NewSelector(poller), renewed: -1}
+	source.due, source.opened = source.dueIn, source.tellDescriptors // made once: a steady loop allocates nothing
 	if sources.byHandle == nil {
 		sources.byHandle = make(map[C.long]*dictSource)
 	}
@@ -69,27 +70,34 @@ func sourceOf(m *C.ga_map) (*dictSource, error) {
 	return source, nil
 }
 
-// begin prepares for a run that ga_enter has begun.
-func (s *dictSource) begin() {
+// begin prepares for a run that ga_enter has begun. It says whether there is something left to run.
+func (s *dictSource) begin() bool {
 	s.entered = true
-	s.holdDescriptors()
-	atomic.StoreInt32((*int32)(unsafe.Pointer(&s.m.wake_fd)), int32(s.selector.WakeFD()))
+	return s.tellDescriptors()
 }
 
-// holdDescriptors tells C which descriptors to close in a forked child.
-func (s *dictSource) holdDescriptors() {
-	s.poller = s.selector.Poller()
-	fds := s.poller.FDs()
-	for i := range s.m.own_fds {
-		s.m.own_fds[i] = -1
-		if i < len(fds) {
-			s.m.own_fds[i] = C.int(fds[i])
+// tellDescriptors tells C the poller's descriptors, if it does not know them. It is engine.Options.Opened.
+func (s *dictSource) tellDescriptors() bool {
+	if renewed := s.selector.Renewed(); renewed != s.renewed {
+		s.renewed = renewed
+		read, write := -1, -1
+		if fds := s.selector.Poller().FDs(); len(fds) > 1 {
+			read, write = fds[len(fds)-2], fds[len(fds)-1]
 		}
+		C.ga_own(s.m, C.int(s.selector.Descriptor()), C.int(read), C.int(write))
+	}
+	return s.m.status == C.GA_RUNNING
+}
+
+// passSignalsOn does what CPython would have done with the numbers of signals that came during the wait.
+func (s *dictSource) passSignalsOn() {
+	if numbers := s.selector.Signals(); len(numbers) > 0 {
+		C.ga_pass_signals_on(s.m, unsafe.Pointer(unsafe.SliceData(numbers)), C.int(len(numbers)))
 	}
 }
 
 // dueIn is engine.Options.Due. Other threads may say at any time that something is due sooner: they write that
-// first, and to wake_fd then.
+// first, and to the waker then.
 func (s *dictSource) dueIn() time.Duration {
 	if atomic.LoadInt32((*int32)(unsafe.Pointer(&s.m.timed))) == 0 {
 		return -1
@@ -114,6 +122,7 @@ func (s *dictSource) settle() {
 // Step implements engine.Source.
 func (s *dictSource) Step(ready []engine.Ready, collect bool) ([]engine.Change, bool) {
 	mayPanic()
+	s.passSignalsOn()
 	if s.entered {
 		s.entered = false
 	} else {
@@ -125,9 +134,6 @@ func (s *dictSource) Step(ready []engine.Ready, collect bool) ([]engine.Change, 
 		C.ga_step(s.m, (*C.ga_ready)(unsafe.Pointer(unsafe.SliceData(ready))), C.int(len(ready)), asked)
 	}
 	mayPanic()
-	if s.selector.Poller() != s.poller { // it reached a limit of the kernel's
-		s.holdDescriptors()
-	}
 	changes := unsafe.Slice((*engine.Change)(unsafe.Pointer(s.m.changes)), int(s.m.change_count))
 	return changes, s.m.status == C.GA_RUNNING
 }
@@ -139,6 +145,7 @@ func (s *dictSource) Holds(fd int32, order uint64) bool {
 
 // Interrupted implements engine.Source.
 func (s *dictSource) Interrupted() bool {
+	s.passSignalsOn()
 	C.ga_interrupted(s.m)
 	return s.m.status == C.GA_RUNNING
 }

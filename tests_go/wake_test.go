@@ -1,7 +1,6 @@
 package tests_go
 
 import (
-	"encoding/binary"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,13 +37,26 @@ func TestWakeEndsTheRunningWait(t *testing.T) {
 	})
 }
 
-func TestWakeFDTakesANumber(t *testing.T) {
+func TestAByteEndsTheWait(t *testing.T) {
 	onEachPoller(t, func(t *testing.T, p engine.Poller) {
-		one := binary.NativeEndian.AppendUint64(nil, 1)
-		n, err := unix.Write(p.WakeFD(), one)
+		_, err := unix.Write(p.WakeFD(), []byte{0})
 		require.NoError(t, err)
-		require.Equal(t, 8, n)
 		assert.Empty(t, waitFor(t, p, -1))
+	})
+}
+
+func TestAByteOfASignalIsAnInterruption(t *testing.T) {
+	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+		src := once()
+		src.step = func(int, []engine.Ready, bool) ([]engine.Change, bool) {
+			_, err := unix.Write(s.WakeFD(), []byte{byte(unix.SIGTERM)})
+			require.NoError(t, err)
+			return nil, true
+		}
+		src.interrupted = func() bool { return false }
+		run(t, s, src, m, 1, -1)
+		assert.Equal(t, 1, src.signals)
+		assert.Len(t, src.steps, 1, "it is no reason to ask")
 	})
 }
 

@@ -1,0 +1,14 @@
+//go:build unix && !linux
+
+package engine
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pollFor is poll(2): not every platform has ppoll.
+func pollFor(fds []unix.PollFd, timeout time.Duration) (int, error) {
+	return unix.Poll(fds, millis(timeout))
+}

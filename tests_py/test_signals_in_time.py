@@ -1,0 +1,270 @@
+"""A signal is handled when it comes, also in the moment before a wait begins."""
+
+import asyncore
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from support import LIMIT, pair
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+
+ROUNDS = 150
+SOON = 1  # seconds; what is late is handled after twice that, when the wait ends
+
+
+class Ended(Exception):
+    pass
+
+
+@contextlib.contextmanager
+def handled(number, handler):
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+class Pipe(asyncore.file_dispatcher):
+    """Closes with its pipe, and then waits for a signal."""
+
+    def writable(self):
+        return False
+
+    def handle_read(self):
+        if not self.recv(100):
+            self.close()
+
+
+class Children:
+    """Children that end at once: the pipe closes, and then comes the SIGCHLD, whose handler ends the loop."""
+
+    def __init__(self):
+        self.reaped = self.waiting = False
+
+    def reap(self, number, frame):
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                self.reaped = True
+        if self.reaped and self.waiting:
+            raise Ended
+
+    def one(self, channels, use_poll):
+        self.reaped = self.waiting = False
+        far, near = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.close(near)
+        Pipe(far, channels)
+        os.close(far)
+        there = len(channels)
+        while len(channels) == there:
+            asyncore.loop(LIMIT, use_poll, channels, 1)
+        began = time.monotonic()
+        try:
+            self.waiting = True
+            if not self.reaped:
+                asyncore.loop(2 * SOON, use_poll, channels, 1)
+        except Ended:
+            pass
+        self.waiting = False
+        return time.monotonic() - began
+
+
+def slowest(rounds, channels, use_poll):
+    children, longest = Children(), 0
+    with handled(signal.SIGCHLD, children.reap):
+        for _ in range(rounds):
+            longest = max(longest, children.one(channels, use_poll))
+            if longest > SOON:
+                break
+    return longest
+
+
+@pytest.fixture
+def busy_thread():
+    """Another thread, to which the kernel may give a signal as well."""
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+def test_a_childs_signal_right_after_the_end_of_its_pipe(use_poll, idle):
+    assert slowest(ROUNDS, idle, use_poll) < SOON
+
+
+def test_beside_another_thread(use_poll, idle, busy_thread):
+    assert slowest(ROUNDS, idle, use_poll) < SOON
+
+
+def test_in_a_loop_inside_a_handler(idle, closing, use_poll):
+    near, far = closing(*pair())
+    took = []
+
+    class Outer(asyncore.dispatcher):
+        def writable(self):
+            return False
+
+        def handle_read(self):
+            self.recv(1)
+            took.append(slowest(ROUNDS // 3, idle, use_poll))
+            raise asyncore.ExitNow
+
+    channels = {}
+    Outer(near, channels)
+    far.send(b"x")
+    with pytest.raises(asyncore.ExitNow):
+        asyncore.loop(LIMIT, use_poll, channels)
+    assert took[0] < SOON
+
+
+@pytest.mark.skipif(not hasattr(signal, "set_wakeup_fd"), reason="the platform has none")
+class TestWakeupFd:
+    """signal.set_wakeup_fd() stays the program's."""
+
+    @pytest.fixture
+    def own(self, closing):
+        near, far = closing(*socket.socketpair())
+        near.setblocking(False)
+        far.setblocking(False)
+        before = signal.set_wakeup_fd(far.fileno())
+        yield near, far
+        signal.set_wakeup_fd(before)
+
+    def signalled(self, channels, use_poll, handler):
+        """Waits, and is signalled meanwhile."""
+        main = threading.main_thread().ident
+        timer = threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGUSR1))
+        with handled(signal.SIGUSR1, handler):
+            timer.start()
+            with pytest.raises(Ended):
+                asyncore.loop(LIMIT, use_poll, channels)
+            timer.join()
+
+    def test_a_handler_finds_what_the_program_set(self, idle, use_poll):
+        found = []
+
+        def handler(number, frame):
+            found.append(signal.set_wakeup_fd(-1))
+            raise Ended
+
+        self.signalled(idle, use_poll, handler)
+        assert found == [-1]
+        assert signal.set_wakeup_fd(-1) == -1
+
+    def test_what_a_handler_sets_stays(self, idle, use_poll, closing):
+        near, far = closing(*socket.socketpair())
+        far.setblocking(False)
+
+        def handler(number, frame):
+            signal.set_wakeup_fd(far.fileno())
+            raise Ended
+
+        self.signalled(idle, use_poll, handler)
+        assert signal.set_wakeup_fd(-1) == far.fileno()
+
+    def test_the_programs_own_is_written_to_and_restored(self, idle, use_poll, own):
+        near, far = own
+
+        def handler(number, frame):
+            raise Ended
+
+        self.signalled(idle, use_poll, handler)
+        assert near.recv(100) == bytes([signal.SIGUSR1])
+        assert signal.set_wakeup_fd(far.fileno()) == far.fileno()
+
+    def test_a_signal_is_in_time_beside_the_programs_own(self, idle, use_poll, own):
+        assert slowest(ROUNDS, idle, use_poll) < SOON
+
+    def test_a_loop_in_another_thread_leaves_it_alone(self, idle, use_poll):
+        waiting = threading.Thread(target=asyncore.loop, args=(0.3, use_poll, idle, 1))
+        waiting.start()
+        found = set()
+        while waiting.is_alive():
+            found.add(signal.set_wakeup_fd(-1))
+        waiting.join()
+        assert found == {-1}
+
+    def test_it_is_restored_in_a_child_that_another_thread_forks(self, idle, use_poll):
+        codes = []
+
+        def fork():
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if signal.set_wakeup_fd(-1) == -1 else 1)
+            codes.append(os.waitpid(child, 0)[1])
+
+        timer = threading.Timer(0.1, fork)
+        timer.start()
+        asyncore.loop(0.3, use_poll, idle, 1)
+        timer.join()
+        assert codes == [0]
+
+
+EVENT_AND_SIGNAL = """
+import asyncore, os, signal, sys
+
+use_poll = sys.argv[1] == "poll"
+
+
+def end(number, frame):
+    os._exit(0)
+
+
+signal.signal(signal.SIGTERM, end)
+
+
+class Input(asyncore.file_dispatcher):
+    def writable(self):
+        return False
+
+    def handle_read(self):
+        self.recv(100)
+
+
+Input(0)
+os.write(1, b"ready")
+asyncore.loop(30, use_poll)
+os._exit(1)
+"""
+
+
+def test_sigterm_right_after_an_event(use_poll):
+    """As a proxy that gets a message and is stopped."""
+    import subprocess
+    import sys
+
+    processes = []
+    for _ in range(25):
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-c", EVENT_AND_SIGNAL, "poll" if use_poll else "select"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        )
+    for process in processes:
+        assert process.stdout.read(5) == b"ready"
+    late = 0
+    for process in processes:
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        process.terminate()
+        try:
+            late += process.wait(5) != 0
+        except subprocess.TimeoutExpired:
+            late += 1
+            process.kill()
+            process.wait()
+        process.stdin.close()
+        process.stdout.close()
+    assert late == 0
