@@ -90,6 +90,7 @@ func (s *Selector) look(fd int32, e *entry) bool {
 // pollSeen fills in what poll(2) says of the queue.
 func (s *Selector) pollSeen() {
 	for {
+		counted()
 		if _, err := unix.Poll(s.seen, 0); err != unix.EINTR {
 			return
 		}

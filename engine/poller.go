@@ -174,6 +174,7 @@ func without(list []int32, fd int32) []int32 {
 
 // isOpen says whether fd is a descriptor of this process.
 func isOpen(fd int) bool {
+	counted()
 	_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 	return err == nil
 }

@@ -97,6 +97,7 @@ func (p *epollPoller) create() error {
 }
 
 func (p *epollPoller) controlWaker(op int) error {
+	counted()
 	wake := unix.EpollEvent{Events: unix.EPOLLIN, Fd: wakeKey}
 	return unix.EpollCtl(p.set, op, p.read, &wake)
 }
@@ -228,6 +229,7 @@ func (p *epollPoller) unlist(fd int) {
 }
 
 func (p *epollPoller) control(op, fd int, want Events) error {
+	counted()
 	event := unix.EpollEvent{Events: uint32(want), Fd: int32(fd), Pad: int32(p.entry(fd).generation)}
 	return unix.EpollCtl(p.set, op, fd, &event)
 }

@@ -87,6 +87,7 @@ var noPwait2 atomic.Bool
 // epollWait is the system call. One that does not block goes past Go's scheduler, which need not
 // know of it. epoll_pwait is the one that every architecture has; epoll_pwait2 counts nanoseconds.
 func epollWait(set int, buf []unix.EpollEvent, timeout time.Duration) (int, syscall.Errno) {
+	counted()
 	at, room := uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf))
 	if timeout == 0 {
 		n, _, err := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(set), at, room, 0, 0, 0)

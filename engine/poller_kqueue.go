@@ -185,6 +185,7 @@ func (p *kqueuePoller) control(fd int, f filter, op int) error {
 	unix.SetKevent(&change[0], fd, f.filter, op)
 	change[0].Fflags = f.flags
 	for {
+		counted()
 		_, err := unix.Kevent(p.queue, change, nil, nil)
 		if err != unix.EINTR {
 			return err
@@ -266,6 +267,7 @@ func (p *kqueuePoller) wait(room int, timeout time.Duration) (int, error) {
 			until = &ts
 		}
 		buf := p.events[:min(room, len(p.events))]
+		counted()
 		n, err := unix.Kevent(p.queue, nil, buf, until)
 		switch {
 		case err == unix.EINTR:

@@ -174,6 +174,7 @@ func (p *selectPoller) call(timeout time.Duration) (int, error) {
 		}
 		until = &tv
 	}
+	counted()
 	return unix.Select(p.limit, p.got[0].raw(), p.got[1].raw(), p.got[2].raw(), until)
 }
 

@@ -10,5 +10,6 @@ import (
 
 // pollFor is poll(2): not every platform has ppoll.
 func pollFor(fds []unix.PollFd, timeout time.Duration) (int, error) {
+	counted()
 	return unix.Poll(fds, millis(timeout))
 }

@@ -28,6 +28,7 @@ type identity struct{ device, inode uint64 }
 
 // identify is the identity of fd's open file; the zero one if fd is closed.
 func identify(fd int) identity {
+	counted()
 	var stat unix.Stat_t
 	if fd < 0 || unix.Fstat(fd, &stat) != nil {
 		return identity{}
@@ -131,6 +132,7 @@ func (w *waker) drain() (signalled bool, err error) {
 	}
 	var buf [512]byte
 	for {
+		counted()
 		n, err := unix.Read(w.read, buf[:])
 		switch {
 		case err == unix.EINTR:

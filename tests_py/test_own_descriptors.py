@@ -125,9 +125,7 @@ for each in mine[8:]:
     )
 
 
-def test_numbers_closed_by_a_handler(use_poll, goasyncore):
-    if goasyncore.backend().name == "native":
-        pytest.skip("the engine finds out in the next run")
+def test_numbers_closed_by_a_handler(use_poll):
     run_python(
         PROGRAM
         + """
