@@ -240,6 +240,10 @@ void ga_own_close(ga_mirror *m);            /* async-signal-safe */
 int ga_listen_and_check(ga_mirror *m);      /* before a wait; runs signal handlers; 0, or -1 with an exception set */
 void ga_unlisten(ga_mirror *m);             /* after it; async-signal-safe */
 
+/* wakeup_fd.c: for the main thread, with the GIL */
+int ga_set_wakeup_fd(int fd);   /* returns the one before; async-signal-safe */
+int ga_wakeup_fd_works(int fd); /* fd is for a trial; no exception */
+
 /* services.c */
 int ga_services_setup(PyObject *module); /* 0, or -1 with an exception set */
 int ga_call_due(ga_mirror *m);           /* runs Python code; 0, or -1 with an exception set */

@@ -84,9 +84,9 @@ void ga_own_hold(ga_mirror *m, int poller, int read_end, int write_end)
  * the wait, whichever thread the kernel gives it to. Costs 15 ns a pass. */
 static int start_listening(ga_mirror *m)
 {
-    if (!m->rests || m->wake_fds[1] < 0 || PyThread_get_thread_ident() != main_thread)
+    if (!m->rests || m->wake_fds[1] < 0 || PyThread_get_thread_ident() != main_thread || !ga_wakeup_fd_works(m->wake_fds[1]))
         return 0;
-    m->programs_fd = PySignal_SetWakeupFd(m->wake_fds[1]);
+    m->programs_fd = ga_set_wakeup_fd(m->wake_fds[1]);
     m->listening = 1;
     return 1;
 }
@@ -96,9 +96,9 @@ void ga_unlisten(ga_mirror *m)
     if (!m->listening)
         return;
     m->listening = 0;
-    int now = PySignal_SetWakeupFd(m->programs_fd);
+    int now = ga_set_wakeup_fd(m->programs_fd);
     if (now != m->wake_fds[1]) /* a signal handler has set it meanwhile */
-        PySignal_SetWakeupFd(now);
+        ga_set_wakeup_fd(now);
 }
 
 int ga_listen_and_check(ga_mirror *m)
