@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"time"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"

@@ -85,12 +85,7 @@ def test_closed_before_the_wait_is_a_bad_descriptor(new_pair, channels):
 
 
 @pytest.mark.parametrize("timeout", [0.0002, 0.0102])
-def test_timeouts_count_microseconds(new_pair, channels, timeout, request):
-    if not request.config.getoption("--reference"):
-        import goasyncore
-
-        if goasyncore.backend().name == "native":
-            pytest.skip("the engine counts milliseconds")
+def test_timeouts_count_microseconds(new_pair, channels, timeout):
     near, _ = new_pair()
     channel = Recorder(near, channels)
     asyncore.loop(0, False, channels, 1)
