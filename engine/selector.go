@@ -5,8 +5,8 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"time"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
