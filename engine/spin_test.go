@@ -1,4 +1,4 @@
-//go:build engine_calls
+//go:build engine_calls && linux
 
 package engine
 
