@@ -88,10 +88,10 @@ func (s *Selector) Run(src Source, o Options) error {
 	}
 	s.passes = 0
 	if !o.Settle { // such Runs are a pass each: they leave the audit to its time
-		s.auditDue = s.auditSoonest
 		if s.registered <= fewToAudit {
-			s.auditDue = 0
+			s.auditSoonest = 0
 		}
+		s.auditDue = s.auditSoonest
 	}
 	var ready []Ready
 	for {
