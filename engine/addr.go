@@ -1,14 +1,18 @@
 package engine
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // Addr is the address of a socket: an IP address with a port, or the path of a unix socket. It is
-// a net.Addr, and comparable. The zero Addr is that of a socket without a name.
+// a net.Addr, and comparable. The zero Addr is that of a socket without an address.
 type Addr struct {
 	network string
 	ip      netip.AddrPort
@@ -55,8 +59,8 @@ func familyOf(network string) (family, kind int, err error) {
 }
 
 // ParseAddr reads an address of the network: a path, or host:port with a host that is an IP
-// address, "localhost" or empty, which stands for every address of the machine. Other names are
-// not looked up, for that takes time in which the loop stands still.
+// address, "localhost" or empty, which stands for every address of the machine. It does not look up
+// other names, because that takes time in which the loop would stand still; Listen and Dial do.
 func ParseAddr(network, address string) (Addr, error) {
 	family, _, err := familyOf(network)
 	if err != nil {
@@ -65,38 +69,88 @@ func ParseAddr(network, address string) (Addr, error) {
 	if family == unix.AF_UNIX {
 		return Addr{network: network, path: address}, nil
 	}
-	host, port, ok := cutPort(address)
-	if ok {
-		address = hostFor(family, host) + ":" + port
-	}
-	ip, err := netip.ParseAddrPort(address)
+	host, service, err := net.SplitHostPort(address)
 	if err != nil {
-		return Addr{}, fmt.Errorf("address %q: %w", address, unix.EINVAL)
+		return Addr{}, err // "missing port in address" and such
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return Addr{}, &net.AddrError{Err: "the port is not a number from 0 to 65535", Addr: address}
+	}
+	ip, err := netip.ParseAddr(hostFor(family, host))
+	if err != nil {
+		return Addr{}, &net.AddrError{Err: "the host is not an IP address", Addr: address}
+	}
+	return newAddr(network, netip.AddrPortFrom(ip, uint16(port)))
+}
+
+// newAddr is an address of the network, if the network has such addresses.
+func newAddr(network string, ip netip.AddrPort) (Addr, error) {
+	family, _, err := familyOf(network)
+	if err != nil {
+		return Addr{}, err
 	}
 	if ip.Addr().Is4() != (family == unix.AF_INET) {
-		return Addr{}, fmt.Errorf("address %q on %s: %w", address, network, unix.EAFNOSUPPORT)
+		return Addr{}, fmt.Errorf("address %v on %s: %w", ip, network, unix.EAFNOSUPPORT)
 	}
 	return Addr{network: network, ip: ip}, nil
 }
 
-// cutPort divides host:port where there are no brackets.
-func cutPort(address string) (host, port string, ok bool) {
-	for i := range len(address) {
-		if address[i] == ':' {
-			return address[:i], address[i+1:], true
-		}
-		if address[i] == '[' {
-			break
+// lookUp is ParseAddr for Listen and Dial. It looks up names of hosts and services, and makes the
+// network tcp or udp one of IPv6 where the address is.
+func lookUp(network, address string) (string, Addr, error) {
+	family, kind, err := familyOf(network)
+	if err != nil {
+		return network, Addr{}, err
+	}
+	if family == unix.AF_UNIX {
+		return network, Addr{network: network, path: address}, nil
+	}
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return network, Addr{}, err
+	}
+	transport := "tcp"
+	if kind == unix.SOCK_DGRAM {
+		transport = "udp"
+	}
+	port, err := net.DefaultResolver.LookupPort(context.Background(), transport, service)
+	if err != nil {
+		return network, Addr{}, err
+	}
+	ip, err := netip.ParseAddr(hostFor(family, host))
+	if err != nil {
+		ip, err = lookUpHost("ip"+strings.TrimPrefix(network, transport), host)
+	}
+	if err != nil {
+		return network, Addr{}, err
+	}
+	if network == transport && ip.Is6() {
+		network += "6"
+	}
+	addr, err := newAddr(network, netip.AddrPortFrom(ip, uint16(port)))
+	return network, addr, err
+}
+
+// lookUpHost is the first address of a host, one of IPv4 if there is one and the version allows it.
+func lookUpHost(version, host string) (netip.Addr, error) {
+	all, err := net.DefaultResolver.LookupNetIP(context.Background(), version, host)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	for _, ip := range all {
+		if ip.Unmap().Is4() {
+			return ip.Unmap(), nil
 		}
 	}
-	return "", "", false
+	return all[0], nil
 }
 
 // hostFor is the IP address that the host stands for.
 func hostFor(family int, host string) string {
 	any, loopback := "0.0.0.0", "127.0.0.1"
 	if family == unix.AF_INET6 {
-		any, loopback = "[::]", "[::1]"
+		any, loopback = "::", "::1"
 	}
 	switch host {
 	case "":

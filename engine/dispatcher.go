@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/goasyncore/goasyncore/engine/internal/output"
 )
 
 // Dispatcher is a channel: it stands in a [Map] for an [Endpoint], usually a socket, and tells its
@@ -13,15 +15,19 @@ import (
 //
 //	type client struct{ engine.Dispatcher }
 //
+//	var _ engine.ConnectHandler = (*client)(nil) // the compiler checks name and signature
+//
 //	func (c *client) HandleConnect() error { ... }
 //
 //	c := &client{}
 //	c.Init(c, nil)
-//	err := errors.Join(c.CreateSocket("tcp"), c.Connect("127.0.0.1:80"))
+//	err := c.Dial("tcp", "localhost:http")
 type Dispatcher struct {
 	handler any
 	m       *Map
 	sock    Endpoint
+	out     output.Sender // what it buffers, if it does
+	times   *times        // nil until it has an idle timeout or a deadline
 	addr    Addr
 	fd      int32 // the number in the map, when in there
 	flags
@@ -29,13 +35,17 @@ type Dispatcher struct {
 
 // flags are a Dispatcher's state.
 type flags struct {
+	ready      bool // Init was called
 	inMap      bool
 	connected  bool
 	connecting bool
 	accepting  bool
+	resting    bool // it does not accept for a moment: see acceptFailed
+	ended      bool // Recv or Send have called HandleClose
 	paused     bool // SetReadable(false)
 	chosen     bool // SetWritable was called: wantWrite counts
 	wantWrite  bool
+	pending    bool // out has something to send
 	writes     bool // the handler has HandleWrite
 	asksRead   bool // the handler has Readable
 	asksWrite  bool // the handler has Writable
@@ -43,20 +53,35 @@ type flags struct {
 
 // Init makes d the channel of a handler, in the map m or, if that is nil, in [DefaultMap]. The
 // channel has no socket yet.
-func (d *Dispatcher) Init(handler any, m *Map) {
-	d.handler, d.m = handler, m
+//
+// It returns an error if the handler has a method with a handler's name and another signature, which
+// the loop would never call. Every attempt to give the channel a socket returns that error too.
+func (d *Dispatcher) Init(handler any, m *Map) error {
+	if m == nil {
+		m = defaultMap
+	}
+	d.handler, d.m, d.ready = handler, m, true
 	_, d.writes = handler.(WriteHandler)
 	_, d.asksRead = handler.(ReadPredicate)
 	_, d.asksWrite = handler.(WritePredicate)
+	return checkHandler(handler)
+}
+
+// usable is nil if Init was called, and had nothing to say against the handler.
+func (d *Dispatcher) usable() error {
+	if !d.ready {
+		return ErrNoInit
+	}
+	return checkHandler(d.handler)
 }
 
 // Handler is what Init got.
 func (d *Dispatcher) Handler() any { return d.handler }
 
-// Map is the channel's map.
+// Map is the channel's map. It panics before Init: there is none.
 func (d *Dispatcher) Map() *Map {
-	if d.m == nil {
-		return defaultMap
+	if !d.ready {
+		panic(ErrNoInit)
 	}
 	return d.m
 }
@@ -73,13 +98,13 @@ func (d *Dispatcher) Socket() *Socket {
 // Connected says whether the channel is connected.
 func (d *Dispatcher) Connected() bool { return d.connected }
 
-// Connecting says whether Connect was called and has not come to an end.
+// Connecting says whether Connect or Dial was called and has not come to an end.
 func (d *Dispatcher) Connecting() bool { return d.connecting }
 
 // Accepting says whether the channel listens.
 func (d *Dispatcher) Accepting() bool { return d.accepting }
 
-// Addr is the address that Bind or Connect got, or else the other end's.
+// Addr is the channel's own address if it listens or is bound, or else the other end's.
 func (d *Dispatcher) Addr() Addr { return d.addr }
 
 // String describes the channel: its handler, state, address and identity.
@@ -98,8 +123,12 @@ func (d *Dispatcher) String() string {
 	return fmt.Sprintf("<%T%s%s at %p>", d.handler, state, address, unsafe.Pointer(d))
 }
 
-// CreateSocket opens a socket and puts the channel into its map. See [NewSocket] for the networks.
+// CreateSocket opens a socket and puts the channel into its map, for Bind or Connect. See [NewSocket]
+// for the networks.
 func (d *Dispatcher) CreateSocket(network string) error {
+	if err := d.usable(); err != nil {
+		return err
+	}
 	sock, err := NewSocket(network)
 	if err != nil {
 		return err
@@ -110,17 +139,25 @@ func (d *Dispatcher) CreateSocket(network string) error {
 	return nil
 }
 
-// SetSocket takes sock, which is then the channel's to close, and puts the channel into its map.
+// SetSocket makes sock the channel's, to close as well, and puts the channel into its map. The
+// channel accepts connections if sock listens.
 func (d *Dispatcher) SetSocket(sock Endpoint) error {
-	d.sock = sock
-	if s, ok := sock.(*Socket); ok && s.listening {
-		d.accepting = true
+	if err := d.usable(); err != nil {
+		return err
+	}
+	d.sock, d.ended = sock, false
+	if s, ok := sock.(*Socket); ok {
+		s.owner = d
+		if s.listening {
+			d.accepting = true
+			d.addr, _ = s.LocalAddr() // only for the description
+		}
 	}
 	return d.AddChannel()
 }
 
-// Attach takes a connection: an accepted socket, an adopted one. It is SetSocket, and the channel
-// is connected if the socket is.
+// Attach makes a connection the channel's: an accepted socket, an adopted one. It is SetSocket, and the
+// channel is connected if the socket is.
 func (d *Dispatcher) Attach(sock Endpoint) error {
 	if err := d.SetSocket(sock); err != nil {
 		return err
@@ -136,7 +173,9 @@ func (d *Dispatcher) Attach(sock Endpoint) error {
 			d.DelChannel()
 			return err
 		}
-		d.addr = peer
+		if peer.IsValid() || !d.accepting {
+			d.addr = peer
+		}
 	}
 	return nil
 }
@@ -144,28 +183,31 @@ func (d *Dispatcher) Attach(sock Endpoint) error {
 // AddChannel puts the channel into its map, under its descriptor's number and in the place of
 // whatever was there.
 func (d *Dispatcher) AddChannel() error {
-	if d.sock == nil {
-		return badFD("add")
+	if err := d.usable(); err != nil {
+		return err
 	}
-	return d.Map().add(d, d.sock.FD())
+	if d.sock == nil {
+		return noSocket("add")
+	}
+	return d.m.add(d, d.sock.FD())
 }
 
 // DelChannel takes the channel out of its map, if it is there.
 func (d *Dispatcher) DelChannel() {
 	if d.inMap {
-		d.Map().remove(d)
+		d.m.remove(d)
 	}
 }
 
-// changed has the loop ask again what the channel waits for. Without it the channel costs nothing.
+// changed has the loop look again at what the channel waits for.
 func (d *Dispatcher) changed() {
 	if d.inMap {
-		d.Map().mark(d.fd)
+		d.m.mark(d.fd)
 	}
 }
 
 // SetReadable says whether the channel waits to read from now on. What arrives meanwhile stays
-// where it is, so that the sender has to wait: a Readable for nothing.
+// where it is, so that the sender has to wait. It costs nothing in a pass, as Readable does.
 func (d *Dispatcher) SetReadable(wants bool) {
 	if d.paused == wants {
 		d.paused = !wants
@@ -173,8 +215,8 @@ func (d *Dispatcher) SetReadable(wants bool) {
 	}
 }
 
-// SetWritable says whether the channel waits to write from now on, apart from the time until it is
-// connected, when it always does: a Writable for nothing.
+// SetWritable says whether the channel waits to write from now on. While it connects, and while
+// something is buffered, it always does. It costs nothing in a pass, as Writable does.
 func (d *Dispatcher) SetWritable(wants bool) {
 	if !d.chosen || d.wantWrite != wants {
 		d.chosen, d.wantWrite = true, wants
@@ -182,7 +224,20 @@ func (d *Dispatcher) SetWritable(wants bool) {
 	}
 }
 
-// own says whether the channel has a predicate of its own, to be asked in each pass.
+func init() {
+	output.Set = func(d any, s output.Sender) { d.(*Dispatcher).out = s }
+	output.Pending = func(d any, pending bool) { d.(*Dispatcher).setPending(pending) }
+}
+
+// setPending says whether out has something to send.
+func (d *Dispatcher) setPending(pending bool) {
+	if d.pending != pending {
+		d.pending = pending
+		d.changed()
+	}
+}
+
+// own says whether the handler has a predicate, which is called in each pass.
 func (d *Dispatcher) own() bool { return d.asksRead || d.asksWrite }
 
 // want is what the channel waits for.
@@ -191,17 +246,17 @@ func (d *Dispatcher) want() (want Events) {
 	if d.asksRead {
 		readable = d.handler.(ReadPredicate).Readable()
 	}
-	writable := d.writes || d.connecting
+	writable := d.writes
 	switch {
 	case d.asksWrite:
 		writable = d.handler.(WritePredicate).Writable()
 	case d.chosen:
-		writable = d.wantWrite || !d.connected
+		writable = d.wantWrite
 	}
-	if readable {
+	if readable && !d.resting {
 		want = Read
 	}
-	if writable && !d.accepting {
+	if (writable || d.connecting || d.pending) && !d.accepting {
 		want |= Write
 	}
 	return want

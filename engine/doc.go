@@ -17,14 +17,34 @@
 //
 //	func (e *echo) HandleRead() error {
 //		n, err := e.Recv(e.Map().Buffer())
-//		_, failed := e.Send(e.Map().Buffer()[:n])
-//		return errors.Join(err, failed)
+//		if err != nil {
+//			return err
+//		}
+//		_, err = e.Send(e.Map().Buffer()[:n])
+//		return err
 //	}
 //
+//	func (e *echo) HandleAccepted(sock *engine.Socket, from engine.Addr) error {
+//		client := &echo{}
+//		client.Init(client, e.Map())
+//		return client.Attach(sock)
+//	}
+//
+//	server := &echo{}
+//	server.Init(server, nil)
+//	if err := server.Listen("tcp", "localhost:8080"); err != nil {
+//		log.Fatal(err)
+//	}
+//	log.Fatal(engine.Loop())
+//
 // An error that a handler returns, or its panic with the stack, goes to its HandleError;
-// [ErrExitNow] ends the loop. What a channel waits for is asked in each pass only if it has a
-// Readable or Writable of its own. Otherwise SetReadable and SetWritable say it, and an idle channel
-// costs nothing; nor does an event allocate.
+// [ErrExitNow] ends the loop. What the endpoint of a channel reports of its end is not such an error:
+// it is HandleClose that learns of that. The trouble of one accepted connection ends that one, never
+// the channel that listens.
+//
+// The loop calls Readable and Writable in each pass, of those handlers that have them. Otherwise
+// SetReadable and SetWritable say what a channel waits for, and an idle channel costs nothing; nor
+// does an event allocate. The same is true of [Map.AfterFunc], SetIdleTimeout and SetDeadline.
 //
 // # Beneath the channels
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"time"
@@ -16,8 +17,11 @@ type echo struct{ engine.DispatcherWithSend }
 
 func (e *echo) HandleRead() error {
 	n, err := e.Recv(e.Map().Buffer())
-	_, failed := e.Send(e.Map().Buffer()[:n])
-	return errors.Join(err, failed)
+	if err != nil {
+		return err
+	}
+	_, err = e.Send(e.Map().Buffer()[:n])
+	return err
 }
 
 func (e *echo) HandleAccepted(sock *engine.Socket, _ engine.Addr) error {
@@ -50,14 +54,15 @@ func ExampleDispatcherWithSend() {
 
 	server := &echo{}
 	server.Init(server, m)
-	err := errors.Join(server.CreateSocket("tcp"), server.Bind("127.0.0.1:0"), server.Listen(5))
-	address, _ := server.Socket().LocalAddr()
-
+	if err := server.Listen("tcp", "localhost:0"); err != nil {
+		fmt.Println(err)
+		return
+	}
 	c := &client{}
 	c.Init(c, m)
-	err = errors.Join(err, c.CreateSocket("tcp"), c.Connect(address.String()))
-	if err != nil {
+	if err := c.Dial("tcp", server.Addr().String()); err != nil {
 		fmt.Println(err)
+		return
 	}
 	fmt.Println(engine.Loop(engine.WithMap(m)))
 	// Output:
@@ -78,13 +83,17 @@ func ExampleDispatcher() {
 	g := &greeter{}
 	g.Init(g, engine.NewMap())
 	defer g.Map().Close()
-	err := errors.Join(g.CreateSocket("tcp"), g.Bind("127.0.0.1:0"), g.Listen(5))
-	address, _ := g.Socket().LocalAddr()
-
+	if err := g.Listen("tcp", "localhost:0"); err != nil {
+		fmt.Println(err)
+		return
+	}
 	c := &client{}
 	c.Init(c, g.Map())
-	err = errors.Join(err, c.CreateSocket("tcp"), c.Connect(address.String()))
-	fmt.Println(errors.Join(err, g.Map().Loop()))
+	if err := c.Dial("tcp", g.Addr().String()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(g.Map().Loop())
 	g.Map().CloseAll()
 	// Output:
 	// go away
@@ -99,9 +108,10 @@ type copier struct {
 
 func (c *copier) HandleRead() error {
 	n, err := c.Recv(c.Map().Buffer())
-	if n > 0 {
-		_, err = c.to.Send(c.Map().Buffer()[:n])
+	if err != nil {
+		return err
 	}
+	_, err = c.to.Send(c.Map().Buffer()[:n])
 	return err
 }
 
@@ -141,19 +151,32 @@ func ExampleAdopt() {
 	listener, _ := net.Listen("tcp", "127.0.0.1:0")
 	address := listener.Addr().String()
 	sock, err := engine.Adopt(listener)
-
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	server := &echo{}
 	server.Init(server, engine.NewMap())
 	defer server.Map().Close()
-	err = errors.Join(err, server.SetSocket(sock))
+	if err := server.SetSocket(sock); err != nil {
+		fmt.Println(err)
+		return
+	}
 
 	conn, _ := net.Dial("tcp", address)
-	adopted, _ := engine.Adopt(conn)
+	adopted, err := engine.Adopt(conn)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	adopted.Send([]byte("hello"))
 	c := &client{}
 	c.Init(c, server.Map())
-	err = errors.Join(err, c.Attach(adopted))
-	fmt.Println(errors.Join(err, server.Map().Loop()))
+	if err := c.Attach(adopted); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(server.Map().Loop())
 	server.Map().CloseAll()
 	// Output:
 	// hello
@@ -165,7 +188,7 @@ func ExampleMap_Do() {
 	defer m.Close()
 	server := &echo{}
 	server.Init(server, m)
-	if err := errors.Join(server.CreateSocket("tcp"), server.Bind("127.0.0.1:0"), server.Listen(5)); err != nil {
+	if err := server.Listen("tcp", "127.0.0.1:0"); err != nil {
 		fmt.Println(err)
 	}
 	go m.Do(func() { // from another goroutine, in the loop's
@@ -197,7 +220,7 @@ func ExampleMap_Wake() {
 	p := &patient{enough: make(chan bool, 1)}
 	p.Init(p, engine.NewMap())
 	defer p.Map().Close()
-	if err := errors.Join(p.CreateSocket("udp"), p.Bind("127.0.0.1:0")); err != nil {
+	if err := p.Listen("udp", "localhost:0"); err != nil {
 		fmt.Println(err)
 	}
 	go func() {
@@ -212,7 +235,7 @@ func ExampleWithContext() {
 	server := &echo{}
 	server.Init(server, engine.NewMap())
 	defer server.Map().Close()
-	if err := errors.Join(server.CreateSocket("tcp"), server.Bind("127.0.0.1:0"), server.Listen(5)); err != nil {
+	if err := server.Listen("tcp", "127.0.0.1:0"); err != nil {
 		fmt.Println(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
@@ -223,6 +246,112 @@ func ExampleWithContext() {
 	// context deadline exceeded
 	// <nil>
 }
+
+// polite says goodbye to who is silent for too long.
+type polite struct{ engine.DispatcherWithSend }
+
+var _ engine.TimeoutHandler = (*polite)(nil)
+
+func (p *polite) HandleTimeout() error {
+	if _, err := p.Send([]byte("too late")); err != nil {
+		return err
+	}
+	return p.Close()
+}
+
+func ExampleDispatcher_SetIdleTimeout() {
+	near, far, err := engine.NewPair()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer far.Close()
+	p := &polite{}
+	p.Init(p, engine.NewMap())
+	defer p.Map().Close()
+	p.SetIdleTimeout(10 * time.Millisecond)    // since something was last received or sent
+	p.SetDeadline(time.Now().Add(time.Minute)) // however busy it is
+	if err := p.Attach(near); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(p.Map().Loop())
+	buffer := make([]byte, 100)
+	n, err := far.Recv(buffer)
+	fmt.Printf("%s %v\n", buffer[:n], err)
+	// Output:
+	// <nil>
+	// too late <nil>
+}
+
+func ExampleMap_AfterFunc() {
+	server := &echo{}
+	server.Init(server, engine.NewMap())
+	m := server.Map()
+	defer m.Close()
+	if err := server.Listen("tcp", "localhost:0"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	never := m.AfterFunc(time.Millisecond, func() { fmt.Println("never") })
+	ticks := 0
+	var tick func()
+	tick = func() {
+		if ticks++; ticks == 3 {
+			fmt.Println("closing", m.Len(), "channel")
+			m.CloseAll()
+			return
+		}
+		m.AfterFunc(time.Millisecond, tick)
+	}
+	tick()
+	fmt.Println(never.Stop(), never.Stop())
+	fmt.Println(m.Loop())
+	// Output:
+	// true false
+	// closing 1 channel
+	// <nil>
+}
+
+func ExampleMap_SetLogger() {
+	m := engine.NewMap()
+	defer m.Close()
+	m.SetLogger(slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey || a.Key == "channel" { // not the same each time
+				return slog.Attr{}
+			}
+			return a
+		},
+	})))
+	c := &client{}
+	c.Init(c, m)
+	near, far, err := engine.NewPair()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer far.Close()
+	if err := c.Attach(near); err != nil {
+		fmt.Println(err)
+		return
+	}
+	f := &failing{}
+	f.Init(f, m)
+	if err := f.Attach(far); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(m.Loop(engine.WithCount(1)))
+	// Output:
+	// level=ERROR msg="uncaught error, closing channel" error="no idea what to write"
+	// <nil>
+}
+
+// failing has nothing to write.
+type failing struct{ engine.Dispatcher }
+
+func (f *failing) HandleWrite() error { return errors.New("no idea what to write") }
 
 // careless has a handler that panics.
 type careless struct {
@@ -280,5 +409,5 @@ func ExampleParseAddr() {
 	// 127.0.0.1:80 <nil>
 	// 127.0.0.1:80 <nil>
 	// 0.0.0.0:80 <nil>
-	//  address "example.org:80": invalid argument
+	//  address example.org:80: the host is not an IP address
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -24,16 +25,19 @@ func NewFileWrapper(fd int) (*FileWrapper, error) {
 // FD is the duplicate, -1 once it is closed.
 func (f *FileWrapper) FD() int { return f.fd }
 
-// Recv reads into p; 0 is the end of the file.
+// Recv reads into p, and returns io.EOF at the end of the file.
 func (f *FileWrapper) Recv(p []byte) (int, error) {
 	for {
 		n, err := unix.Read(f.fd, p)
 		switch err {
 		case nil:
+			if n == 0 && len(p) > 0 {
+				return 0, io.EOF
+			}
 			return n, nil
 		case unix.EINTR:
 		case unix.EAGAIN:
-			return 0, errReadAgain
+			return 0, ErrWouldBlock
 		default:
 			return 0, os.NewSyscallError("read", err)
 		}
@@ -49,17 +53,12 @@ func (f *FileWrapper) Send(p []byte) (int, error) {
 			return n, nil
 		case unix.EINTR:
 		case unix.EAGAIN:
-			return 0, errWriteAgain
+			return 0, ErrWouldBlock
 		default:
 			return 0, os.NewSyscallError("write", err)
 		}
 	}
 }
-
-var (
-	errReadAgain  = os.NewSyscallError("read", unix.EAGAIN)
-	errWriteAgain = os.NewSyscallError("write", unix.EAGAIN)
-)
 
 // Close closes the duplicate. A second Close does nothing.
 func (f *FileWrapper) Close() error {

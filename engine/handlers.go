@@ -2,20 +2,18 @@ package engine
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"runtime"
-
-	"golang.org/x/sys/unix"
+	"io"
+	"net"
 )
 
 // A handler is what Init got: most often the struct that the Dispatcher is embedded in. It has the
 // methods of those of the following interfaces that it cares about. The loop calls them on its own
-// goroutine. ErrExitNow from any of them ends the loop; another error, or a panic (see
-// [PanicError]), goes to HandleError.
+// goroutine. [ErrExitNow] from any of them ends the loop. The errors of Recv, Send and Accept that say
+// that there is nothing more, or that the connection has ended, may be returned: see [Dispatcher.Recv].
+// Another error, or a panic (see [PanicError]), goes to HandleError.
 type (
 	// A ReadHandler is told that there is something to Recv, or that the stream has ended. It
-	// has to Recv: what is not taken is told again in each pass. By default nothing happens.
+	// has to Recv: what it leaves is told again in each pass. By default nothing happens.
 	ReadHandler interface{ HandleRead() error }
 
 	// A WriteHandler is told that there is room to Send. By default nothing happens.
@@ -24,106 +22,94 @@ type (
 	// A PriorityHandler is told of priority data. By default nothing happens.
 	PriorityHandler interface{ HandleExpt() error }
 
-	// A ConnectHandler is told that what Connect began is done. By default nothing happens.
+	// A ConnectHandler is told that the connection that Dial or Connect began is there. By
+	// default nothing happens.
 	ConnectHandler interface{ HandleConnect() error }
 
 	// A CloseHandler is told that the connection has ended or is lost. By default the channel
 	// is closed.
 	CloseHandler interface{ HandleClose() error }
 
+	// A TimeoutHandler is told that nothing happened for the time of SetIdleTimeout, or that
+	// the time of SetDeadline has come. By default HandleClose is called.
+	TimeoutHandler interface{ HandleTimeout() error }
+
 	// An AcceptHandler is told that a connection waits for Accept. By default it is accepted,
 	// and given to HandleAccepted.
 	AcceptHandler interface{ HandleAccept() error }
 
-	// An AcceptedHandler gets an accepted connection, which is its own from then on. By default
-	// it is closed.
+	// An AcceptedHandler gets an accepted connection, which is its own from then on. If it
+	// returns an error, the connection is closed, or the channel that it was attached to.
 	AcceptedHandler interface {
 		HandleAccepted(sock *Socket, from Addr) error
 	}
 
 	// An ErrorHandler gets what another handler returned, or its panic. What it returns itself
-	// ends the loop. By default the error is logged and HandleClose called.
+	// ends the loop. By default the error is logged, and HandleClose called; a channel that
+	// accepts connections goes on with that instead.
 	ErrorHandler interface{ HandleError(err error) error }
 
-	// A LogHandler gets what the defaults have to say. By default it goes to standard error.
+	// A LogHandler gets what the defaults have to say, instead of the logger of the map.
 	LogHandler interface{ LogInfo(kind, message string) }
 
-	// A ReadPredicate says whether the channel waits to read. It is asked in each pass, which
-	// SetReadable does not cost. By default a channel waits to read.
+	// A ReadPredicate says whether the channel waits to read. The loop calls it in each pass;
+	// SetReadable costs nothing there. By default a channel waits to read.
 	ReadPredicate interface{ Readable() bool }
 
-	// A WritePredicate says whether the channel waits to write. It is asked in each pass, which
-	// SetWritable does not cost. By default a channel waits to write while it connects, and
-	// always if it has HandleWrite.
+	// A WritePredicate says whether the channel waits to write. The loop calls it in each pass;
+	// SetWritable costs nothing there. By default a channel waits to write if it has HandleWrite.
+	// It also does while it connects, and while something is buffered, whatever is said here.
 	WritePredicate interface{ Writable() bool }
 )
 
-// ErrExitNow, returned by a handler, ends the loop, which returns it.
-var ErrExitNow = errors.New("engine: exit now")
-
-// PanicError is a panic of a handler, as HandleError gets it.
-type PanicError struct {
-	Value any    // what panic got
-	Stack []byte // where
-}
-
-// Error is the panic's value.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
-
-// Unwrap is the panic's value if that is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
-// caught makes a PanicError of what recover answered.
-func caught(value any) error {
-	stack := make([]byte, 16<<10)
-	return &PanicError{value, stack[:runtime.Stack(stack, false)]}
-}
-
-// lost says whether err means that the connection is gone.
-func lost(err error) bool {
-	var errno unix.Errno
-	if !errors.As(err, &errno) {
-		return false
-	}
-	switch errno {
-	case unix.ECONNRESET, unix.ENOTCONN, unix.ESHUTDOWN, unix.ECONNABORTED, unix.EPIPE, unix.EBADF:
-		return true
-	}
-	return false
-}
-
-// tell calls an event of the channel in a pass, and answers what ends the loop.
+// tell calls an event of the channel in a pass, and returns what ends the loop.
 func (d *Dispatcher) tell(event func(*Dispatcher) error) error {
-	err := d.guarded(event)
-	if err == nil || errors.Is(err, ErrExitNow) {
-		return err
-	}
-	return d.handleError(err)
+	return d.settle(d.guarded(event))
 }
 
 // tellPoll is tell for what poll(2) reported.
 func (d *Dispatcher) tellPoll(events Events) error {
-	var err error
-	if events&Read != 0 {
-		err = d.guarded((*Dispatcher).readEvent)
+	for _, kind := range pollKinds {
+		if events&kind.events == 0 {
+			continue
+		}
+		err := d.guarded(kind.handle)
+		if err == nil || harmOf(err) == harmless || err == io.EOF && d.ended {
+			continue
+		}
+		if lost(err) && !d.accepting && !errors.Is(err, ErrExitNow) {
+			return d.handleClose()
+		}
+		return d.settle(err)
 	}
-	if err == nil && events&Write != 0 {
-		err = d.guarded((*Dispatcher).writeEvent)
-	}
-	if err == nil && events&Priority != 0 {
-		err = d.guarded((*Dispatcher).priorityEvent)
-	}
-	if err == nil && events&(Error|Hangup|Invalid) != 0 {
-		err = d.guarded((*Dispatcher).handleClose)
-	}
-	switch {
-	case err == nil || errors.Is(err, ErrExitNow):
+	return nil
+}
+
+// pollKinds are the events in poll's order.
+var pollKinds = [...]struct {
+	events Events
+	handle func(*Dispatcher) error
+}{
+	{Read, (*Dispatcher).readEvent},
+	{Write, (*Dispatcher).writeEvent},
+	{Priority, (*Dispatcher).priorityEvent},
+	{Error | Hangup | Invalid, (*Dispatcher).handleClose},
+}
+
+// settle deals with what an event's handler returned, and returns what ends the loop.
+func (d *Dispatcher) settle(err error) error {
+	if err == nil || errors.Is(err, ErrExitNow) {
 		return err
-	case lost(err):
-		return d.handleClose()
+	}
+	switch harmOf(err) {
+	case harmless:
+		return nil
+	case theEnd:
+		if d.ended || d.accepting {
+			return nil
+		}
+		d.ended = true
+		return d.settle(d.guarded((*Dispatcher).handleClose))
 	}
 	return d.handleError(err)
 }
@@ -142,7 +128,7 @@ func (d *Dispatcher) guarded(event func(*Dispatcher) error) (err error) {
 
 func (d *Dispatcher) readEvent() error {
 	if d.accepting {
-		return d.handleAccept()
+		return d.acceptEvent()
 	}
 	if err := d.connectStep(); err != nil {
 		return err
@@ -159,6 +145,11 @@ func (d *Dispatcher) writeEvent() error {
 	}
 	if err := d.connectStep(); err != nil {
 		return err
+	}
+	if d.out != nil {
+		if err := d.out.SendMore(); err != nil {
+			return err
+		}
 	}
 	if h, ok := d.handler.(WriteHandler); ok {
 		return h.HandleWrite()
@@ -186,7 +177,11 @@ func (d *Dispatcher) connectStep() error {
 
 func (d *Dispatcher) connectEvent() error {
 	if err := d.sockError(); err != nil {
-		return err
+		s := d.Socket()
+		if s == nil {
+			return err
+		}
+		return &net.OpError{Op: "dial", Net: s.network, Addr: d.addr, Err: err}
 	}
 	if h, ok := d.handler.(ConnectHandler); ok {
 		if err := h.HandleConnect(); err != nil {
@@ -207,20 +202,6 @@ func (d *Dispatcher) sockError() error {
 
 // The handlers, with their defaults.
 
-func (d *Dispatcher) handleAccept() error {
-	if h, ok := d.handler.(AcceptHandler); ok {
-		return h.HandleAccept()
-	}
-	sock, from, err := d.Accept()
-	if sock == nil || err != nil {
-		return err
-	}
-	if h, ok := d.handler.(AcceptedHandler); ok {
-		return h.HandleAccepted(sock, from)
-	}
-	return sock.Close()
-}
-
 func (d *Dispatcher) handleClose() error {
 	if h, ok := d.handler.(CloseHandler); ok {
 		return h.HandleClose()
@@ -230,24 +211,27 @@ func (d *Dispatcher) handleClose() error {
 
 // closeOverridden is the handler's Close, which may be its own.
 func (d *Dispatcher) closeOverridden() error {
-	if h, ok := d.handler.(interface{ Close() error }); ok {
+	if h, ok := d.handler.(closer); ok {
 		return h.Close()
 	}
 	return d.Close()
+}
+
+func (d *Dispatcher) timeoutEvent() error {
+	if h, ok := d.handler.(TimeoutHandler); ok {
+		return h.HandleTimeout()
+	}
+	return d.handleClose()
 }
 
 func (d *Dispatcher) handleError(err error) error {
 	if h, ok := d.handler.(ErrorHandler); ok {
 		return h.HandleError(err)
 	}
-	message := fmt.Sprintf("uncaught error, closing channel %v (%v)", d, err)
-	if p, ok := err.(*PanicError); ok {
-		message += "\n" + string(p.Stack)
+	if d.accepting {
+		d.log("error", "uncaught error, still accepting", err)
+		return nil
 	}
-	if h, ok := d.handler.(LogHandler); ok {
-		h.LogInfo("error", message)
-	} else {
-		fmt.Fprintf(os.Stderr, "error: %s\n", message)
-	}
+	d.log("error", "uncaught error, closing channel", err)
 	return d.handleClose()
 }

@@ -3,15 +3,18 @@ package engine
 import (
 	"cmp"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // Map holds channels by descriptor, in the order in which they came. It belongs to one goroutine
-// at a time, with its channels; only Wake and Do may be called from others.
+// at a time, with its channels; only Wake and Do may be called from others. Several loops, each over a
+// map of its own, may run at once.
 //
 // The poller is opened by the first loop and kept until Close. A Map needs no Close if it lives as
 // long as the program.
@@ -27,6 +30,9 @@ type Map struct {
 	pollers  string // the name for Open
 	running  bool   // a loop is
 	buffer   []byte
+	logger   *slog.Logger // nil is slog.Default()
+	timers   timers
+	due      func() time.Duration // timers.wait, made once
 	spare    [][]byte
 
 	posted atomic.Bool // tasks is not empty; looked at in each pass
@@ -112,6 +118,9 @@ func (m *Map) add(d *Dispatcher, fd int) error {
 	s.channel, s.order = d, order
 	d.fd, d.inMap = int32(fd), true
 	m.mark(d.fd)
+	if d.times != nil {
+		d.times.arm()
+	}
 	if d.own() {
 		i, _ := m.findAsked(order)
 		m.asked = slices.Insert(m.asked, i, asked{order, d})
@@ -126,6 +135,9 @@ func (m *Map) remove(d *Dispatcher) {
 		m.asked = slices.Delete(m.asked, i, i+1)
 	}
 	s.channel, d.inMap = nil, false
+	if d.times != nil {
+		d.times.timer.Stop()
+	}
 	m.n--
 	m.mark(d.fd)
 }

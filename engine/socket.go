@@ -1,10 +1,8 @@
 package engine
 
 import (
-	"errors"
-	"fmt"
+	"io"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,12 +13,12 @@ type Endpoint interface {
 	// FD is the descriptor to wait for, -1 once the endpoint is closed.
 	FD() int
 
-	// Recv takes what there is into p and says how much; 0 is the end. It never waits: an error
-	// wrapping EAGAIN says that there is nothing.
+	// Recv receives what there is into p and returns how much, and io.EOF at the end. It never
+	// waits: ErrWouldBlock, or another error wrapping EAGAIN, says that there is nothing.
 	Recv(p []byte) (int, error)
 
-	// Send gives away some of p and says how much. It never waits: an error wrapping EAGAIN says
-	// that there is no room.
+	// Send sends some of p and returns how much. It never waits: ErrWouldBlock, or another
+	// error wrapping EAGAIN, says that there is no room.
 	Send(p []byte) (int, error)
 
 	// Close closes the descriptor. A second Close does nothing.
@@ -32,18 +30,15 @@ type pendingError interface {
 	SockError() error
 }
 
-// Made beforehand, because they are no exception.
-var (
-	errRecvAgain = os.NewSyscallError("recv", unix.EAGAIN)
-	errSendAgain = os.NewSyscallError("send", unix.EAGAIN)
-)
-
-// Socket is a non-blocking, close-on-exec socket. Its errors are of type *os.SyscallError.
+// Socket is a non-blocking, close-on-exec socket. Its errors are [ErrWouldBlock], io.EOF, and those of
+// type *os.SyscallError. A [Dispatcher] has Recv, Send and Accept of its own: call those.
 type Socket struct {
 	fd        int
 	network   string
 	listening bool
-	peer      Addr // of an accepted one
+	datagrams bool
+	peer      Addr        // of an accepted one
+	owner     *Dispatcher // the channel that has it
 }
 
 var _ Endpoint = (*Socket)(nil)
@@ -58,65 +53,7 @@ func NewSocket(network string) (*Socket, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	return &Socket{fd: fd, network: network}, nil
-}
-
-// Adopt takes over a net.Conn, a net.Listener or a net.PacketConn of TCP, UDP or unix, or any
-// other value with a SyscallConn method whose descriptor is a socket. The value is closed, and the
-// connection goes on in the Socket, under another number. A unix listener's path stays; removing
-// it is the caller's from then on. When Adopt fails, conn is as it was.
-func Adopt(conn interface{ Close() error }) (*Socket, error) {
-	open, ok := conn.(syscall.Conn)
-	if !ok {
-		return nil, fmt.Errorf("adopt %T: %w", conn, unix.ENOTSOCK)
-	}
-	raw, err := open.SyscallConn()
-	if err != nil {
-		return nil, fmt.Errorf("adopt %T: %w", conn, err)
-	}
-	s := &Socket{fd: -1}
-	var failure error
-	err = raw.Control(func(fd uintptr) {
-		if s.fd, failure = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0); failure != nil {
-			s.fd = -1
-			failure = os.NewSyscallError("fcntl", failure)
-		}
-	})
-	if err = errors.Join(err, failure); err == nil {
-		err = s.identify()
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("adopt %T: %w", conn, err), s.Close())
-	}
-	if unlinks, ok := conn.(interface{ SetUnlinkOnClose(bool) }); ok {
-		unlinks.SetUnlinkOnClose(false)
-	}
-	conn.Close() // it held one of two descriptors: nothing that it answers changes the connection
-	return s, nil
-}
-
-// identify asks a socket what it is, and makes it non-blocking.
-func (s *Socket) identify() error {
-	kind, err := s.option(unix.SO_TYPE)
-	if err != nil {
-		return err
-	}
-	local, err := unix.Getsockname(s.fd)
-	if err != nil {
-		return os.NewSyscallError("getsockname", err)
-	}
-	names := map[int]string{unix.SOCK_STREAM: "tcp", unix.SOCK_DGRAM: "udp"}
-	switch local.(type) {
-	case *unix.SockaddrInet6:
-		names = map[int]string{unix.SOCK_STREAM: "tcp6", unix.SOCK_DGRAM: "udp6"}
-	case *unix.SockaddrUnix:
-		names = map[int]string{unix.SOCK_STREAM: "unix", unix.SOCK_DGRAM: "unixgram"}
-	}
-	s.network = names[kind]
-	if listening, err := s.option(unix.SO_ACCEPTCONN); err == nil {
-		s.listening = listening != 0
-	}
-	return os.NewSyscallError("fcntl", unix.SetNonblock(s.fd, true))
+	return &Socket{fd: fd, network: network, datagrams: kind == unix.SOCK_DGRAM}, nil
 }
 
 // FD is the descriptor, -1 once the socket is closed.
@@ -125,14 +62,17 @@ func (s *Socket) FD() int { return s.fd }
 // Network is what NewSocket took.
 func (s *Socket) Network() string { return s.network }
 
-// Recv receives into p; 0 is the end of the stream.
+// Recv receives into p, and returns io.EOF at the end of the stream. A datagram may be empty.
 func (s *Socket) Recv(p []byte) (int, error) {
 	n, err := recvNow(s.fd, p)
 	switch err {
 	case 0:
+		if n == 0 && len(p) > 0 && !s.datagrams {
+			return 0, io.EOF
+		}
 		return n, nil
 	case unix.EAGAIN:
-		return 0, errRecvAgain
+		return 0, ErrWouldBlock
 	}
 	return 0, os.NewSyscallError("recv", err)
 }
@@ -144,7 +84,7 @@ func (s *Socket) Send(p []byte) (int, error) {
 	case 0:
 		return n, nil
 	case unix.EAGAIN:
-		return 0, errSendAgain
+		return 0, ErrWouldBlock
 	}
 	return 0, os.NewSyscallError("send", err)
 }
@@ -153,7 +93,7 @@ func (s *Socket) Send(p []byte) (int, error) {
 func (s *Socket) RecvFrom(p []byte) (int, Addr, error) {
 	n, from, err := unix.Recvfrom(s.fd, p, unix.MSG_DONTWAIT)
 	if err != nil {
-		return 0, Addr{}, os.NewSyscallError("recvfrom", err)
+		return 0, Addr{}, wouldBlock("recvfrom", err)
 	}
 	return n, addrOf(s.network, from), nil
 }
@@ -164,10 +104,18 @@ func (s *Socket) SendTo(p []byte, to Addr) error {
 	if err != nil {
 		return err
 	}
-	return os.NewSyscallError("sendto", unix.Sendto(s.fd, p, unix.MSG_DONTWAIT, sa))
+	return wouldBlock("sendto", unix.Sendto(s.fd, p, unix.MSG_DONTWAIT, sa))
 }
 
-// Bind gives the socket a name.
+// wouldBlock is the error of a system call.
+func wouldBlock(call string, err error) error {
+	if err == unix.EAGAIN {
+		return ErrWouldBlock
+	}
+	return os.NewSyscallError(call, err)
+}
+
+// Bind gives the socket an address.
 func (s *Socket) Bind(a Addr) error {
 	sa, err := a.sockaddr()
 	if err != nil {
@@ -189,7 +137,7 @@ func (s *Socket) Listen(backlog int) error {
 func (s *Socket) Accept() (*Socket, Addr, error) {
 	fd, sa, err := acceptSocket(s.fd)
 	if err != nil {
-		return nil, Addr{}, os.NewSyscallError("accept", err)
+		return nil, Addr{}, wouldBlock("accept", err)
 	}
 	peer := addrOf(s.network, sa)
 	return &Socket{fd: fd, network: s.network, peer: peer}, peer, nil
@@ -213,23 +161,13 @@ func (s *Socket) SockError() error {
 	return os.NewSyscallError("connect", unix.Errno(pending))
 }
 
-// SetReuseAddr lets the address be bound again at once.
-func (s *Socket) SetReuseAddr() error {
-	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
-}
-
-// SetNoDelay sends small pieces at once instead of gathering them; on TCP alone.
-func (s *Socket) SetNoDelay() error {
-	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
-}
-
-// LocalAddr is the name that Bind gave, or the system.
+// LocalAddr is the address that Bind gave, or the system.
 func (s *Socket) LocalAddr() (Addr, error) {
 	sa, err := unix.Getsockname(s.fd)
 	return addrOf(s.network, sa), os.NewSyscallError("getsockname", err)
 }
 
-// PeerAddr is the name of the other end.
+// PeerAddr is the address of the other end.
 func (s *Socket) PeerAddr() (Addr, error) {
 	if s.peer.IsValid() {
 		return s.peer, nil
@@ -238,9 +176,14 @@ func (s *Socket) PeerAddr() (Addr, error) {
 	return addrOf(s.network, sa), os.NewSyscallError("getpeername", err)
 }
 
-// Shutdown ends one direction, unix.SHUT_RD or unix.SHUT_WR, or both, unix.SHUT_RDWR.
-func (s *Socket) Shutdown(how int) error {
-	return os.NewSyscallError("shutdown", unix.Shutdown(s.fd, how))
+// CloseRead ends what can be received.
+func (s *Socket) CloseRead() error {
+	return os.NewSyscallError("shutdown", unix.Shutdown(s.fd, unix.SHUT_RD))
+}
+
+// CloseWrite ends what can be sent: the other end receives io.EOF, and may still send.
+func (s *Socket) CloseWrite() error {
+	return os.NewSyscallError("shutdown", unix.Shutdown(s.fd, unix.SHUT_WR))
 }
 
 // Close closes the socket.
@@ -251,9 +194,4 @@ func (s *Socket) Close() error {
 	}
 	s.fd = -1
 	return os.NewSyscallError("close", unix.Close(fd))
-}
-
-func (s *Socket) option(name int) (int, error) {
-	value, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, name)
-	return value, os.NewSyscallError("getsockopt", err)
 }

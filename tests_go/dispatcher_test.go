@@ -103,7 +103,7 @@ func TestDatagrams(t *testing.T) {
 				return err
 			}
 			client := newChannel(t, m, nil)
-			require.NoError(t, errors.Join(client.CreateSocket(network), client.Connect(at.String())))
+			require.NoError(t, client.Dial(network, at.String()))
 			assert.True(t, client.Connected())
 			_, err = client.Send([]byte("there"))
 			require.NoError(t, err)
@@ -141,7 +141,7 @@ func TestConnectRefused(t *testing.T) {
 			failure = err
 			return c.Close()
 		}
-		require.NoError(t, errors.Join(c.CreateSocket("tcp"), c.Connect(at.String())))
+		require.NoError(t, c.Dial("tcp", at.String()))
 		loopUntil(t, m, func() bool { return c.Socket().FD() < 0 }, meaning)
 		assert.ErrorIs(t, failure, unix.ECONNREFUSED)
 		assert.ErrorContains(t, failure, "connect: ")
@@ -164,12 +164,12 @@ func TestDefaults(t *testing.T) {
 		// A connection that nobody handles is closed.
 		server := &engine.Dispatcher{}
 		server.Init(nil, m)
-		require.NoError(t, errors.Join(server.CreateSocket("tcp"), server.Bind("127.0.0.1:0"), server.Listen(1)))
+		require.NoError(t, server.Listen("tcp", "127.0.0.1:0"))
 		at, err := server.Socket().LocalAddr()
 		require.NoError(t, err)
 		d.DelChannel()
 		client := newChannel(t, m, nil)
-		require.NoError(t, errors.Join(client.CreateSocket("tcp"), client.Connect(at.String())))
+		require.NoError(t, client.Dial("tcp", at.String()))
 		client.read = func() error {
 			_, err := client.Recv(m.Buffer())
 			return err

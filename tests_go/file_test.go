@@ -1,6 +1,7 @@
 package tests_go
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -91,7 +92,7 @@ func TestFileWrapper(t *testing.T) {
 	assert.ErrorIs(t, err, unix.EBADF)
 	assert.ErrorContains(t, err, "write: ")
 	n, err = in.Recv(buf)
-	assert.NoError(t, err)
+	assert.Equal(t, io.EOF, err)
 	assert.Zero(t, n)
 	require.NoError(t, in.Close())
 	_, err = in.Recv(buf)

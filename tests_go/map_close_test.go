@@ -125,5 +125,5 @@ func TestNumbersThatAreNone(t *testing.T) {
 		assert.Zero(t, m.Len())
 	}
 	d := &engine.Dispatcher{}
-	assert.ErrorIs(t, d.AddChannel(), unix.EBADF)
+	assert.ErrorIs(t, d.AddChannel(), engine.ErrNoInit)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 
 	"github.com/stretchr/testify/require"
@@ -37,12 +39,12 @@ func (st *stage) act(a action) error {
 	case "listen":
 		st.acceptedAs = a.text(2)
 		d := st.make(name)
-		return errors.Join(d.CreateSocket("tcp"), d.Bind("127.0.0.1:0"), d.Listen(5))
+		return d.Listen("tcp", "127.0.0.1:0")
 	case "connect":
 		to, err := st.channels[a.text(2)].Socket().LocalAddr()
 		require.NoError(st.t, err)
 		d := st.make(name)
-		return errors.Join(d.CreateSocket("tcp"), d.Connect(to.String()))
+		return d.Dial("tcp", to.String())
 	case "connect_refused":
 		nobody, err := engine.NewSocket("tcp")
 		require.NoError(st.t, err)
@@ -52,7 +54,7 @@ func (st *stage) act(a action) error {
 		address, err = nobody.LocalAddr()
 		require.NoError(st.t, err)
 		d := st.make(name)
-		require.NoError(st.t, errors.Join(d.CreateSocket("tcp"), d.Connect(address.String())))
+		require.NoError(st.t, d.Dial("tcp", address.String()))
 		st.until(name, "error")
 	default:
 		st.t.Fatalf("unknown action or channel: %v", a)
@@ -101,10 +103,14 @@ func (st *stage) actOn(d *engine.Dispatcher, name string, a action) error {
 		st.drain(name, a.number(2))
 	case "recv":
 		n, err := d.Recv(st.m.Buffer())
-		if err != nil {
-			return err
+		if err == nil || ended(err) { // Python's b""
+			st.note(name, "received", string(st.m.Buffer()[:n]))
+			return nil
 		}
-		st.note(name, "received", string(st.m.Buffer()[:n]))
+		if err == engine.ErrWouldBlock { // an exception in Python, and harmless in Go
+			return os.NewSyscallError("recv", unix.EAGAIN)
+		}
+		return err
 	case "close":
 		return d.Close()
 	case "wants":
@@ -115,13 +121,13 @@ func (st *stage) actOn(d *engine.Dispatcher, name string, a action) error {
 		return d.AddChannel()
 	case "send":
 		_, err := d.Handler().(interface{ Send([]byte) (int, error) }).Send([]byte(a.text(2)))
-		return err
+		return unlessEnded(err)
 	default:
 		switch c := d.Handler().(type) {
 		case *senderPart:
-			return c.act(a)
+			return unlessEnded(c.act(a))
 		case *chatPart:
-			return c.act(a)
+			return unlessEnded(c.act(a))
 		}
 		st.t.Fatalf("unknown action: %v", a)
 	}
@@ -178,4 +184,18 @@ func (st *stage) drain(name string, size int) {
 	}
 	require.True(st.t, bytes.Equal(bulk(size), got))
 	st.note(name, "drained", fmt.Sprint(len(got)))
+}
+
+// unlessEnded is err, unless Python has none there.
+func unlessEnded(err error) error {
+	if ended(err) {
+		return nil
+	}
+	return err
+}
+
+// ended says whether err, of Recv or Send, means that the channel has been told of its end.
+func ended(err error) bool {
+	var errno unix.Errno
+	return err == io.EOF || errors.Is(err, net.ErrClosed) || errors.As(err, &errno) && errno != unix.EAGAIN
 }

@@ -30,8 +30,11 @@ type echo struct{ engine.DispatcherWithSend }
 
 func (e *echo) HandleRead() error {
 	n, err := e.Recv(e.Map().Buffer())
-	_, failed := e.Send(e.Map().Buffer()[:n])
-	return errors.Join(err, failed)
+	if err != nil {
+		return err
+	}
+	_, err = e.Send(e.Map().Buffer()[:n])
+	return err
 }
 
 func (e *echo) HandleAccepted(sock *engine.Socket, _ engine.Addr) error {
@@ -43,12 +46,11 @@ func (e *echo) HandleAccepted(sock *engine.Socket, _ engine.Addr) error {
 func serveEngine() error {
 	s := &echo{}
 	s.Init(s, nil)
-	if err := errors.Join(s.CreateSocket("tcp"), s.Bind("127.0.0.1:0"), s.Listen(4096)); err != nil {
+	if err := s.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return err
 	}
-	at, err := s.Socket().LocalAddr()
-	fmt.Println(listening, at)
-	return errors.Join(err, engine.Loop())
+	fmt.Println(listening, s.Addr())
+	return engine.Loop()
 }
 
 // serveEpoll is what no library can undercut: one read and one write a message, nothing else.

@@ -2,11 +2,9 @@ package chat
 
 import (
 	"bytes"
-	"errors"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/internal/output"
 )
 
 // Handler is what a Channel's handler has, beside those of engine's interfaces that it cares
@@ -35,10 +33,12 @@ type Channel struct {
 }
 
 // Init makes c the channel of a handler in the map m, as [engine.Dispatcher.Init] does.
-func (c *Channel) Init(handler Handler, m *engine.Map) {
+func (c *Channel) Init(handler Handler, m *engine.Map) error {
 	c.handler = handler
-	c.Dispatcher.Init(handler, m)
+	err := c.Dispatcher.Init(handler, m)
 	c.SetWritable(false)
+	output.Set(&c.Dispatcher, (*queued)(c))
+	return err
 }
 
 // SetTerminator has the channel collect up to t from now on.
@@ -56,18 +56,16 @@ func (c *Channel) Terminator() Terminator { return c.terminator }
 func (c *Channel) DiscardBuffers() {
 	c.at, c.begun = len(c.in), 0
 	c.out.clear()
-	c.SetWritable(false)
+	output.Pending(&c.Dispatcher, false)
 }
 
-// HandleRead receives, and hands on what came. It is the engine's to call.
+// HandleRead receives, and hands on what came. The loop calls it. A handler with a HandleRead of its own
+// has to call it there.
 func (c *Channel) HandleRead() error {
 	m := c.Map()
 	buffer := m.Borrow()
 	defer m.GiveBack(buffer)
 	n, err := c.Recv(buffer)
-	if errors.Is(err, unix.EAGAIN) {
-		return nil
-	}
 	if err != nil || n == 0 {
 		return err
 	}

@@ -2,7 +2,6 @@ package chat_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/goasyncore/goasyncore/engine"
@@ -54,14 +53,18 @@ func Example() {
 	defer m.Close()
 	s := &server{}
 	s.Init(s, m)
-	err := errors.Join(s.CreateSocket("tcp"), s.Bind("127.0.0.1:0"), s.Listen(5))
-	address, _ := s.Socket().LocalAddr()
-
+	if err := s.Listen("tcp", "localhost:0"); err != nil {
+		fmt.Println(err)
+		return
+	}
 	a := &asker{}
 	a.Init(a, m)
 	a.SetTerminator(chat.Until("\n"))
-	err = errors.Join(err, a.CreateSocket("tcp"), a.Connect(address.String()))
-	fmt.Println(errors.Join(err, m.Loop()))
+	if err := a.Dial("tcp", s.Addr().String()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(m.Loop())
 	m.CloseAll()
 	// Output:
 	// ONE LINE

@@ -1,6 +1,11 @@
 package chat
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/internal/output"
+)
 
 // Producer is a source of data to send.
 type Producer interface {
@@ -83,11 +88,14 @@ func (c *Channel) Push(data []byte) error {
 	}
 	if c.out.empty() && c.Connected() {
 		n, err := c.Send(data[:min(len(data), pieceSize)])
+		if err != nil && err != engine.ErrWouldBlock {
+			return err
+		}
 		if data = data[n:]; len(data) > 0 {
 			c.out.put(data)
-			c.SetWritable(true)
+			output.Pending(&c.Dispatcher, true)
 		}
-		return err
+		return nil
 	}
 	c.out.put(data)
 	return c.initiateSend()
@@ -102,16 +110,19 @@ func (c *Channel) PushWithProducer(p Producer) error {
 // CloseWhenDone closes the channel when all that is queued has been sent.
 func (c *Channel) CloseWhenDone() {
 	c.out.entries = append(c.out.entries, entry{})
-	c.SetWritable(true)
+	output.Pending(&c.Dispatcher, true)
 }
 
-// HandleWrite sends more. It is the engine's to call.
-func (c *Channel) HandleWrite() error { return c.initiateSend() }
+// queued is the output of a Channel. A HandleWrite of the handler's is called after it, and stops nothing.
+type queued Channel
+
+// SendMore implements output.Sender.
+func (q *queued) SendMore() error { return (*Channel)(q).initiateSend() }
 
 // initiateSend sends one piece from the front of the queue.
 func (c *Channel) initiateSend() error {
 	err := c.sendPiece()
-	c.SetWritable(!c.out.empty())
+	output.Pending(&c.Dispatcher, !c.out.empty())
 	return err
 }
 
@@ -130,6 +141,9 @@ func (c *Channel) sendPiece() error {
 		}
 		waiting := first.data[first.sent:]
 		n, err := c.Send(waiting[:min(len(waiting), pieceSize)])
+		if err == engine.ErrWouldBlock {
+			err = nil
+		}
 		if c.out.empty() || c.out.first() != first {
 			return err // a HandleClose has discarded it
 		}

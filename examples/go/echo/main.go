@@ -1,19 +1,27 @@
-// An echo server: go run ./examples/go/echo
+// An echo server: go run ./examples/go/echo [ADDRESS]
 package main
 
 import (
-	"errors"
 	"log"
+	"os"
 
 	"github.com/goasyncore/goasyncore/engine"
 )
 
 type echo struct{ engine.DispatcherWithSend }
 
+var (
+	_ engine.ReadHandler     = (*echo)(nil)
+	_ engine.AcceptedHandler = (*echo)(nil)
+)
+
 func (e *echo) HandleRead() error {
 	n, err := e.Recv(e.Map().Buffer())
-	_, failed := e.Send(e.Map().Buffer()[:n])
-	return errors.Join(err, failed)
+	if err != nil {
+		return err
+	}
+	_, err = e.Send(e.Map().Buffer()[:n])
+	return err
 }
 
 func (e *echo) HandleAccepted(sock *engine.Socket, _ engine.Addr) error {
@@ -23,8 +31,17 @@ func (e *echo) HandleAccepted(sock *engine.Socket, _ engine.Addr) error {
 }
 
 func main() {
+	address := "localhost:8080"
+	if len(os.Args) > 1 {
+		address = os.Args[1]
+	}
 	server := &echo{}
 	server.Init(server, nil)
-	err := errors.Join(server.CreateSocket("tcp"), server.SetReuseAddr(), server.Bind("localhost:8080"), server.Listen(128))
-	log.Fatal(errors.Join(err, engine.Loop()))
+	if err := server.Listen("tcp", address); err != nil {
+		log.Fatal(err)
+	}
+	log.Print("listening on ", server.Addr())
+	if err := engine.Loop(); err != nil {
+		log.Fatal(err)
+	}
 }

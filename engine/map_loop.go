@@ -72,6 +72,10 @@ func (m *Map) serve(o options) error {
 	if m.n == 0 && !m.posted.Load() {
 		return nil
 	}
+	if m.due == nil {
+		m.due = m.timers.wait
+	}
+	o.Due = m.due
 	p := &pass{m: m, meaning: o.Meaning, ctx: o.ctx, collect: m.collect}
 	selector, leave, err := m.enter(p)
 	if err != nil {
@@ -141,12 +145,19 @@ var _ Source = (*pass)(nil)
 
 // Step implements Source.
 func (p *pass) Step(ready []Ready, collect bool) ([]Change, bool) {
+	timers := &p.m.timers
+	if len(timers.heap) > 0 {
+		timers.clock() // for what the handlers do; the wait may have been long
+	}
 	if len(ready) > 0 {
 		if p.err = p.tell(ready); p.err != nil {
 			return nil, false
 		}
 	}
 	p.m.work()
+	if p.err = timers.fire(); p.err != nil {
+		return nil, false
+	}
 	if p.ctx != nil && p.ctx.Err() != nil {
 		p.err = context.Cause(p.ctx)
 		return nil, false

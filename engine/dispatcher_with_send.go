@@ -1,7 +1,8 @@
 package engine
 
 // DispatcherWithSend is a [Dispatcher] whose Send takes everything: what the socket does not take at
-// once waits in a buffer, and is sent when there is room.
+// once waits in a buffer, and the loop sends it when there is room. A HandleWrite of the handler's is
+// called after that, and stops nothing.
 type DispatcherWithSend struct {
 	Dispatcher
 	buffer []byte // buffer[sent:] is still to send
@@ -15,17 +16,23 @@ const sendSize = 64 << 10
 const keptSize = 4 << 10
 
 // Init is Dispatcher's.
-func (d *DispatcherWithSend) Init(handler any, m *Map) {
-	d.Dispatcher.Init(handler, m)
+func (d *DispatcherWithSend) Init(handler any, m *Map) error {
+	err := d.Dispatcher.Init(handler, m)
 	d.SetWritable(false)
+	d.out = (*buffered)(d)
+	return err
 }
 
 // Buffered is how many bytes wait to be sent.
 func (d *DispatcherWithSend) Buffered() int { return len(d.buffer) - d.sent }
 
 // Send takes all of p, of which it keeps a copy where it has to, and sends what the socket takes at
-// once.
+// once. Its errors are those of [Dispatcher.Send], without ErrWouldBlock; what was not sent by then is
+// lost with the connection.
 func (d *DispatcherWithSend) Send(p []byte) (int, error) {
+	if d.out == nil { // the loop would never send the rest
+		return 0, ErrNoInit
+	}
 	if d.Buffered() > 0 {
 		d.keep(p)
 		return len(p), d.initiateSend()
@@ -34,9 +41,8 @@ func (d *DispatcherWithSend) Send(p []byte) (int, error) {
 		return 0, nil
 	}
 	n, err := d.Dispatcher.Send(p[:min(len(p), sendSize)])
-	if err != nil {
-		d.keep(p)
-		return len(p), err
+	if err != nil && err != ErrWouldBlock {
+		return 0, err
 	}
 	d.keep(p[n:])
 	return len(p), nil
@@ -45,8 +51,18 @@ func (d *DispatcherWithSend) Send(p []byte) (int, error) {
 // Write is Send: the channel is an io.Writer.
 func (d *DispatcherWithSend) Write(p []byte) (int, error) { return d.Send(p) }
 
-// HandleWrite sends more.
-func (d *DispatcherWithSend) HandleWrite() error { return d.initiateSend() }
+// Close is Dispatcher's, and forgets what is buffered.
+func (d *DispatcherWithSend) Close() error {
+	d.buffer, d.sent = nil, 0
+	d.setPending(false)
+	return d.Dispatcher.Close()
+}
+
+// buffered is the output of a DispatcherWithSend.
+type buffered DispatcherWithSend
+
+// SendMore implements output.Sender.
+func (b *buffered) SendMore() error { return (*DispatcherWithSend)(b).initiateSend() }
 
 // keep puts p behind what is buffered.
 func (d *DispatcherWithSend) keep(p []byte) {
@@ -58,7 +74,7 @@ func (d *DispatcherWithSend) keep(p []byte) {
 		d.sent = 0
 	}
 	d.buffer = append(d.buffer, p...)
-	d.SetWritable(true)
+	d.setPending(true)
 }
 
 // initiateSend sends what is buffered, in one call.
@@ -68,13 +84,19 @@ func (d *DispatcherWithSend) initiateSend() error {
 		return nil
 	}
 	n, err := d.Dispatcher.Send(waiting[:min(len(waiting), sendSize)])
+	if len(d.buffer) == 0 {
+		return err // a HandleClose has closed the channel
+	}
 	d.sent += n
 	if d.sent == len(d.buffer) {
 		d.buffer, d.sent = d.buffer[:0], 0
 		if cap(d.buffer) > keptSize {
 			d.buffer = nil
 		}
-		d.SetWritable(false)
+		d.setPending(false)
+	}
+	if err == ErrWouldBlock {
+		err = nil
 	}
 	return err
 }

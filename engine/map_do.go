@@ -23,6 +23,9 @@ func (m *Map) wake() {
 // Functions are called in the order in which they came; a loop that ends leaves the rest to the
 // next one. A panic in f leaves Loop. Do may be called from any goroutine.
 func (m *Map) Do(f func()) {
+	if f == nil {
+		panic("engine: Do needs a function")
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tasks = append(m.tasks, f)

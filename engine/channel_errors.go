@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrExitNow, returned by a handler, ends the loop, which returns it.
+var ErrExitNow = errors.New("engine: exit now")
+
+// ErrWouldBlock says that there is nothing to receive, or to accept, or no room to send. It wraps
+// EAGAIN. A handler may return it: the loop tells the handler again when that has changed.
+var ErrWouldBlock = fmt.Errorf("engine: not ready: %w", unix.EAGAIN)
+
+// ErrNoInit is the error of a channel that is used before its Init.
+var ErrNoInit = errors.New("engine: Init has to be called before the channel is used")
+
+// PanicError is a panic of a handler, as HandleError gets it.
+type PanicError struct {
+	Value any    // what panic got
+	Stack []byte // where
+}
+
+// Error is the panic's value.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap is the panic's value if that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// caught makes a PanicError of what recover returned.
+func caught(value any) error {
+	stack := make([]byte, 16<<10)
+	return &PanicError{value, stack[:runtime.Stack(stack, false)]}
+}
+
+// endedError is the error of a Recv or a Send whose channel has been told of the end already.
+type endedError struct{ cause error }
+
+func (e *endedError) Error() string { return e.cause.Error() }
+func (e *endedError) Unwrap() error { return e.cause }
+
+// harm is what an error that a handler returned asks for.
+type harm int
+
+const (
+	harmless harm = iota // nothing: ErrWouldBlock, or an end that was dealt with
+	theEnd               // HandleClose, unless that has been called: io.EOF
+	harmful              // HandleError
+)
+
+// harmOf is the worst of what err and the errors in it ask for. An error that only stands beside a
+// harmless one, in an errors.Join, must not be lost.
+func harmOf(err error) harm {
+	switch err {
+	case nil, ErrWouldBlock:
+		return harmless
+	case io.EOF:
+		return theEnd
+	}
+	switch e := err.(type) {
+	case *endedError:
+		return harmless
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			return harmOf(inner)
+		}
+	case interface{ Unwrap() []error }:
+		worst := harmless
+		for _, one := range e.Unwrap() {
+			worst = max(worst, harmOf(one))
+		}
+		return worst
+	}
+	return harmful
+}
+
+// lost says whether err means that the connection is gone.
+func lost(err error) bool {
+	var errno unix.Errno
+	if !errors.As(err, &errno) {
+		return false
+	}
+	switch errno {
+	case unix.ECONNRESET, unix.ENOTCONN, unix.ESHUTDOWN, unix.ECONNABORTED, unix.EPIPE, unix.EBADF:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,97 @@
+package engine
+
+import "time"
+
+// times are the limits of a channel's time. They cost nothing while they are not reached: what the
+// channel receives and sends only leaves its time, and the timer looks at that when it is due.
+type times struct {
+	d        *Dispatcher
+	timer    Timer
+	due      time.Duration // when timer is
+	idle     time.Duration
+	last     time.Duration // when something was received or sent
+	deadline time.Duration // 0 is none
+	rest     time.Duration // for how long the channel last stopped accepting
+}
+
+// SetIdleTimeout has HandleTimeout called when nothing is received or sent for so long, and again each time
+// that this happens. 0 ends that.
+func (d *Dispatcher) SetIdleTimeout(timeout time.Duration) {
+	t := d.limits()
+	t.idle, t.last = max(timeout, 0), clock()
+	t.arm()
+}
+
+// SetDeadline has HandleTimeout called once at that time. The zero Time ends that.
+func (d *Dispatcher) SetDeadline(at time.Time) {
+	t := d.limits()
+	if at.IsZero() {
+		t.deadline = 0
+	} else {
+		t.deadline = max(1, after(clock(), max(0, time.Until(at))))
+	}
+	t.arm()
+}
+
+// limits are d's times, made if there are none.
+func (d *Dispatcher) limits() *times {
+	if d.times == nil {
+		d.times = &times{d: d}
+	}
+	return d.times
+}
+
+// active notes that something was received or sent: at the time when the pass began, for which the
+// clock is read anyway.
+func (d *Dispatcher) active() {
+	d.times.last = max(d.times.last, d.m.timers.now)
+}
+
+// next is when one of the limits is reached if nothing happens.
+func (t *times) next() time.Duration {
+	due := forever
+	if t.deadline > 0 {
+		due = t.deadline
+	}
+	if t.idle > 0 {
+		due = min(due, after(t.last, t.idle))
+	}
+	return due
+}
+
+// arm sets the timer, if the one that is set would come too late. One that comes too early is none
+// too many: it looks, and sets the next.
+func (t *times) arm() {
+	due := t.next()
+	armed := t.timer.pending()
+	if due == forever || !t.d.inMap || armed && t.due <= due {
+		return
+	}
+	if armed {
+		t.timer.Stop()
+	}
+	t.d.m.timers.clock()
+	t.due = due
+	t.timer = t.d.m.timers.push(due, nil, t.d)
+}
+
+// pending says whether the timer is still to come.
+func (t Timer) pending() bool {
+	return t.timers != nil && t.timers.slots[t.slot].generation == t.generation
+}
+
+// lookAtLimits calls HandleTimeout if a limit is reached, and returns what ends the loop.
+func (d *Dispatcher) lookAtLimits(now time.Duration) error {
+	t := d.times
+	if t.next() > now {
+		t.arm()
+		return nil
+	}
+	if t.deadline > 0 && t.deadline <= now {
+		t.deadline = 0
+	} else {
+		t.last = now
+	}
+	t.arm()
+	return d.tell((*Dispatcher).timeoutEvent)
+}

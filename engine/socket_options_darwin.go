@@ -1,0 +1,8 @@
+package engine
+
+import "golang.org/x/sys/unix"
+
+const reusePort = unix.SO_REUSEPORT
+
+// keepAliveTimes are the idle time, under Darwin's name, and the one between the questions.
+var keepAliveTimes = []int{unix.TCP_KEEPALIVE, unix.TCP_KEEPINTVL}

@@ -1,0 +1,8 @@
+package engine
+
+import "golang.org/x/sys/unix"
+
+const reusePort = unix.SO_REUSEPORT
+
+// keepAliveTimes are none: there is one for the whole system.
+var keepAliveTimes []int
