@@ -32,7 +32,8 @@ type Map struct {
 	buffer   []byte
 	logger   *slog.Logger // nil is slog.Default()
 	timers   timers
-	due      func() time.Duration // timers.wait, made once
+	due      func() time.Duration // dueIn, made once
+	awake    atomic.Bool          // Wake was called; the next wait, or the one under way, ends at once
 	spare    [][]byte
 
 	posted atomic.Bool // tasks is not empty; looked at in each pass

@@ -12,6 +12,7 @@ func (m *Map) Wake() {
 
 // wake is Wake, with the lock.
 func (m *Map) wake() {
+	m.awake.Store(true)
 	if m.waker == nil {
 		m.woken = true
 	} else {

@@ -73,7 +73,7 @@ func (m *Map) serve(o options) error {
 		return nil
 	}
 	if m.due == nil {
-		m.due = m.timers.wait
+		m.due = m.dueIn
 	}
 	o.Due = m.due
 	p := &pass{m: m, meaning: o.Meaning, ctx: o.ctx, collect: m.collect}
@@ -87,6 +87,14 @@ func (m *Map) serve(o options) error {
 	}
 	err = selector.Run(p, o.Options)
 	return cmp.Or(p.err, err)
+}
+
+// dueIn is Options.Due. A Step, not this, takes a wake-up: it is called more than once a wait.
+func (m *Map) dueIn() time.Duration {
+	if m.awake.Load() {
+		return 0
+	}
+	return m.timers.wait()
 }
 
 // enter answers what to wait with, and how to end that.
@@ -145,6 +153,9 @@ var _ Source = (*pass)(nil)
 
 // Step implements Source.
 func (p *pass) Step(ready []Ready, collect bool) ([]Change, bool) {
+	if collect && p.m.awake.Load() {
+		p.m.awake.Store(false) // what it was for is done below, or was done before
+	}
 	timers := &p.m.timers
 	if len(timers.heap) > 0 {
 		timers.clock() // for what the handlers do; the wait may have been long

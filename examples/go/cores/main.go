@@ -49,17 +49,15 @@ func main() {
 		loops = n
 	}
 	ended := make(chan error)
-	for i := range loops {
+	for range loops {
 		server := &echo{}
 		server.Init(server, engine.NewMap())
 		if err := server.Listen("tcp", address, (*engine.Socket).SetReusePort); err != nil {
 			log.Fatal(err)
 		}
-		if i == 0 {
-			address = server.Addr().String() // the others need the port that this one got
-			log.Print("listening on ", address)
-		}
+		address = server.Addr().String() // the others need the port that the first one got
 		go func() { ended <- server.Map().Loop() }()
 	}
+	log.Print("listening on ", address)
 	log.Fatal(<-ended)
 }
