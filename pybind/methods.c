@@ -115,7 +115,7 @@ int ga_methods_end(void)
     Py_CLEAR(ga_tools.sender_initiate);
     Py_CLEAR(ga_tools.handle_read_event);
     Py_CLEAR(ga_tools.handle_write_event);
-    ga_chats_end();
+    ga_chat_input_end();
     for (int i = 0; i < M_COUNT; i++) {
         struct ga_method *m = &ga_methods[i];
         PyObject *type = m->type, *python = m->python;

@@ -28,7 +28,7 @@ extern struct ga_str {
 extern PyTypeObject *ga_dispatcher;
 extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if sockets cannot be gone round */
 
-#define GA_IN_PLACE (1 << 12) /* bytes; as asynchat's */
+#define GA_IN_PLACE (1 << 12) /* bytes */
 
 #define GA_WAY (METH_FASTCALL | METH_KEYWORDS)
 #define GA_FUNCTION(f) (PyCFunction)(void (*)(void))(f)
@@ -57,8 +57,13 @@ PyObject *ga_fall_back(int method, PyObject *self, PyObject *const *args, Py_ssi
 PyObject *ga_asynchat(const char *name);
 int ga_install(PyTypeObject *type, PyMethodDef *definitions, int first, PyObject *own);
 
-/* chats.c */
-void ga_chats_end(void);
+/* chats.c: an OSError is set, async_chat's own handle_error() gets it. */
+PyObject *ga_chat_refuse(PyObject *self);
+
+/* chat_input.c */
+PyObject *ga_handle_read(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
+int ga_chat_input_setup(PyObject *tools); /* 0, or -1 with an exception set */
+void ga_chat_input_end(void);
 
 /* dispatchers.c */
 extern PyMethodDef ga_dispatcher_methods[], ga_sender_methods[];

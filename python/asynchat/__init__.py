@@ -27,18 +27,15 @@ else:  # not asyncore's, because asyncore may be somebody else's
 __all__ = ["async_chat", "asyncore", "deque", "find_prefix_at_end", "simple_producer"]
 
 _complete = hasattr(asyncore, "_Backlog")
-if _complete:
-    _Rest: type[bytearray] = asyncore._Backlog
-else:
+if not _complete:
     # Another distribution has put its asyncore in the place of ours. Channels do on that what they
     # do on ours, but the loop is theirs, and nobody else would say so.
     from goasyncore import _installed
 
     _installed.warn_if_mixed()
     del _installed
-    _Rest = type("_Rest", (bytearray,), {})
 
-_IN_PLACE = 1 << 12  # bytes of input from which a line is taken off in place instead of by copying
+_LONG_INPUT = 1 << 14  # bytes of input from which taking a line off its front does not copy the rest
 _LONG_TERMINATOR = 64  # bytes up to which a terminator is simply searched for again
 _LONG = 1 << 16  # bytes of output from which the rest is a view instead of a copy
 
@@ -114,10 +111,7 @@ class async_chat(asyncore.dispatcher):
             return
         if isinstance(data, str) and self.use_encoding:
             data = bytes(data, self.encoding)
-        if type(self.ac_in_buffer) is _Rest:
-            self.ac_in_buffer += data
-        else:
-            self.ac_in_buffer = self.ac_in_buffer + data
+        self.ac_in_buffer = self.ac_in_buffer + data
         _collect(self)
 
     # -- writing ------------------------------------------------------------------------------
@@ -212,64 +206,151 @@ def _tell_attendant(chat: async_chat) -> None:
         asyncore._tell_attendant(chat._map)
 
 
-def _collect(chat: async_chat) -> None:
-    """Hand on what is in the input buffer, as far as the terminators go."""
-    while chat.ac_in_buffer:
-        # Each time anew: the callbacks may change the terminator and the buffer. The buffer loses
-        # its front after the callback: one that raises, or looks, finds the data still there.
-        there = len(chat.ac_in_buffer)
-        terminator = chat.get_terminator()
-        if not terminator:
-            chat.collect_incoming_data(_front(chat, there))
-            chat.ac_in_buffer = b""
-        elif isinstance(terminator, int):
-            counted = min(there, terminator)
-            chat.collect_incoming_data(_front(chat, counted))
-            _drop(chat, counted)
-            if there < terminator:
-                chat.terminator = chat.terminator - there
-            else:
-                chat.terminator = 0
-                chat.found_terminator()
+class _Unread:
+    """Input of which the front has been handed on: in the place of ever shorter copies of the rest.
+
+    While a channel has one, its attribute ac_in_buffer is missing; who reads that makes it.
+    """
+
+    __slots__ = ("at", "data", "names")
+    of: dict[int, _Unread] = {}  # by id of the channel
+
+    def __init__(self, chat: async_chat, data: bytes) -> None:
+        self.data, self.at = data, 0
+        self.names = vars(chat)
+        del chat.ac_in_buffer
+        self.of[id(chat)] = self
+
+    def put_back(self, chat: async_chat) -> None:
+        if self.of.get(id(chat)) is self:
+            del self.of[id(chat)]
+            vars(chat).setdefault("ac_in_buffer", self.data[self.at :])
+
+
+class _Input:
+    """Makes ac_in_buffer of what is unread. An attribute of the channel itself goes before it."""
+
+    natively = staticmethod(lambda chat: None)  # puts back what the engine has unread
+
+    def __get__(self, chat: async_chat | None, owner: type) -> bytes:
+        if chat is None:
+            return b""  # what goes through the names of a class expects each of them to be there
+        unread = _Unread.of.get(id(chat))
+        if unread is not None:
+            unread.put_back(chat)
         else:
-            at, begun = _search(chat, terminator)
-            if at < 0:
-                if begun < there:
-                    chat.collect_incoming_data(_front(chat, there - begun))
-                    _drop(chat, there - begun)
+            self.natively(chat)
+        try:
+            return vars(chat)["ac_in_buffer"]  # type: ignore[no-any-return]
+        except KeyError:
+            name = owner.__name__
+        raise AttributeError(f"{name!r} object has no attribute 'ac_in_buffer'")
+
+
+_input = _Input()
+async_chat.ac_in_buffer = _input  # type: ignore[assignment]
+
+
+def _collect(chat: async_chat) -> None:
+    """Hand on what is in the input buffer, as far as the terminators go.
+
+    The terminator is asked for each time, and the input loses its front after the callback, because
+    a callback may change either: one that raises, or looks, finds the data still there.
+    """
+    unread: _Unread | None = None
+    try:
+        while True:
+            if unread is not None and (
+                "ac_in_buffer" in vars(chat) or len(data) - unread.at < _LONG_INPUT
+            ):
+                unread.put_back(chat)
+                unread = None
+            if unread is None:
+                data = chat.ac_in_buffer
+                if not data:
+                    return
+                if len(data) >= _LONG_INPUT and type(data) is bytes and _is_plain(type(chat)):
+                    unread = _Unread(chat, data)
+            terminator = chat.get_terminator()
+            if unread is None:
+                data, start = chat.ac_in_buffer, 0
+            elif "ac_in_buffer" in unread.names:
+                continue
+            else:
+                start = unread.at
+            there = len(data)
+            if not terminator:
+                chat.collect_incoming_data(data[start:])
+                if unread is None or "ac_in_buffer" in unread.names:
+                    chat.ac_in_buffer = b""
+                else:
+                    unread.at = there
+            elif isinstance(terminator, int):
+                counted = min(there - start, terminator)
+                chat.collect_incoming_data(data[start : start + counted])
+                _drop(chat, counted, unread)
+                if there - start < terminator:
+                    chat.terminator = chat.terminator - (there - start)
+                else:
+                    chat.terminator = 0
+                    chat.found_terminator()
+            elif len(terminator) <= _LONG_TERMINATOR and (at := data.find(terminator, start)) >= 0:
+                if at > start:
+                    chat.collect_incoming_data(data[start:at])
+                if unread is None:
+                    chat.ac_in_buffer = chat.ac_in_buffer[at + len(terminator) :]
+                else:
+                    _drop(chat, at - start + len(terminator), unread)
+                chat.found_terminator()
+            else:
+                at, begun = _search(chat, terminator, data, start)
+                if at > start:
+                    chat.collect_incoming_data(data[start:at])
+                if at >= 0:
+                    _drop(chat, at - start + len(terminator), unread)
+                    chat.found_terminator()
+                    continue
+                if begun < there - start:
+                    chat.collect_incoming_data(data[start : there - begun])
+                    _drop(chat, there - start - begun, unread)
                 if begun:
                     return
-                continue
-            if at:
-                chat.collect_incoming_data(_front(chat, at))
-            _drop(chat, at + len(terminator))
-            chat.found_terminator()
+    finally:
+        if unread is not None:
+            unread.put_back(chat)
 
 
-def _front(chat: async_chat, size: int) -> bytes:
-    data = chat.ac_in_buffer
-    return data if type(data) is bytes and size == len(data) else bytes(data[:size])
+def _is_plain(kind: type) -> bool:
+    """Whether the instances' attributes are stored and found the ordinary way."""
+    for base in kind.__mro__:
+        names = vars(base)
+        if names.get("ac_in_buffer", _input) is not _input or (
+            base is not object and not names.keys().isdisjoint(_HOOKS)
+        ):
+            return False
+    return True
 
 
-def _drop(chat: async_chat, size: int) -> None:
-    rest = chat.ac_in_buffer
-    if len(rest) - size < _IN_PLACE:
-        chat.ac_in_buffer = bytes(rest[size:])
-        return
-    if type(rest) is not _Rest:
-        chat.ac_in_buffer = rest = _Rest(rest)
-    del rest[:size]
+_HOOKS = ("__getattribute__", "__setattr__", "__delattr__")
 
 
-def _search(chat: async_chat, terminator: Any) -> tuple[int, int]:
+def _drop(chat: async_chat, size: int, unread: _Unread | None) -> None:
+    if unread is None or "ac_in_buffer" in unread.names:
+        chat.ac_in_buffer = chat.ac_in_buffer[size:]
+    else:
+        unread.at += size
+
+
+def _search(chat: async_chat, terminator: Any, data: Any, start: int) -> tuple[int, int]:
     """Where the terminator stands in the input, or -1 and how much of it stands at the end."""
-    data = chat.ac_in_buffer
     if len(terminator) > _LONG_TERMINATOR and isinstance(
         terminator, (bytes, bytearray, memoryview)
     ):
-        return _Matcher.of(chat, bytes(terminator)).search(data)
-    at = data.find(terminator)
-    return at, 0 if at >= 0 else find_prefix_at_end(data, terminator)
+        return _Matcher.of(chat, bytes(terminator)).search(data, start)
+    at = data.find(terminator, start)
+    if at >= 0:
+        return at, 0
+    return -1, find_prefix_at_end(data[max(start, len(data) - len(terminator)) :], terminator)
 
 
 class _Matcher:
@@ -302,11 +383,13 @@ class _Matcher:
             size = self.shorter[size]
         return size + (self.terminator[size] == byte)
 
-    def search(self, data: bytes | bytearray) -> tuple[int, int]:
+    def search(self, data: bytes | bytearray, start: int) -> tuple[int, int]:
         """As `_search`."""
         terminator, there = self.terminator, len(data)
-        size = self.matched if data[: self.matched] == terminator[: self.matched] else 0
-        at = size
+        size, known = self.matched, data[start : start + self.matched]
+        if known != terminator[:size]:
+            size = 0
+        at = start + size
         self.matched = 0
         while at < there:
             if not size:  # nothing begun: no need to look at each byte
@@ -370,8 +453,7 @@ _own_methods = (
         async_chat.handle_read,
         async_chat.initiate_send,
     ),
-    _collect,
-    async_chat.get_terminator,
+    (_collect, async_chat.get_terminator, _input),
 )
 
 if _complete:

@@ -1,0 +1,85 @@
+//go:build gopy_binding
+
+#include "unread.h"
+
+static ga_unread *unreads;
+static PyObject *descriptor; /* asynchat's, of ac_in_buffer; owned */
+
+int ga_unread_is_missing(ga_unread *u)
+{
+    PyObject *dict = u->gone ? NULL : ga_plain_dict(u->self);
+    return dict && !PyDict_GetItemWithError(dict, ga_str.ac_in_buffer) && !PyErr_Occurred();
+}
+
+/* Makes the attribute of what is left, unless the program has set it. 0, or -1 with an exception set. */
+static int put_back(ga_unread *u)
+{
+    if (u->gone)
+        return 0;
+    u->gone = 1;
+    PyObject *dict = Py_XNewRef(ga_plain_dict(u->self));
+    int there = dict ? PyDict_Contains(dict, ga_str.ac_in_buffer) : 0;
+    Py_XDECREF(dict);
+    if (there)
+        return there < 0 ? -1 : 0;
+    PyObject *rest = PySequence_GetSlice(u->data, u->at, PY_SSIZE_T_MAX);
+    int status = rest ? PyObject_SetAttr(u->self, ga_str.ac_in_buffer, rest) : -1;
+    Py_XDECREF(rest);
+    return status;
+}
+
+int ga_unread_end(ga_unread *u)
+{
+    PyObject *exc = PyErr_GetRaisedException();
+    int status = put_back(u);
+    if (exc) {
+        PyErr_Clear();
+        PyErr_SetRaisedException(exc);
+    }
+    for (ga_unread **at = &unreads; *at; at = &(*at)->next)
+        if (*at == u) {
+            *at = u->next;
+            break;
+        }
+    Py_DECREF(u->data);
+    PyMem_Free(u);
+    return exc ? -1 : status;
+}
+
+ga_unread *ga_unread_begin(PyObject *self, PyObject *data)
+{
+    if (PyBytes_GET_SIZE(data) < GA_LONG_INPUT || !ga_plain_dict(self) || _PyType_Lookup(Py_TYPE(self), ga_str.ac_in_buffer) != descriptor)
+        return NULL;
+    ga_unread *u = PyMem_Malloc(sizeof *u);
+    if (!u || PyObject_GenericSetAttr(self, ga_str.ac_in_buffer, NULL) < 0) {
+        PyErr_Clear();
+        PyMem_Free(u);
+        return NULL;
+    }
+    *u = (ga_unread){unreads, self, Py_NewRef(data), 0, 0};
+    return unreads = u;
+}
+
+static PyObject *put_back_all(PyObject *module, PyObject *chat)
+{
+    (void)module;
+    for (ga_unread *u = unreads; u; u = u->next)
+        if (u->self == chat && !u->gone)
+            return put_back(u) < 0 ? NULL : Py_NewRef(Py_None);
+    Py_RETURN_NONE;
+}
+
+int ga_unread_setup(PyObject *of)
+{
+    static PyMethodDef definition = {"put_back", put_back_all, METH_O, "put_back(chat)\n--\n\nMakes its ac_in_buffer of what is unread."};
+    PyObject *function = PyCFunction_New(&definition, NULL);
+    int status = function ? PyObject_SetAttrString(of, "natively", function) : -1;
+    Py_XDECREF(function);
+    descriptor = Py_NewRef(of);
+    return status;
+}
+
+void ga_unread_end_all(void)
+{
+    Py_CLEAR(descriptor);
+}
