@@ -106,8 +106,8 @@ static int call_event(ga_channel *c, int event)
     PyObject *obj = c->obj;
     ga_class *class = c->class;
     if (class && c->dict && c->bare && !c->changed && !ga_forked && !ga_tools.watch &&
-        (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) && !class->stale &&
-        class->type == Py_TYPE(obj) && ga_mirror_truth(c, N_CONNECTED) == 1 && ga_mirror_truth(c, N_ACCEPTING) == 0) {
+        (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) && !class->stale && class->type == Py_TYPE(obj) &&
+        ga_mirror_truth(c, N_CONNECTED) == 1 && ga_mirror_truth(c, N_ACCEPTING) == 0) {
         PyObject *args[2] = {NULL, obj};
         c->mirror->stats.events++;
         PyObject *handler = Py_NewRef(class->seen[event == N_HANDLE_READ_EVENT ? N_HANDLE_READ : N_HANDLE_WRITE]);

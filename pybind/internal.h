@@ -109,8 +109,8 @@ typedef struct {
 typedef struct ga_mirror {
     ga_map go; /* first: Go's pointer is also ours */
     struct ga_mirror *next;
-    PyObject *map;   /* borrowed: the DEALLOCATED event ends the mirror */
-    PyObject *names; /* the namespace of the asyncore in whose name the run is; borrowed from the run */
+    PyObject *map;      /* borrowed: the DEALLOCATED event ends the mirror */
+    PyObject *names;    /* the namespace of the asyncore in whose name the run is; borrowed from the run */
     ga_number *numbers; /* see numbers.c */
     int32_t number_size, number_count;
     Py_ssize_t count;   /* channels */
@@ -130,7 +130,7 @@ typedef struct ga_mirror {
     uint64_t asking; /* order of the channel being asked, 0: none */
     uint64_t namespace_epoch;
     double audited;
-    double due; /* when something scheduled is to be called, by ga_now(); infinite: nothing is. Read by Go, atomically */
+    double due;              /* when something scheduled is to be called, by ga_now(); infinite: nothing is. Read by Go, atomically */
     unsigned long attendant; /* the thread of the asyncio loop that serves the map; 0: none does */
     struct {
         uint64_t passes, events, asked, changes, wakes;
@@ -204,7 +204,7 @@ int ga_replacing_shows(PyTypeObject *type);  /* whether that shows, from now on,
 
 /* mirror.c: none of these runs Python code or touches the exception, unless it says so. */
 extern ga_mirror *ga_mirrors;
-ga_mirror *ga_mirror_of(PyObject *map);                            /* found or made; NULL with an exception set */
+ga_mirror *ga_mirror_of(PyObject *map);                    /* found or made; NULL with an exception set */
 ga_channel *ga_channel_at(const ga_mirror *m, int32_t fd); /* NULL if none stands under the number */
 int ga_waited_for(const ga_channel *c);                    /* whether the wait is for it: it may have left the map and come back since */
 void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObject *value);
@@ -222,10 +222,10 @@ void ga_mirror_dict_replaced(PyObject *dict);
 void ga_mirror_class_changed(ga_class *class); /* look at all its channels again */
 
 /* classes.c */
-ga_class *ga_class_of(PyTypeObject *type); /* runs Python code; owned use; NULL with an exception set */
-void ga_class_release(ga_class *c);        /* runs no Python code */
-int ga_class_known(PyTypeObject *type);    /* whether a channel is an instance of it; runs no Python code */
-void ga_class_changed(PyTypeObject *type); /* look at it again, if it is known; runs no Python code */
+ga_class *ga_class_of(PyTypeObject *type);         /* runs Python code; owned use; NULL with an exception set */
+void ga_class_release(ga_class *c);                /* runs no Python code */
+int ga_class_known(PyTypeObject *type);            /* whether a channel is an instance of it; runs no Python code */
+void ga_class_changed(PyTypeObject *type);         /* look at it again, if it is known; runs no Python code */
 void ga_function_changed(PyObject *function);      /* the same of classes with that predicate */
 int ga_classes_refresh(void);                      /* runs Python code: looks at the stale ones; 0, or -1 with an exception set */
 void ga_classes_drop_unused(void);                 /* may run Python code */

@@ -20,9 +20,9 @@ int ga_enter_sized(ga_channel *c, PyObject *queue); /* the same */
 void ga_leave_lists(ga_channel *c);
 void ga_close_holes(ga_mirror *m); /* in mirror.own */
 
-void ga_drop_dict(ga_channel *c);  /* watches it no longer */
-void ga_bury(ga_mirror *m);        /* drops the channels that left while the pass was asking */
+void ga_drop_dict(ga_channel *c);              /* watches it no longer */
+void ga_bury(ga_mirror *m);                    /* drops the channels that left while the pass was asking */
 void ga_mirror_look_at_suspects(ga_mirror *m); /* marks those whose class is another one by now */
-void ga_synchronise(ga_mirror *m); /* makes the mirror equal to the map */
+void ga_synchronise(ga_mirror *m);             /* makes the mirror equal to the map */
 
 #endif

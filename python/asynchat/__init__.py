@@ -35,7 +35,9 @@ if not _complete:
     _installed.warn_if_mixed()
     del _installed
 
-_LONG_INPUT = 1 << 14  # bytes of input from which taking a line off its front does not copy the rest
+_LONG_INPUT = (
+    1 << 14
+)  # bytes of input from which taking a line off its front does not copy the rest
 _LONG_TERMINATOR = 64  # bytes up to which a terminator is simply searched for again
 _LONG = 1 << 16  # bytes of output from which the rest is a view instead of a copy
 
