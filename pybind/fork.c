@@ -33,11 +33,12 @@ static void after_fork_in_child(void)
     }
 }
 
-/* Requires the GIL. Stands before gopy's wrapper of Run, with its arguments. */
+/* Requires the GIL. Stands before gopy's wrapper of Run, with its arguments. Greenlets leave runs in another order
+ * than they entered them, which Go's frames do not bear: where a program has them, a thread makes one run at a time. */
 static PyObject *run(PyObject *self, PyObject *args)
 {
     (void)self;
-    if (ga_forked)
+    if (ga_forked || (innermost && PyDict_GetItemString(PyImport_GetModuleDict(), "greenlet")))
         return PyLong_FromLong(0);
     way_out here = {.outer = innermost};
     innermost = &here;

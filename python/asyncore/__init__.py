@@ -17,7 +17,6 @@ import socket
 import sys
 import time
 import warnings
-from _thread import allocate_lock as _allocate_lock
 from errno import (
     EAGAIN,
     EALREADY,
@@ -34,10 +33,11 @@ from errno import (
     errorcode,
 )
 
+from goasyncore import _native
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Buffer, Callable, MutableMapping
-    from types import ModuleType
     from typing import Any, Concatenate, Protocol, overload
 
     class _HasFileno(Protocol):
@@ -197,24 +197,6 @@ def readwrite(obj: Any, flags: int) -> None:
             obj.handle_error()
 
 
-_native: ModuleType | None = None
-# Threads that wait for Python's own import lock while the interpreter ends crash CPython 3.12.
-_importing = _allocate_lock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_importing._at_fork_reinit)  # type: ignore[attr-defined]
-
-
-def _backends() -> ModuleType:
-    # Late, so that importing asyncore costs no more than it did and starts nothing.
-    global _native
-    if _native is None:
-        with _importing:
-            from goasyncore import _native as backends
-
-            _native = backends
-    return _native
-
-
 def poll(timeout: float | None = 0.0, map: _Map | None = None) -> None:
     """Make one pass with the meaning of `select.select`.
 
@@ -224,7 +206,7 @@ def poll(timeout: float | None = 0.0, map: _Map | None = None) -> None:
     if map is None:
         map = socket_map
     if map:
-        _backends().serve(globals(), timeout, False, map, 1)
+        _native.serve(globals(), timeout, False, map, 1)
 
 
 def poll2(timeout: float | None = 0.0, map: _Map | None = None) -> None:
@@ -238,7 +220,7 @@ def poll2(timeout: float | None = 0.0, map: _Map | None = None) -> None:
     if timeout is not None:
         int(timeout * 1000)  # a wrong one is refused for an empty map too
     if map:
-        _backends().serve(globals(), timeout, True, map, 1)
+        _native.serve(globals(), timeout, True, map, 1)
 
 
 poll3 = poll2  # the name it had in older programs
@@ -264,7 +246,7 @@ def loop(
         return
     one_pass = poll2 if use_poll and hasattr(select, "poll") else poll
     if one_pass in _own_passes and (count is None or type(count) is int):
-        _backends().serve(globals(), timeout, one_pass is _own_passes[1], map, count)
+        _native.serve(globals(), timeout, one_pass is _own_passes[1], map, count)
         return
     while map and (count is None or count > 0):
         one_pass(timeout, map)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ._callbacks import Handle, call_at, call_later, call_soon_threadsafe, wake
-from ._slow import slow_handler
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import MutableMapping
     from typing import Any, NamedTuple
+
+    from ._callbacks import Handle, call_at, call_later, call_soon_threadsafe, wake
+    from ._slow import slow_handler
 
     class Backend(NamedTuple):
         """What serves the passes of `asyncore.loop()` in this process."""
@@ -46,14 +46,25 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> type:
-    # Late: making a named tuple evaluates a string, and with that CPython forgets an interrupt of
-    # another thread that nobody caught. The first pass imports this module, in whatever thread.
-    if name in ("Backend", "Stats"):
-        from . import _answers
+# asyncore imports this module: its import costs little, and evaluates no string, as making a named tuple does.
+_LATE = {
+    "Backend": "_answers",
+    "Handle": "_callbacks",
+    "Stats": "_answers",
+    "call_at": "_callbacks",
+    "call_later": "_callbacks",
+    "call_soon_threadsafe": "_callbacks",
+    "slow_handler": "_slow",
+    "wake": "_callbacks",
+}
 
-        return getattr(_answers, name)  # type: ignore[no-any-return]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = getattr(__import__(f"{__name__}.{_LATE[name]}"), _LATE[name])
+    value = globals()[name] = getattr(module, name)
+    return value
 
 
 def backend() -> Backend:

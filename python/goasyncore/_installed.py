@@ -7,6 +7,7 @@ any of them removes the files for all. And a program may have a copy of its own,
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -62,8 +63,8 @@ def has_mark(module: str, file: str) -> bool:
     try:
         with open(file, "rb") as source:
             return _MARKS[module] in source.read()
-    except OSError:
-        return False
+    except OSError as why:  # no descriptor is left: then nobody knows
+        return why.errno in (errno.EMFILE, errno.ENFILE)
 
 
 def warn_if_mixed() -> None:

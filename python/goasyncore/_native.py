@@ -3,21 +3,24 @@
 The engine is a Go runtime: it comes with threads, so it does not survive a fork. Loading it late
 leaves programs that import, fork and then loop with a healthy one in the child; a process forked
 later makes portable passes.
+
+What a portable pass needs is imported with asyncore, and what programs replace is noted then: a
+program may change its root, its path or its modules before the first pass. Only what the engine
+needs is read by that.
 """
 
 from __future__ import annotations
 
-import atexit
-import importlib
 import os
 import select
 import socket
 import sys
-import threading
 import warnings
+from _thread import allocate_lock, start_new_thread
 from collections import deque
+from types import BuiltinFunctionType
 
-from . import _agenda, _counts, _installed, _portable, _predicates, _slow, _watchers
+from . import _agenda, _counts, _portable, _slow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +33,12 @@ _CHOICES = ("auto", "native", "portable")
 _FINISHED = -1  # pybind_Run: the map is empty, or as many passes were made as asked for
 _FOREVER = -1.0
 _RESERVED = 2 << 30  # bytes: 1.6e9 measured with two processors, and a stack for each thread
+_THREADS = 8  # that Go starts at once, and some to spare
 _LONGEST = 2e6  # seconds that select and poll take for sure
 
-_lock = threading.Lock()
+_socket_class = socket.socket
+
+_lock = allocate_lock()
 _binding: ModuleType | None = None  # the extension, once it is loaded and until a fork
 _chat_is_set_up = False
 _reason: str | None = None  # why the backend is what it is; None: not decided yet
@@ -83,7 +89,43 @@ def _cannot_load() -> str | None:
         return "the engine needs the GIL, and this is a free-threaded build of CPython"
     if not _has_address_space():
         return "the engine needs 2 GiB of address space, and RLIMIT_AS leaves less"
+    if not _has_threads():
+        return f"the engine needs {_THREADS} threads, and the system gives no more"
+    try:
+        # As a sandbox allows it; Go has not begun yet.
+        if hasattr(select, "epoll"):
+            select.epoll().close()
+        if hasattr(os, "eventfd"):
+            os.close(os.eventfd(0))
+    except OSError as why:
+        return f"the engine cannot wait here: {why}"
     return None
+
+
+def _has_threads() -> bool:
+    """Whether threads can be started; where they cannot, Go ends the process."""
+    if type(start_new_thread) is not BuiltinFunctionType:
+        return True  # a scheduler's, which starts none
+    gate, begun = allocate_lock(), []
+    gate.acquire()
+
+    def wait(ended: Any) -> None:
+        with gate:
+            ended.release()
+
+    try:
+        for _ in range(_THREADS):
+            ended = allocate_lock()
+            ended.acquire()
+            start_new_thread(wait, (ended,))
+            begun.append(ended)
+    except RuntimeError:
+        return False
+    finally:
+        gate.release()
+        for ended in begun:
+            ended.acquire()
+    return True
 
 
 def _has_address_space() -> bool:
@@ -107,7 +149,7 @@ def _in_main_interpreter() -> bool:
     # A second interpreter that shares the GIL could load the extension, and share its state.
     for name in ("_interpreters", "_xxsubinterpreters"):
         try:
-            module = importlib.import_module(name)
+            module = __import__(name)
         except ImportError:
             continue
         current, main = module.get_current(), module.get_main()
@@ -119,7 +161,7 @@ def _decide() -> None:
     """Load the engine or settle for portable passes; once per process. `_lock` is held."""
     global _binding, _reason
     wanted = _wanted()
-    _installed.warn_if_mixed()
+    _warn_if_mixed()
     if wanted == "portable":
         _reason = "GOASYNCORE_BACKEND asks for it"
         return
@@ -128,9 +170,9 @@ def _decide() -> None:
         try:
             binding = _load()
         except ModuleNotFoundError as why:
-            if why.name != f"{__package__}._binding":
+            if why.name is None or not why.name.startswith(f"{__package__}."):
                 raise
-            obstacle = "the engine is not part of this installation"
+            obstacle = "the engine is not part of this installation, or cannot be read any more"
         except Exception as why:
             obstacle = f"the engine does not load: {type(why).__name__}: {why}"
             if wanted == "auto":
@@ -144,15 +186,26 @@ def _decide() -> None:
     _reason = obstacle
 
 
+def _warn_if_mixed() -> None:
+    try:
+        from ._installed import warn_if_mixed
+    except (ImportError, OSError):  # our files are out of reach, and the others' too
+        return
+    warn_if_mixed()
+
+
 def _load() -> ModuleType:
     # The extension itself: the module that gopy writes around it changes the working directory.
     import asyncore
+    import atexit
 
     import goasyncore._binding as binding  # type: ignore[import-not-found]
 
+    from . import _predicates, _watchers  # what portable passes do without
+
     tools = (
         *(_predicates.rules_of, _Aftermath, intact, _agenda.run, deque, asyncore._Backlog),
-        (*asyncore._own_methods, socket.socket, asyncore.dispatcher_with_send.initiate_send),
+        (*asyncore._own_methods, _socket_class, asyncore.dispatcher_with_send.initiate_send),
         binding,
     )
     _predicates.chat_seen = _set_up_chat
@@ -300,7 +353,7 @@ def _run(
 
 def _after_fork_in_child() -> None:
     global _binding, _lock, _reason
-    _lock = threading.Lock()  # another thread may have held it
+    _lock = allocate_lock()  # another thread may have held it
     _agenda.forked()
     _slow.forked()
     if _binding is not None:
