@@ -40,7 +40,10 @@ def test_random_programs_over_threads_do_what_they_do_on_pyasyncore(peer):
     problems = []
     for first in range(FIRST, FIRST + PROGRAMS, AT_ONCE):
         for seed in differing(backend, peer, first, min(first + AT_ONCE, FIRST + PROGRAMS)):
-            # On a loaded machine a thread that was woken may take a while: once more, alone.
-            again = differing(backend, peer, seed, seed + 1)
+            # On a loaded machine the kernel may deliver an event late, to either: a few times more, alone.
+            for _ in range(5):
+                again = differing(backend, peer, seed, seed + 1)
+                if not again:
+                    break
             problems += [show(seed, *pair) for pair in again.values()]
     assert not problems, "\n\n".join(problems[:5])

@@ -88,7 +88,7 @@ class Program:
             if now is not None and now == before:
                 return True
             before = now
-            time.sleep(0.0005)
+            time.sleep(0.001)
 
     # -- what is written down, and what is done --------------------------------------------------
 
