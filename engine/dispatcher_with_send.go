@@ -1,3 +1,5 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
 package engine
 
 // DispatcherWithSend is a [Dispatcher] whose Send takes everything: what the socket does not take at

@@ -1,17 +1,14 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
 // Package engine is asyncore's model for Go: channels, a map that holds them, and a loop that asks
 // them what they wait for, waits, and tells them what happened.
 //
-// A channel is something with a descriptor that can say whether it wants to read and whether it
-// wants to write. A map holds channels by descriptor, in an order. The loop runs passes over the
-// map until it is empty; a pass asks what the channels want, waits until one of them is ready or
-// the timeout has gone by, and tells those that are ready, in map order.
-//
-// # Channels
-//
 // A channel is a [Dispatcher], embedded in a struct that has the handlers it cares about: HandleRead,
-// HandleWrite, HandleAccepted and so on (see [ReadHandler] and those after it); the rest have
-// defaults. [DispatcherWithSend] buffers what it sends, [FileDispatcher] is for pipes and files, and
-// the package chat has channels for protocols of lines. [Loop] serves those of a [Map]:
+// HandleWrite, HandleAccepted and so on (see [ReadHandler]); the rest have defaults.
+// [DispatcherWithSend] buffers what it sends, [FileDispatcher] is for pipes and files, and the package
+// chat has channels for protocols of lines. [Loop] runs passes over the channels of a [Map] until none
+// is left. A pass asks what they wait for, waits until one of them is ready or the timeout has gone by,
+// and tells those that are ready, in map order:
 //
 //	type echo struct{ engine.DispatcherWithSend }
 //
@@ -46,38 +43,39 @@
 // SetReadable and SetWritable say what a channel waits for, and an idle channel costs nothing; nor
 // does an event allocate. The same is true of [Map.AfterFunc], SetIdleTimeout and SetDeadline.
 //
-// # Beneath the channels
-//
-// The loop does not know channels. It serves a [Source], which tells them and asks them and
-// answers only what changed since the last pass; a [Selector] remembers the rest. So a pass costs
-// what the active channels cost, however many others are idle:
-//
-//	sel := engine.NewSelector(poller)
-//	err := sel.Run(source, engine.Options{Timeout: 30 * time.Second, Meaning: engine.Select, Count: -1})
-//
-// Readiness comes from a [Poller]: epoll, kqueue, poll or select behind one interface. What of it
-// a channel is told depends on the [Meaning] of the pass, select's or poll's, never on the poller,
-// but for one thing: the select poller cannot tell a hang-up or an error from readiness.
-//
 // # Goroutines
 //
-// The package starts none (a context given to [WithContext] may, when it ends), catches no signal
-// and sets no finalizer. A Map and its channels belong to one goroutine at a time, that of the
-// loop; from others, only [Map.Wake] and [Map.Do] may be called, and Do is how they reach the rest.
-// A handler may call Loop again, for its own map too.
-//
-// A Poller and a Selector belong to one goroutine at a time. Only Wake, and a write to WakeFD, may
-// come from elsewhere, at any time; they make a waiting Run ask its Source again at once. A Run
-// may not be started inside another Run of the same Selector: it answers [ErrRunning].
+// The package starts none (a context given to [WithContext] may, when it ends) and catches no signal. A
+// Map and its channels belong to one goroutine at a time, that of the loop. From others, only [Map.Wake]
+// and [Map.Do] may be called, and Do is how they reach the rest. A handler may call Loop again, for its
+// own map as well. To use several cores, run several loops, each over a map of its own.
 //
 // # Descriptors
 //
-// A channel owns its endpoint and closes it in Close. Beneath the channels, descriptors are not
-// the engine's: a Poller never closes, reads or writes one that it was given.
+// A channel owns its endpoint and closes it in Close. What the poller cannot wait for, a regular file for
+// example, is always ready. One that was closed behind the channel's back is found within a second: in
+// select's meaning it ends Loop with EBADF, with WithPoll it is told to HandleClose.
+package engine
+
+// What follows is the contract beneath the channels.
+//
+// The loop does not know channels. It serves a Source, which tells them and asks them and returns only
+// what changed since the last pass; a Selector remembers the rest. So a pass costs what the active
+// channels cost, however many others are idle.
+//
+// Readiness comes from a Poller: epoll, kqueue, poll or select behind one interface. What of it a channel
+// is told depends on the Meaning of the pass, select's or poll's, never on the poller, with one exception:
+// the select poller cannot tell a hang-up or an error from readiness.
+//
+// A Poller and a Selector belong to one goroutine at a time. Only Wake, and a write to WakeFD, may come
+// from elsewhere, at any time; they end a wait unless the Due of its Options says otherwise. A Run may not
+// be started inside another Run of the same Selector: it returns ErrRunning.
+//
+// Descriptors are not the engine's: a Poller never closes, reads or writes one that it was given.
 //
 //   - A regular file, or whatever else epoll refuses as always ready, is always ready.
 //   - A descriptor that is not open ends a Run with EBADF in select's meaning, and is told to its
-//     channel as [Invalid] in each pass in poll's. That it was closed, or replaced, without a word
+//     channel as Invalid in each pass in poll's. That it was closed, or replaced, without a word
 //     to the engine is found out by a look at all of them with poll(2), once a second or when
 //     nothing else happens, for at most a hundredth of the time.
 //   - A closed descriptor whose open file lives on (a child has it, or another number) may go on
@@ -85,4 +83,3 @@
 //   - A condition that the wait cannot leave out and that means nothing to the channel (a hang-up
 //     for one that only wants to write, in select's meaning) is put aside and looked at again
 //     every half second. So a Run with nothing to tell never spins.
-package engine

@@ -1,3 +1,5 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
 package engine
 
 // Events are conditions of a descriptor: poll(2)'s bits, with poll's numbers on every platform.

@@ -1,3 +1,5 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
 package engine
 
 import (
@@ -108,6 +110,9 @@ func (m *Map) enter(p *pass) (*Selector, func(), error) {
 		poller, err := Open(m.pollers)
 		if err != nil {
 			return nil, nil, err
+		}
+		if p, ok := poller.(interface{ park() }); ok {
+			p.park()
 		}
 		m.selector, m.waker = NewSelector(poller), poller
 	}

@@ -29,6 +29,7 @@ type epollPoller struct {
 	files  []int32 // refused with EPERM: always ready
 	lost   []int32 // closed, as a new set found; Wait tells it once
 	events []unix.EpollEvent
+	parker *parker // for long waits; nil where they block in epoll_wait too
 }
 
 type epollEntry struct {
@@ -79,6 +80,7 @@ func (p *epollPoller) create() error {
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
+	p.parker.close()
 	if p.set >= 0 && unix.Dup3(set, p.set, unix.O_CLOEXEC) == nil {
 		unix.Close(set)
 		set = p.set // who holds FDs finds the successor under the same number
@@ -126,6 +128,7 @@ func (p *epollPoller) verify() error {
 
 // closeSet closes the set if it is the poller's.
 func (p *epollPoller) closeSet() {
+	p.parker.close()
 	if p.holds() {
 		unix.Close(p.set)
 	}

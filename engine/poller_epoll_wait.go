@@ -64,7 +64,7 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 func (p *epollPoller) wait(room int, timeout time.Duration) (int, error) {
 	for {
 		buf := p.events[:min(room, len(p.events))]
-		n, err := epollWait(p.set, buf, timeout)
+		n, err := p.block(buf, timeout)
 		switch {
 		case err == unix.EINTR:
 			return 0, errInterrupted

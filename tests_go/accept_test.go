@@ -116,11 +116,14 @@ func scarce(t *testing.T, f func()) {
 	require.NoError(t, err)
 	unix.Close(probe)
 	low := limit
-	low.Cur = uint64(probe) // the lowest that is free
+	set(&low.Cur, probe) // the lowest that is free
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &low))
 	defer func() { require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)) }()
 	f()
 }
+
+// set sets a limit, whose type is not the same on all systems.
+func set[T int64 | uint64](limit *T, to int) { *limit = T(to) }
 
 func TestWithoutDescriptorsAChannelRestsAndThenAccepts(t *testing.T) {
 	for _, own := range []bool{false, true} {

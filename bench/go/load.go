@@ -105,6 +105,25 @@ func (l *load) run(length time.Duration) (messages int, err error) {
 	return messages, nil
 }
 
+// sparse sends one message after the other, each so long after the answer to the one before.
+func (l *load) sparse(length, pause time.Duration) (messages int, err error) {
+	fd := l.conns[0]
+	buffer := make([]byte, len(message))
+	for end := time.Now().Add(length); time.Now().Before(end); messages++ {
+		if _, err := unix.Write(fd, message); err != nil {
+			return messages, err
+		}
+		if n, err := unix.EpollWait(l.set, l.events, 5000); err != nil || n != 1 {
+			return messages, fmt.Errorf("no answer: %v", err)
+		}
+		if n, err := unix.Read(fd, buffer); err != nil || n != len(message) {
+			return messages, fmt.Errorf("%d bytes back: %v", n, err)
+		}
+		time.Sleep(pause)
+	}
+	return messages, nil
+}
+
 func (l *load) close() {
 	for _, fds := range [][]int{l.idle, l.conns, {l.set}} {
 		for _, fd := range fds {

@@ -29,7 +29,8 @@ var (
 	window  = flag.Duration("window", time.Second, "how long each measurement takes")
 	idle    = flag.Int("idle", 10000, "idle connections in the case that has some")
 	names   = flag.String("servers", "engine,epoll,gnet,evio,net", "the servers to measure")
-	actives = flag.String("cases", "100,500,100+idle", "the numbers of active connections")
+	actives = flag.String("cases", "100,500,100+idle,sparse",
+		"the numbers of active connections; sparse is one, with a message every 20 ms")
 )
 
 func main() {
@@ -84,7 +85,9 @@ func measure(name, scene string) (float64, error) {
 		_ = server.Wait()
 	}()
 	active, beside := 0, 0
-	if _, err := fmt.Sscan(scene, &active); err != nil {
+	if scene == "sparse" {
+		active = 1
+	} else if _, err := fmt.Sscan(scene, &active); err != nil {
 		return 0, err
 	}
 	if strings.HasSuffix(scene, "+idle") {
@@ -95,11 +98,15 @@ func measure(name, scene string) (float64, error) {
 		return 0, err
 	}
 	defer load.close()
-	if _, err := load.run(*window / 4); err != nil {
+	run := load.run
+	if scene == "sparse" {
+		run = func(length time.Duration) (int, error) { return load.sparse(length, 20*time.Millisecond) }
+	}
+	if _, err := run(*window / 4); err != nil {
 		return 0, err
 	}
 	before := cpuTime(server.Process.Pid)
-	messages, err := load.run(*window)
+	messages, err := run(*window)
 	if err != nil || messages == 0 {
 		return 0, errors.Join(err, fmt.Errorf("%d messages", messages))
 	}
