@@ -12,7 +12,7 @@ pytestmark = pytest.mark.ours_only("3.11 counts nothing")
 
 
 def test_nothing_was_done_to_a_map_that_never_looped(goasyncore):
-    assert goasyncore.stats({}) == (0, 0, 0, 0, 0)
+    assert goasyncore.stats({}) == (0, 0, 0, 0, 0, 0, "")
 
 
 def test_passes_events_and_predicates_are_counted(goasyncore, channels, closing, use_poll):

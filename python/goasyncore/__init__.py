@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any, NamedTuple
 
     from ._callbacks import Handle, call_at, call_later, call_soon_threadsafe, wake
+    from ._channels import Channels
     from ._slow import slow_handler
 
     class Backend(NamedTuple):
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
         predicates_asked: int
         interest_changes: int
         wake_ups: int
+        portable_passes: int
+        portable_reason: str
 
 
 __all__ = [
@@ -37,7 +40,9 @@ __all__ = [
     "call_at",
     "call_later",
     "call_soon_threadsafe",
+    "channels",
     "detach",
+    "dump_on",
     "slow_handler",
     "stats",
     "wake",
@@ -88,15 +93,40 @@ def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
     that the engine knows the answers of are not called; `interest_changes` is how often the kernel
     was told that a channel waits for something else, which a portable pass does for each channel;
     `wake_ups` is how often `wake()`, or a call that was scheduled meanwhile, ended or shortened a
-    wait. May be called from any thread, and from a handler.
+    wait; `portable_passes` is how many of the passes the engine did not make, and `portable_reason`
+    why it did not make the last of these. May be called from any thread, and from a handler.
     """
-    from . import _answers, _native
+    from . import _answers, _maps, _native
 
-    if map is None:
-        import asyncore
+    return _answers.Stats(*_native.stats(_maps.checked(map)))
 
-        map = asyncore.socket_map
-    return _answers.Stats(*_native.stats(map))
+
+def channels(map: MutableMapping[Any, Any] | None = None) -> Channels:
+    """Return what is in `map` (by default `asyncore.socket_map`): a list that prints as a table.
+
+    A row has `number`, the key in the map; `kind`, the name of the class; `state` ("listening",
+    "connecting", "connected", "not connected"); `waits_for` ("read", "write", "read write", or
+    nothing; "?" where a predicate raises); `buffered`, the bytes that are not sent yet (of
+    producers that cannot be counted: none); `peer`, the address; and `idle`, the seconds since data
+    last came or went, where the kernel knows (of TCP, on Linux), or else `None`.
+
+    Calls `readable()` and `writable()` of each channel, as a pass does. May be called from any
+    thread, and from a handler.
+    """
+    from . import _channels, _maps
+
+    return _channels.Channels(_maps.checked(map))
+
+
+def dump_on(signum: int, map: MutableMapping[Any, Any] | None = None) -> None:
+    """Have the signal print `channels(map)`, slow handlers and the stack to standard error.
+
+    As `faulthandler.register()` does for stacks; it takes the place of the signal's handler. Raises
+    `ValueError` outside the main thread, as `signal.signal()` does.
+    """
+    from . import _channels, _maps
+
+    _channels.dump_on(signum, _maps.checked(map))
 
 
 def attach(
@@ -120,9 +150,14 @@ def attach(
     Raises `RuntimeError` when there is no running loop to default to, when the loop is closed, and
     when another one serves the map. May be called in the loop's thread, and before it runs.
     """
+    from . import _maps
+
+    checked = _maps.checked(map)
+    if not _maps.are_ours():
+        return
     from . import _attach
 
-    _attach.attach(map, loop)
+    _attach.attach(checked, loop)
 
 
 def detach(map: MutableMapping[Any, Any] | None = None) -> None:
@@ -132,6 +167,9 @@ def detach(map: MutableMapping[Any, Any] | None = None) -> None:
     """
     import sys
 
+    from . import _maps
+
+    checked = _maps.checked(map)
     begun = sys.modules.get(f"{__name__}._attach")  # it imports asyncio
     if begun is not None:
-        begun.detach(map)
+        begun.detach(checked)

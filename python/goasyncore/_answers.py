@@ -13,7 +13,7 @@ else:
     Backend.__doc__ = "What serves the passes of `asyncore.loop()` in this process."
     Stats = namedtuple(
         "Stats",
-        "passes events predicates_asked interest_changes wake_ups",
+        "passes events predicates_asked interest_changes wake_ups portable_passes portable_reason",
         module=__package__,
     )
     Stats.__doc__ = "What the loops over a map have done since the first of them."

@@ -32,10 +32,8 @@ _LONGEST = 86400.0  # seconds: as long as asyncio itself waits at most
 _READ, _WRITE = 1, 2
 
 
-def attach(map: Map | None = None, loop: asyncio.AbstractEventLoop | None = None) -> None:
+def attach(map: Map, loop: asyncio.AbstractEventLoop | None = None) -> None:
     """As `goasyncore.attach`."""
-    if map is None:
-        map = asyncore.socket_map
     if loop is None:
         loop = asyncio.get_running_loop()
     if loop.is_closed():
@@ -50,9 +48,9 @@ def attach(map: Map | None = None, loop: asyncio.AbstractEventLoop | None = None
     _Attachment(map, loop).begin()
 
 
-def detach(map: Map | None = None) -> None:
+def detach(map: Map) -> None:
     """As `goasyncore.detach`."""
-    there = _attachments.get(id(asyncore.socket_map if map is None else map))
+    there = _attachments.get(id(map))
     if there is not None:
         there.end()
 

@@ -8,6 +8,7 @@ from math import inf
 from . import _agenda
 from ._agenda import Handle
 from ._clock import genuine
+from ._maps import checked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,14 +18,6 @@ if TYPE_CHECKING:
     type Map = MutableMapping[Any, Any]
 
 __all__ = ["Handle", "call_at", "call_later", "call_soon_threadsafe", "wake"]
-
-
-def _default(map: Map | None) -> Map:
-    if map is not None:
-        return map
-    import asyncore
-
-    return asyncore.socket_map
 
 
 def call_later(
@@ -52,9 +45,10 @@ def call_at(
     when = float(when + 0.0)  # float() alone would take strings
     if when != when:
         raise ValueError("the time is not a number")
+    map = checked(map)
     handle = _handle(function, args, when)
     if when < inf:
-        _agenda.schedule(_default(map), handle, genuine(when))
+        _agenda.schedule(map, handle, genuine(when))
     return handle
 
 
@@ -65,8 +59,9 @@ def call_soon_threadsafe(
 
     A wait that is under way ends at once. Otherwise as `call_later`.
     """
+    map = checked(map)
     handle = _handle(function, args, time.monotonic())
-    _agenda.schedule(_default(map), handle, None)
+    _agenda.schedule(map, handle, None)
     return handle
 
 
@@ -77,7 +72,7 @@ def wake(map: Map | None = None) -> None:
     asks its channels again. What other threads have changed ends no wait by itself. May be called
     from any thread, and from a signal handler.
     """
-    _agenda.nudge(_default(map))
+    _agenda.nudge(checked(map))
 
 
 def _handle(function: Callable[..., object], args: tuple[Any, ...], when: float) -> Handle:

@@ -39,11 +39,13 @@ class Counts:
         "reference",
         "registered",
         "wakes",
+        "why",
         "witnesses",
     )
 
     def __init__(self) -> None:
         self.passes = self.events = self.asked = self.changes = self.wakes = 0
+        self.why = ""  # they are portable ones
         self.registered: list[Registered] = []  # by poll2() and, above select's numbers, by poll()
         # One of the three says which map it is.
         self.held: Map | None = None

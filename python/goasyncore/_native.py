@@ -161,6 +161,7 @@ def _decide() -> None:
     """Load the engine or settle for portable passes; once per process. `_lock` is held."""
     global _binding, _reason
     wanted = _wanted()
+    _slow.ask_environment()
     _warn_if_mixed()
     if wanted == "portable":
         _reason = "GOASYNCORE_BACKEND asks for it"
@@ -275,7 +276,7 @@ def serve(
     while map and left:
         done = 0
         if _binding is None:
-            _portable.passes(namespace, timeout, use_poll, map, left)
+            _portable.passes(namespace, timeout, use_poll, map, left, str(_reason))
             return
         if type(map) is dict and intact(namespace):
             done = _run(_binding, namespace, timeout, use_poll, map, left)
@@ -284,7 +285,8 @@ def serve(
         if left > 0:
             left -= done
         if map and left:
-            _portable.passes(namespace, timeout, use_poll, map, 1)
+            why = _why_portable(namespace, timeout, map)
+            _portable.passes(namespace, timeout, use_poll, map, 1, why)
             left -= left > 0
 
 
@@ -303,7 +305,7 @@ def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[in
         if outlook is not None:
             return outlook
     if map:
-        _portable.passes(namespace, 0, False, map, 1)
+        _portable.passes(namespace, 0, False, map, 1, _why_portable(namespace, 0, map))
     else:
         _portable.call_due(map)
     return -1, -1.0, len(map)
@@ -321,12 +323,33 @@ def touch(map: MutableMapping[Any, Any]) -> None:
         _binding.touch(map)
 
 
-def stats(map: MutableMapping[Any, Any]) -> list[int]:
-    """Passes, events, predicates asked, interest changes, wake-ups."""
+def _why_portable(namespace: dict[str, Any], timeout: Any, map: MutableMapping[Any, Any]) -> str:
+    """Why the engine, though it is loaded, makes no passes over the map now."""
+    if type(map) is not dict:
+        return f"the map is a {type(map).__name__}, not exactly a dict"
+    for name, function in namespace.get("_own_tells", {}).items():
+        if namespace.get(name) is not function:
+            return f"asyncore.{name} has been replaced"
+    if not intact(namespace):
+        return "asyncore's select or time, or a function of theirs, has been replaced"
+    if timeout is not None:
+        if type(timeout) not in (int, float):
+            return f"the timeout is a {type(timeout).__name__}"
+        if not 0 <= timeout < _LONGEST:
+            return f"the timeout is {timeout}"
+    for key in list(map):
+        if type(key) is not int:
+            return f"a key of the map is a {type(key).__name__}, not an int"
+    return "a loop over the map is under way, or one in this thread while greenlet is loaded"
+
+
+def stats(map: MutableMapping[Any, Any]) -> tuple[Any, ...]:
+    """Passes, events, predicates asked, interest changes, wake-ups; portable passes, and why."""
     counts = _counts.counts_of(map)
     made = [counts.passes, counts.events, counts.asked, counts.changes, counts.wakes]
     engine = None if _binding is None else _binding.stats(map)
-    return made if engine is None else [sum(pair) for pair in zip(made, engine, strict=True)]
+    both = made if engine is None else [sum(pair) for pair in zip(made, engine, strict=True)]
+    return (*both, counts.passes, counts.why)
 
 
 def _run(

@@ -65,12 +65,16 @@ def _name(namespace: Namespace, name: str) -> Any:
         raise NameError(f"name {name!r} is not defined", name=name) from None
 
 
-def passes(namespace: Namespace, timeout: Any, use_poll: bool, map: Map, count: int) -> None:
+def passes(
+    namespace: Namespace, timeout: Any, use_poll: bool, map: Map, count: int, why: str
+) -> None:
     """Make passes with poll's or select's meaning of ready, until the map is empty.
 
-    At most `count` of them, if that is not negative. `timeout` as in `asyncore.poll`.
+    At most `count` of them, if that is not negative. `timeout` as in `asyncore.poll`; `why` says
+    why they are portable ones.
     """
     counts = _counts.running(map)
+    counts.why = why
     one_pass = _poll_pass if use_poll else _select_pass
     try:
         while map and count:

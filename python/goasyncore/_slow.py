@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections import deque
 
 from ._clock import clock
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["slow_handler", "took", "watch"]
 
 limit: float | None = None  # seconds; None: nobody watches
+asked_for = False  # by the program
+recent: deque[str] = deque(maxlen=10)
+"""What was reported last."""
 
 # Has the engine call the handlers through watch(), or no longer; None: no engine is loaded.
 _tell_engine: Callable[[Callable[..., object] | None], None] | None = None
@@ -29,15 +34,35 @@ def slow_handler(seconds: float | None) -> None:
     `TypeError` for what is no number, `ValueError` for a negative one. May be called at any time,
     from any thread; it holds for all loops of the process.
     """
-    global limit
+    global asked_for, limit
     value = None if seconds is None else float(seconds)
     if value is not None and not value >= 0:
         raise ValueError("the limit must be a positive number of seconds")
     import logging  # noqa: F401 - as in _agenda
 
+    asked_for = True
     limit = value or None
     if _tell_engine is not None:
         _tell_engine(None if limit is None else watch)
+
+
+def ask_environment() -> None:
+    """Do what GOASYNCORE_SLOW_HANDLER says, where the program has not said something else."""
+    import os
+
+    value = os.environ.get("GOASYNCORE_SLOW_HANDLER")
+    if not value or asked_for:
+        return
+    try:
+        slow_handler(float(value))
+    except ValueError:
+        import warnings
+
+        warnings.warn(
+            f"GOASYNCORE_SLOW_HANDLER is {value!r}; it must be a positive number of seconds",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def engine_loaded(tell: Callable[[Callable[..., object] | None], None]) -> None:
@@ -89,9 +114,9 @@ def took(what: Any, method: str | None, seconds: float) -> None:
         name = repr(what)
     except BaseException:  # as in handle_error(): the channel may be broken, the report must not be
         name = f"<{type(what).__name__} at {id(what):#x}>"
-    logging.getLogger("goasyncore").warning(
-        "%s%s kept the loop for %.3f seconds", name, f".{method}()" if method else "", seconds
-    )
+    told = f"{name}{f'.{method}()' if method else ''} kept the loop for {seconds:.3f} seconds"
+    recent.append(f"{time.strftime('%H:%M:%S')} {told}")
+    logging.getLogger("goasyncore").warning("%s", told)
 
 
 class Watched:
