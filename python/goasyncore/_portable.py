@@ -66,7 +66,7 @@ def _name(namespace: Namespace, name: str) -> Any:
 
 
 def passes(
-    namespace: Namespace, timeout: Any, use_poll: bool, map: Map, count: int, why: str
+    namespace: Namespace, timeout: Any, use_poll: bool, map: Map, count: int, why: str = ""
 ) -> None:
     """Make passes with poll's or select's meaning of ready, until the map is empty.
 
