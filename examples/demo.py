@@ -4,11 +4,14 @@ import asyncore
 import filecmp
 import functools
 import http.server
+import os
 import platform
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import goasyncore
@@ -65,6 +68,27 @@ def files(folder):
     return good, f"{target.stat().st_size} bytes copied, {verdict}"
 
 
+def timer():
+    """Have a loop that waits call a function in a quarter of a second."""
+    near, far = socket.socketpair()
+    channel = asyncore.dispatcher_with_send(near)
+    began = time.monotonic()
+    goasyncore.call_later(0.25, channel.close)
+    asyncore.loop(timeout=10)
+    seconds = time.monotonic() - began
+    far.close()
+    return 0.25 <= seconds < 5, f"asked for 0.250 s, called after {seconds:.3f} s"
+
+
+def idle(backend):
+    """Time a message beside 1 and beside 5,000 idle connections, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, HERE / "idle_connections.py", "1", "5000"],
+        env={**os.environ, "GOASYNCORE_BACKEND": backend}, capture_output=True, text=True,
+    )  # fmt: skip
+    return done.returncode == 0, (done.stdout or done.stderr).strip().rpartition("\n")[2]
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -72,6 +96,7 @@ def main():
             "echo server": echo(),
             "HTTP client": page(folder),
             "file_dispatcher": files(folder),
+            "timer": timer(),
         }
     for subject, (good, told) in results.items():
         print(f"{subject:16} {'ok' if good else 'FAILED':7} {told}")
@@ -80,6 +105,10 @@ def main():
         f"{'served by':16} {backend.name} backend, {backend.poller} "
         f"({platform.python_implementation()} {platform.python_version()}; {backend.reason})"
     )
+    print("\nWhat a message costs, there and back, on one of many connections:", flush=True)
+    for name in dict.fromkeys([backend.name, "portable"]):
+        results[name] = idle(name)
+        print(f"  {results[name][1]}", flush=True)
     return 0 if all(good for good, _ in results.values()) and not asyncore.socket_map else 1
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import signal
 import sys
+import time
 
 import pytest
 from job import Job
-from workshop import LOGS, Interpreter, Workshop, interpreters
+from workshop import BUILD, LOGS, Interpreter, Workshop, interpreters
 
 PYTHONS = interpreters()
 JOB = pytest.StashKey[Job]()
+BEGAN = time.monotonic()
 JOBS: list[tuple[Job, str, float]] = []
 
 
@@ -59,9 +61,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     return report
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
     if not JOBS:
         return
+    whole = not terminalreporter.config.getoption("keyword") and exitstatus in (0, 1)
+    if whole:  # .ci/tests tells the next who waits
+        (BUILD / "seconds").write_text(f"{time.monotonic() - BEGAN:.0f}\n")
     write = terminalreporter.write_line
     terminalreporter.section("jobs")
     width = max(len(job.name) for job, _, _ in JOBS)
@@ -80,7 +85,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             reasons[reason] = reasons.get(reason, 0) + number
     if reasons:
         write("")
-        write("skipped within the jobs:")
+        write("not run within the jobs, because this machine or this Python lacks something:")
         for reason, number in sorted(reasons.items()):
             write(f"{number:5}  {reason}")
     write("")
