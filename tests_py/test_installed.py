@@ -3,6 +3,7 @@
 import asyncore
 import os
 import shutil
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,17 @@ def test_report_says_that_the_wanted_backend_is_not_there(copies):
     result = run_python(REPORT, env=env, check=False)
     assert result.returncode == 1
     assert "backend    NONE: GOASYNCORE_BACKEND is native, but" in result.stdout
+
+
+@pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="it needs the GIL")
+def test_report_of_the_pure_wheel_says_how_to_build_the_engine(copies):
+    for extension in (copies / "goasyncore").glob("_binding.*"):
+        extension.unlink()
+    env = {**with_path(copies), "GOASYNCORE_BACKEND": "auto"}
+    told = run_python(REPORT, env=env, flags=["-S"]).stdout
+    assert "this is the pure-Python wheel" in told
+    if "musl" not in sysconfig.get_config_var("SOABI"):
+        assert "--no-cache-dir --no-binary goasyncore goasyncore" in told
 
 
 @pytest.mark.parametrize(

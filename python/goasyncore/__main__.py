@@ -7,9 +7,11 @@ otherwise 1; 2 for wrong arguments.
 from __future__ import annotations
 
 import argparse
+import glob
 import os
 import platform
 import sys
+import sysconfig
 import time
 
 from . import __version__, _installed, _repair, backend
@@ -85,7 +87,26 @@ def _say_backend() -> bool:
         _say("backend", "NONE:", str(why))
         return False
     _say("backend", f"{serving.name}, {serving.poller}: {serving.reason}")
+    if not glob.glob(os.path.join(glob.escape(_installed.SITE), "goasyncore", "_binding.*")):
+        for line in _how_to_build():
+            _say("", line)
     return True
+
+
+def _how_to_build() -> list[str]:
+    """What to do about an installation without the engine, where it could have one."""
+    # Go's libraries do not load there (golang/go#54805).
+    if "musl" in (sysconfig.get_config_var("SOABI") or ""):
+        return ["this is the pure-Python wheel: the engine does not load on musl"]
+    if os.name != "posix" or sys.implementation.name != "cpython":
+        return ["this is the pure-Python wheel: the engine is for CPython on Linux, macOS and BSDs"]
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return ["this is the pure-Python wheel: the engine needs the GIL"]
+    return [
+        "this is the pure-Python wheel; with Go and a C compiler here, this builds the engine:",
+        f"GOASYNCORE_BUILD=native {_installed.python()} -m pip install --force-reinstall --no-deps "
+        "--no-cache-dir --no-binary goasyncore goasyncore",
+    ]
 
 
 def _say_self_test() -> bool:
@@ -155,4 +176,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head`, which has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    sys.exit(status)

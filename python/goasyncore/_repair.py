@@ -101,9 +101,8 @@ def _put_back(module: str, files: dict[str, bytes]) -> None:
             os.unlink(compiled)
     except OSError as why:
         raise Refusal(
-            f"{module} cannot be put back, because {why.filename or folder} cannot be written "
-            f"({why.strerror}). Run this as the user that installed goasyncore, where that can be "
-            "written"
+            f"{module} cannot be put back, because {folder} cannot be written ({why.strerror}). "
+            "Run this as the user that installed goasyncore, where that can be written"
         ) from None
     was = "" if before.ours or before.hides else f" (it was {before.owner})"
     print(f"{module:10} put back: {_installed.file_of(module)}{was}")
