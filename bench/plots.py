@@ -16,6 +16,7 @@ from report import Results, generator_was_the_bottleneck, measured, quartiles, r
 # Colours that stay apart for the colour-blind (Okabe and Ito), and a mark each for black and white.
 STYLES = {
     "goasyncore": ("#0072b2", "o"),
+    "goasyncore portable": ("#cc79a7", "P"),
     "pyasyncore poll": ("#d55e00", "s"),
     "pyasyncore select": ("#e69f00", "D"),
     "asyncio": ("#009e73", "^"),

@@ -26,7 +26,7 @@ class Server:
     module: str  # asyncore, asyncio or uvloop
     use_poll: bool = False
     limit: int | None = None  # descriptors that it can wait for
-    native: bool = False
+    backend: str | None = None  # of ours
 
     @property
     def is_asyncore(self) -> bool:
@@ -39,10 +39,10 @@ class Server:
         return self.module
 
     def environment(self) -> dict[str, str]:
-        """Without what would lead Python elsewhere; ours is the native one, or fails."""
+        """Without what would lead Python elsewhere; ours has the backend named, or fails."""
         mine = ("PYTHON", "GOASYNCORE_", "VIRTUAL_ENV")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
-        return {**kept, "GOASYNCORE_BACKEND": "native"} if self.native else kept
+        return {**kept, "GOASYNCORE_BACKEND": self.backend} if self.backend else kept
 
 
 BASELINE = "pyasyncore poll"
@@ -51,7 +51,8 @@ BASELINE = "pyasyncore poll"
 def servers(ours: str, peers: str) -> list[Server]:
     """All that are compared; `ours` and `peers` are the Pythons that have them installed."""
     return [
-        Server("goasyncore", ours, "asyncore", native=True),
+        Server("goasyncore", ours, "asyncore", backend="native"),
+        Server("goasyncore portable", ours, "asyncore", use_poll=True, backend="portable"),
         Server(BASELINE, peers, "asyncore", use_poll=True),
         # Above this number select() takes no descriptor; some are the interpreter's.
         Server("pyasyncore select", peers, "asyncore", limit=1010),

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from support import LIMIT
+from support import LIMIT, run_python
 
 pytestmark = pytest.mark.ours_only("3.11 puts nothing off")
 
@@ -133,3 +133,42 @@ def test_a_signal_in_the_middle_of_a_call_loses_neither(goasyncore, idle, use_po
     assert from_handler
     assert called.count("handler") == len(from_handler)
     assert [n for n in called if n != "handler"] == [n for n in range(3000) if n % 3]
+
+
+@pytest.mark.parametrize("by", ["a thread", "a signal handler"])
+@pytest.mark.parametrize("act", ["wake()", "call_soon_threadsafe(called.append, 1)"])
+def test_the_first_use_of_all_comes_during_a_wait(use_poll, by, act):
+    run_python(
+        f"""
+import asyncore, signal, socket, sys, threading, time
+
+near, far = socket.socketpair()
+called = []
+
+
+class Channel(asyncore.dispatcher):
+    def writable(self):
+        return False
+
+
+Channel(near)
+asyncore.loop(0.01, {use_poll}, count=2)
+
+
+def act(*args):
+    import goasyncore
+
+    goasyncore.{act}
+
+
+if {by!r} == "a thread":
+    threading.Timer(0.1, act).start()
+else:
+    signal.signal(signal.SIGALRM, act)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+began = time.monotonic()
+asyncore.loop(20, {use_poll}, count=1)
+assert time.monotonic() - began < 10
+assert called == ([1] if "called" in {act!r} else [])
+"""
+    )

@@ -136,14 +136,16 @@ class async_chat(asyncore.dispatcher):
         else:
             self.producer_fifo.append(data)
         self.initiate_send()
-        _tell_attendant(self)
+        if _complete and asyncore._attended:
+            asyncore._tell_attendant(self._map)
 
     @_loose
     def push_with_producer(self, producer: _Producer) -> None:
         """Queue what `producer.more()` returns, until it returns nothing."""
         self.producer_fifo.append(producer)
         self.initiate_send()
-        _tell_attendant(self)
+        if _complete and asyncore._attended:
+            asyncore._tell_attendant(self._map)
 
     def readable(self) -> bool | Any:
         return True
@@ -165,7 +167,7 @@ class async_chat(asyncore.dispatcher):
                 if first is None:
                     self.handle_close()
                     return
-            elif isinstance(first, memoryview) and first.itemsize != 1:
+            elif type(first) is memoryview and first.itemsize != 1:
                 self.producer_fifo[0] = first = first.cast("B")  # what is sent is counted in bytes
             size = self.ac_out_buffer_size
             try:
@@ -177,10 +179,11 @@ class async_chat(asyncore.dispatcher):
                 else:
                     del self.producer_fifo[0]
                 continue
-            if isinstance(data, memoryview):
-                data = bytes(data)
-            elif isinstance(data, str) and self.use_encoding:
-                data = data.encode(self.encoding)
+            if type(data) is not bytes:
+                if isinstance(data, memoryview):
+                    data = bytes(data)
+                elif isinstance(data, str) and self.use_encoding:
+                    data = data.encode(self.encoding)
             try:
                 sent = self.send(data)
             except OSError:

@@ -147,13 +147,7 @@ def _strerror(err: int) -> str:
 # -- the pass ---------------------------------------------------------------------------------
 
 
-def _tell(obj: Any, event: str) -> None:
-    try:
-        getattr(obj, event)()
-    except _reraised_exceptions:
-        raise
-    except BaseException:  # whatever else a handler raises is its channel's own affair
-        obj.handle_error()
+# What a handler raises, whatever it is, is its channel's own affair, but for what leaves the loop.
 
 
 def read(obj: Any) -> None:
@@ -162,16 +156,31 @@ def read(obj: Any) -> None:
     What its handler raises goes to its `handle_error()`; `ExitNow`, `KeyboardInterrupt` and
     `SystemExit` are raised.
     """
-    _tell(obj, "handle_read_event")
+    try:
+        obj.handle_read_event()
+    except _reraised_exceptions:
+        raise
+    except BaseException:
+        obj.handle_error()
 
 
 def write(obj: Any) -> None:
     """Tell a channel that it is writable; errors as in `read()`."""
-    _tell(obj, "handle_write_event")
+    try:
+        obj.handle_write_event()
+    except _reraised_exceptions:
+        raise
+    except BaseException:
+        obj.handle_error()
 
 
 def _exception(obj: Any) -> None:
-    _tell(obj, "handle_expt_event")
+    try:
+        obj.handle_expt_event()
+    except _reraised_exceptions:
+        raise
+    except BaseException:
+        obj.handle_error()
 
 
 def readwrite(obj: Any, flags: int) -> None:
@@ -206,7 +215,7 @@ def poll(timeout: float | None = 0.0, map: _Map | None = None) -> None:
     if map is None:
         map = socket_map
     if map:
-        _native.serve(globals(), timeout, False, map, 1)
+        _native.select_passes(globals(), timeout, map, 1)
 
 
 def poll2(timeout: float | None = 0.0, map: _Map | None = None) -> None:
@@ -217,10 +226,10 @@ def poll2(timeout: float | None = 0.0, map: _Map | None = None) -> None:
     """
     if map is None:
         map = socket_map
-    if timeout is not None:
-        int(timeout * 1000)  # a wrong one is refused for an empty map too
     if map:
-        _native.serve(globals(), timeout, True, map, 1)
+        _native.poll_passes(globals(), timeout, map, 1)
+    elif timeout is not None:
+        int(timeout * 1000)  # a wrong one is refused for an empty map too
 
 
 poll3 = poll2  # the name it had in older programs
@@ -577,7 +586,7 @@ class dispatcher_with_send(dispatcher):
     def initiate_send(self) -> None:
         """Hand the first of what is buffered to the socket."""
         waiting = self.out_buffer
-        if len(waiting) <= _SEND_SIZE and type(waiting) is not _Backlog:
+        if type(waiting) is not _Backlog and len(waiting) <= _SEND_SIZE:
             sent = dispatcher.send(self, waiting[:_SEND_SIZE])
             self.out_buffer = self.out_buffer[sent:]
             return
@@ -602,10 +611,11 @@ class dispatcher_with_send(dispatcher):
         """Buffer `data` and send what the socket takes at once. Raises as `dispatcher.send()`."""
         if self.debug:
             self.log_info(f"sending {data!r}")
-        if type(self.out_buffer) is _Backlog:
+        waiting = self.out_buffer
+        if type(waiting) is _Backlog:
             self.out_buffer += data
         else:
-            self.out_buffer = self.out_buffer + data
+            self.out_buffer = waiting + data
         self.initiate_send()
         if _attended:
             _tell_attendant(self._map)

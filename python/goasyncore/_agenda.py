@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 
     type Map = MutableMapping[Any, Any]
 
-__all__ = ["Handle", "agendas", "due", "engine_loaded", "forked", "nudge", "run", "schedule", "shortened", "used"]
+__all__ = [
+    "Handle",
+    "agendas",
+    "due",
+    "engine_loaded",
+    "forked",
+    "nudge",
+    "run",
+    "schedule",
+    "shortened",
+    "used",
+]
 
 _NEVER = float("inf")
 _AT_ONCE = float("-inf")

@@ -192,9 +192,9 @@ class _Attachment:
     def _wait_for_channels(self) -> float:
         """Wait for each channel. Returns 0 when one cannot be waited for, else -1."""
         channels = _portable.snapshot(self.map)
-        wants = _portable.ask(channels, _counts.counts_of(self.map))
+        _counts.counts_of(self.map).asked += 2 * len(channels)
         wanted = {}
-        for key, want in zip(channels, wants, strict=True):
+        for key, want in _portable.ask(channels, {}):
             if want:
                 number = key if isinstance(key, int) else key.fileno()
                 wanted[number] = (_READ if want & IN else 0) | (_WRITE if want & OUT else 0)

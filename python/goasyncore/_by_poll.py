@@ -11,12 +11,13 @@ import select
 from errno import EBADF
 from os import strerror
 
-from . import _agenda, _waker
+from . import _agenda
 from ._clock import clock
+from ._waker import left_of, of_thread, sure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Container, MutableMapping
     from typing import Any
 
     from ._counts import Counts
@@ -25,7 +26,17 @@ if TYPE_CHECKING:
     type Map = MutableMapping[Any, Any]
     type Ready = tuple[list[Any], list[Any], list[Any]]
 
-__all__ = ["IN", "OUT", "PRI", "Registered", "poll", "select_by_poll"]
+__all__ = [
+    "IN",
+    "NOTHING",
+    "OUT",
+    "PRI",
+    "Registered",
+    "looked",
+    "poll",
+    "quick_poll",
+    "select_by_poll",
+]
 
 IN, PRI, OUT = 1, 2, 4  # poll(2)'s, everywhere
 _ERR, _HUP, _NVAL = 8, 16, 32
@@ -33,133 +44,199 @@ _ERR, _HUP, _NVAL = 8, 16, 32
 # poll(2) reports a hang-up to a channel that waits for room to write only; select does not. Such a
 # channel is left out of the wait, and looked at again this often (seconds).
 _LOOK_AGAIN = 0.5
+NOTHING: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
 _LONGEST = 2**31 - 1  # milliseconds that one call of poll(2) can wait
 _TOO_LONG = 2**63 / 1e9  # seconds that select.select refuses
-_NOTHING = 1e-6  # seconds: select(2) counts in microseconds
+_INSTANT = 1e-6  # seconds: select(2) counts in microseconds
+
+
+_poll: Any = getattr(select, "poll", None)  # before a program replaces it
 
 
 class Registered:
     """A poll object, and what it was told: a pass tells it only what is new."""
 
-    __slots__ = ("keys", "numbers", "pollster", "waker", "wants")
+    __slots__ = ("in_order", "keys", "pollster", "stale", "told", "waker")
 
-    def __init__(self, keys: list[Any], wants: list[int], waker: int) -> None:
-        self.keys = keys
-        self.wants = wants
+    def __init__(self, waker: int = -1) -> None:
+        self.told: dict[Any, int] = {}  # key to what is waited for, 0: nothing
+        self.keys: dict[int, Any] = {}  # by the number, of keys that are not numbers themselves
+        self.in_order = True  # of the poll object: that of `told`
+        self.stale = False  # the next pass shall begin with another one
         self.waker = waker
-        self.numbers: dict[int, Any] = {}  # of the keys that are not numbers themselves
-        self.pollster = select.poll()
-        register = self.pollster.register
+        self.pollster = _poll()
         if waker >= 0:
-            register(waker, IN)  # first, so that it is told first
-        for key, want in zip(keys, wants, strict=True):
-            if want:
-                register(key, want)
-                if type(key) is not int:
-                    self.numbers[key if isinstance(key, int) else key.fileno()] = key
+            self.pollster.register(waker, IN)  # first, so that it is reported first
 
-    def tell(self, wants: list[int]) -> int:
-        """Tell what is new of the same keys. Returns of how many; -1 if a new poll object is due."""
-        told = 0
-        for key, want, before in zip(self.keys, wants, self.wants, strict=True):
-            if want != before:
-                if not (want and before):  # it would be out of the order of the map
-                    return -1
-                self.pollster.modify(key, want)
-                told += 1
-        self.wants = wants
-        return told
+    def tell(self, key: Any, want: int) -> None:
+        """Tell what the channel under a key waits for."""
+        before = self.told.get(key, 0)
+        if want:
+            if not before and key in self.told:
+                self.in_order = False
+            self.pollster.register(key, want)
+            if type(key) is not int:
+                self.keys[key if isinstance(key, int) else key.fileno()] = key
+        elif before:
+            self.pollster.unregister(key)
+        self.told[key] = want
 
+    def tell_all(self, news: list[tuple[Any, int]], counts: Counts) -> None:
+        """Tell what several wait for."""
+        counts.changes += len(news)
+        for key, want in news:
+            self.tell(key, want)
 
-def _registered(counts: Counts, keys: list[Any], wants: list[int], waker: Waker | None) -> Registered:
-    """The poll object for one wait; to be given back to the counts, for the next.
+    def forget(self, channels: Container[Any]) -> None:
+        """Tell it to wait for no others than these."""
+        for key in [key for key in self.told if key not in channels]:
+            self.tell(key, 0)
+            del self.told[key]
 
-    It is taken from there because two threads may loop over one map.
-    """
-    number = -1 if waker is None else waker.number
-    try:
-        there = counts.registered.pop()
-    except IndexError:
-        pass
-    else:
-        if there.keys == keys and there.waker == number and not there.numbers:
-            told = 0 if there.wants == wants else there.tell(wants)
-            if told >= 0:
-                counts.changes += told
-                return there
-    counts.changes += sum(map(bool, wants))
-    return Registered(keys, wants, number)
+    def sort(self, events: list[tuple[int, int]], channels: dict[Any, Any]) -> None:
+        """Put the events into the order of the channels."""
+        if not self.in_order or list(self.told) != list(channels):
+            places = {key: place for place, key in enumerate(channels)}
+            events.sort(key=lambda event: places.get(self.keys.get(event[0], event[0]), -1))
+            self.stale = True
+
+    def keep(self, counts: Counts) -> None:
+        """Leave it to the next pass over the map."""
+        if not self.stale and not self.keys:
+            counts.registered.append(self)
+
+    def with_waker(self, waker: Waker | None) -> Registered:
+        """One that waits for this waker too."""
+        number = -1 if waker is None else waker.number
+        if number == self.waker:
+            return self
+        other = Registered(number)
+        for key, want in self.told.items():
+            other.tell(key, want)
+        return other
 
 
 def _milliseconds(seconds: float | None) -> int | None:
     return None if seconds is None else min(math.ceil(seconds * 1000 - 1e-3), _LONGEST)
 
 
-def poll(
-    channels: dict[Any, Any], wants: list[int], timeout: int | None, map: Map, counts: Counts
-) -> tuple[list[tuple[int, int]], dict[int, Any]]:
-    """select.poll's result, and the keys of those numbers that are not keys themselves."""
-    keys = list(channels)
-    seconds = None if timeout is None or timeout < 0 else timeout / 1000
-    waker = None if timeout == 0 else _waker.begin(channels, seconds, map)
+def quick_poll(
+    there: Registered, waker: Waker, channels: dict[Any, Any], timeout: int | None, map: Map
+) -> list[tuple[int, int]] | None:
+    """select.poll's result where nobody has ever scheduled anything; else perhaps `None`."""
+    number = waker.number
+    if waker.map is not None or number != there.waker or number < 0 or number in channels:
+        return None
+    waker.map = map
     try:
+        if _agenda.used:
+            return None
+        events: list[tuple[int, int]] = there.pollster.poll(timeout)
+    finally:
+        waker.map = None
+    if events and events[0][0] == number:
+        del events[0]
+        return events or None
+    return events
+
+
+def poll(
+    there: Registered, channels: dict[Any, Any], timeout: int | None, map: Map, counts: Counts
+) -> list[tuple[int, int]]:
+    """select.poll's result, for a wait that takes time."""
+    seconds = None if timeout is None or timeout < 0 else timeout / 1000
+    waker = of_thread.waker
+    if (
+        waker is None
+        or waker.map is not None
+        or waker.number < 0
+        or waker.number in channels
+        or _agenda.used
+    ):
+        waker = sure(channels)
+    if waker is not None:
+        waker.map = map
+    try:
+        began = clock.now() if _agenda.used else 0.0
         limit = _milliseconds(_agenda.shortened(seconds, map)) if _agenda.agendas else timeout
         while True:
-            there = _registered(counts, keys, wants, waker)
-            events = there.pollster.poll(limit)
-            counts.registered.append(there)
+            there = there.with_waker(waker)
+            events: list[tuple[int, int]] = there.pollster.poll(limit)
             if waker is None or not events or events[0][0] != there.waker:
-                return events, there.numbers
+                break
             del events[0]
             if waker.woken(counts) or events:
-                return events, there.numbers
-            limit = _milliseconds(_agenda.shortened(waker.left, map))
+                break
+            limit = _milliseconds(_agenda.shortened(left_of(seconds, began), map))
     finally:
         if waker is not None:
-            waker.end()
+            waker.map = None
+    if len(events) > 1:
+        there.sort(events, channels)
+    there.keep(counts)
+    return events
 
 
 def select_by_poll(
-    channels: dict[Any, Any], wants: list[int], timeout: Any, map: Map, counts: Counts
+    there: Registered, channels: dict[Any, Any], timeout: Any, map: Map, counts: Counts
 ) -> Ready:
     """select.select's result and errors."""
     if timeout is not None and not (type(timeout) in (int, float) and 0 <= timeout < _TOO_LONG):
         select.select([], [], [], timeout)  # raises what select raises for it, or waits
         timeout = 0
-    keys = list(channels)
-    waker = None if timeout == 0 else _waker.begin(channels, timeout, map)
-    muted: set[Any] = set()  # what was reported of these means nothing to select
-    left = due = timeout
-    first = True  # a look: only what is not open when the wait begins is an error
+    waker = None if timeout == 0 else sure(channels)
+    if waker is not None:
+        waker.map = map
     try:
+        there = there.with_waker(waker)
+        events = there.pollster.poll(0)  # only what is not open when the wait begins is an error
+        if timeout == 0:
+            ready = looked(there, events, channels)
+            there.keep(counts)
+            return ready
+        first = True
+        left = timeout
+        step = 0.0
+        muted: dict[Any, int] = {}  # what was reported of these means nothing to select
         while True:
-            milliseconds, step = (0, 0.0) if first else _step(due, bool(muted))
-            heard = [0 if key in muted else want for key, want in zip(keys, wants, strict=True)]
-            there = _registered(counts, keys, heard if muted else wants, waker)
+            over = False
+            if events and events[0][0] == there.waker:
+                del events[0]
+                over = waker is not None and waker.woken(counts)
+            ready = _as_select(there, events, channels, muted, first)
+            first = False
+            if left is not None:
+                left -= step
+            due = _agenda.shortened(left, map)
+            if over or any(ready) or (due is not None and due < _INSTANT):
+                break
+            milliseconds, step = _step(due, bool(muted))
+            there = there.with_waker(waker)
             began = clock.now()
             events = there.pollster.poll(milliseconds)
-            counts.registered.append(there)
-            if waker is not None and events and events[0][0] == there.waker:
-                over = waker.woken(counts)
-                del events[0]
-            elif events:
-                over = False
-            else:
-                began = clock.now() - step  # by the kernel's word, whatever a clock says
+            if events:
+                step = clock.now() - began
+            else:  # then it took its time, by the kernel's word
+                for key, want in muted.items():
+                    there.tell(key, want)
                 muted.clear()
-                over = timeout == 0
-            if first and _NVAL in dict(events).values():  # it is told alone
-                raise OSError(EBADF, strerror(EBADF))
-            ready = _as_select(there, events, muted)
-            if left is not None:
-                left -= clock.now() - began
-            due = _agenda.shortened(left, map)
-            if over or any(ready) or (due is not None and due < _NOTHING):
-                return ready
-            first = False
     finally:
         if waker is not None:
-            waker.end()
+            waker.map = None
+    if not muted:
+        there.keep(counts)
+    return ready
+
+
+def looked(there: Registered, events: list[tuple[int, int]], channels: dict[Any, Any]) -> Ready:
+    """What select.select would have returned or raised at once."""
+    if events and events[0][0] == there.waker:
+        del events[0]
+    muted: dict[Any, int] = {}
+    ready = _as_select(there, events, channels, muted, True)
+    for key, want in muted.items():
+        there.tell(key, want)
+    return ready
 
 
 def _step(seconds: float | None, again: bool) -> tuple[int | None, float]:
@@ -178,21 +255,34 @@ def _step(seconds: float | None, again: bool) -> tuple[int | None, float]:
     return milliseconds, milliseconds / 1000
 
 
-def _as_select(there: Registered, events: list[tuple[int, int]], muted: set[Any]) -> Ready:
-    """What select would have reported. Adds to `muted` what it would not have."""
-    ready: Ready = ([], [], [])
+def _as_select(
+    there: Registered,
+    events: list[tuple[int, int]],
+    channels: dict[Any, Any],
+    muted: dict[Any, int],
+    first: bool,
+) -> Ready:
+    """What select would have reported. What it would not have is not waited for any more."""
+    if len(events) > 1:
+        there.sort(events, channels)
+    reads: list[Any] = []
+    writes: list[Any] = []
+    others: list[Any] = []
     for number, flags in events:
-        key = there.numbers.get(number, number)
-        asked = IN | OUT
-        if flags & (_ERR | _HUP):
-            asked = there.wants[there.keys.index(key)]
-        before = sum(map(len, ready))
-        if flags & (IN | _ERR | _HUP) and asked & IN:
-            ready[0].append(key)
-        if flags & (OUT | _ERR) and asked & OUT:
-            ready[1].append(key)
-        if flags & PRI:
-            ready[2].append(key)
-        if sum(map(len, ready)) == before:
-            muted.add(key)
-    return ready
+        key = there.keys.get(number, number) if there.keys else number
+        if flags & ~(IN | OUT):
+            if flags == _NVAL and first:  # it is told alone
+                raise OSError(EBADF, strerror(EBADF))
+            want = there.told[key]
+            if flags & (_ERR | _HUP):
+                flags |= want & (IN | OUT if flags & _ERR else IN)
+            if flags & PRI:
+                others.append(key)
+            elif not flags & (IN | OUT):
+                muted[key] = want
+                there.tell(key, 0)
+        if flags & IN:
+            reads.append(key)
+        if flags & OUT:
+            writes.append(key)
+    return reads, writes, others

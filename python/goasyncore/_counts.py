@@ -13,17 +13,21 @@ from itertools import islice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
     from typing import Any
 
     from ._by_poll import Registered
 
     type Map = MutableMapping[Any, Any]
 
-__all__ = ["Counts", "counts_of", "keep", "running"]
+__all__ = ["Counts", "counts_of", "keep", "running", "table"]
 
 _WITNESSES = 4
 _MANY = 64  # maps that are known at once
+
+
+def _gone() -> None:
+    """A reference to what is no more."""
 
 
 class Counts:
@@ -32,14 +36,16 @@ class Counts:
     __slots__ = (
         "asked",
         "changes",
-        "default",
+        "empty",
         "events",
         "held",
+        "key",
         "passes",
         "reference",
         "registered",
         "wakes",
         "why",
+        "witness",
         "witnesses",
     )
 
@@ -47,37 +53,46 @@ class Counts:
         self.passes = self.events = self.asked = self.changes = self.wakes = 0
         self.why = ""  # they are portable ones
         self.registered: list[Registered] = []  # by poll2() and, above select's numbers, by poll()
-        # One of the three says which map it is.
-        self.held: Map | None = None
+        # One of the four says which map it is.
+        self.held: Map | None = None  # asyncore's own
+        self.empty: Map | None = None
         self.reference: ref[Any] | None = None
         self.witnesses: list[tuple[int, ref[Any]]] = []  # number and channel
-        self.default = False
+        # The first of them, for who has no time: `map.get(key, self) is witness()`.
+        self.key: int | None = None
+        self.witness: Callable[[], Any] = _gone
 
     def remember(self, map: Map) -> None:
-        self.held, self.reference, self.witnesses = None, None, []
-        self.default = map is getattr(sys.modules.get("asyncore"), "socket_map", None)
-        if type(map) is not dict:
-            self.reference = _weakly(map)
-        elif not map or self.default:
+        self.held = self.empty = self.reference = None
+        self.witnesses = []
+        self.key, self.witness = None, _gone
+        if map is getattr(sys.modules.get("asyncore"), "socket_map", None):
             self.held = map
+        elif type(map) is not dict:
+            self.reference = _weakly(map)
+        elif not map:
+            self.empty = map
         else:
             for key, channel in islice(list(map.items()), _WITNESSES):
                 reference = _weakly(channel)
                 if reference is not None and type(key) is int:
                     self.witnesses.append((key, reference))
+            if self.witnesses:
+                self.key, self.witness = self.witnesses[0]
 
     def fits(self, map: Map) -> bool:
         """Whether it is the map's, and will still be known to be."""
         if self.held is map:
-            return self.default or not map
-        for key, reference in self.witnesses:
-            channel = reference()
-            return channel is not None and map.get(key) is channel
-        return self.reference is not None and self.reference() is map
+            return True
+        if self.empty is map:
+            return not map
+        if self.reference is not None:
+            return self.reference() is map
+        return map.get(self.key, self) is self.witness()
 
     def belongs_to(self, map: Map) -> bool:
-        if self.held is not None:
-            return self.held is map
+        if self.held is not None or self.empty is not None:
+            return self.held is map or self.empty is map
         if self.reference is not None:
             return self.reference() is map
         for key, reference in self.witnesses:
@@ -87,7 +102,7 @@ class Counts:
         return False
 
 
-_table: dict[int, Counts] = {}
+table: dict[int, Counts] = {}
 
 
 def _weakly(thing: Any) -> ref[Any] | None:
@@ -99,13 +114,13 @@ def _weakly(thing: Any) -> ref[Any] | None:
 
 def counts_of(map: Map) -> Counts:
     """What was counted of the map until now."""
-    found = _table.get(id(map))
+    found = table.get(id(map))
     return found if found is not None and found.belongs_to(map) else Counts()
 
 
 def running(map: Map) -> Counts:
     """The counts of a map that begins to loop."""
-    found = _table.get(id(map))
+    found = table.get(id(map))
     if found is not None and found.fits(map):
         return found
     counts = counts_of(map)
@@ -115,13 +130,13 @@ def running(map: Map) -> Counts:
 
 def keep(map: Map, counts: Counts) -> None:
     """Remember the counts of a map whose channels may be others now."""
-    if counts.fits(map) and _table.get(id(map)) is counts:
+    if counts.fits(map) and table.get(id(map)) is counts:
         return
-    for other in list(_table.values()):
-        if other.held is not None and not other.fits(other.held):
-            other.remember(other.held)
+    for other in list(table.values()):
+        if other.empty:
+            other.remember(other.empty)
     counts.remember(map)
-    _table.pop(id(map), None)
-    _table[id(map)] = counts
-    while len(_table) > _MANY:
-        del _table[next(iter(_table))]
+    table.pop(id(map), None)
+    table[id(map)] = counts
+    while len(table) > _MANY:
+        del table[next(iter(table))]

@@ -165,6 +165,7 @@ def _decide() -> None:
     _warn_if_mixed()
     if wanted == "portable":
         _reason = "GOASYNCORE_BACKEND asks for it"
+        _all_portable()
         return
     obstacle = _cannot_load()
     if obstacle is None:
@@ -185,6 +186,7 @@ def _decide() -> None:
     if wanted == "native":
         raise ImportError(f"GOASYNCORE_BACKEND is native, but {obstacle}")
     _reason = obstacle
+    _all_portable()
 
 
 def _warn_if_mixed() -> None:
@@ -276,7 +278,7 @@ def serve(
     while map and left:
         done = 0
         if _binding is None:
-            _portable.passes(namespace, timeout, use_poll, map, left, str(_reason))
+            _portable.passes(namespace, timeout, use_poll, map, None if left < 0 else left)
             return
         if type(map) is dict and intact(namespace):
             done = _run(_binding, namespace, timeout, use_poll, map, left)
@@ -288,6 +290,27 @@ def serve(
             why = _why_portable(namespace, timeout, map)
             _portable.passes(namespace, timeout, use_poll, map, 1, why)
             left -= left > 0
+
+
+def select_passes(
+    namespace: dict[str, Any], timeout: Any, map: MutableMapping[Any, Any], count: int
+) -> None:
+    """As `serve`, with the meaning of `asyncore.poll`."""
+    serve(namespace, timeout, False, map, count)
+
+
+def poll_passes(
+    namespace: dict[str, Any], timeout: Any, map: MutableMapping[Any, Any], count: int
+) -> None:
+    """As `serve`, with the meaning of `asyncore.poll2`."""
+    serve(namespace, timeout, True, map, count)
+
+
+def _all_portable() -> None:
+    """Every pass of this process is a portable one from now on: without a question in between."""
+    global poll_passes, select_passes, serve
+    serve = _portable.passes
+    select_passes, poll_passes = _portable.select_passes, _portable.poll_passes
 
 
 def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[int, float, int]:
@@ -349,7 +372,8 @@ def stats(map: MutableMapping[Any, Any]) -> tuple[Any, ...]:
     made = [counts.passes, counts.events, counts.asked, counts.changes, counts.wakes]
     engine = None if _binding is None else _binding.stats(map)
     both = made if engine is None else [sum(pair) for pair in zip(made, engine, strict=True)]
-    return (*both, counts.passes, counts.why)
+    all_are = _binding is None and counts.passes
+    return (*both, counts.passes, str(_reason) if all_are else counts.why)
 
 
 def _run(
@@ -382,6 +406,7 @@ def _after_fork_in_child() -> None:
     if _binding is not None:
         _binding = None
         _reason = "the process was forked after the engine had started"
+        _all_portable()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

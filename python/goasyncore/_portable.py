@@ -12,9 +12,11 @@ import select
 import time
 from types import BuiltinFunctionType
 
-from . import _agenda, _counts, _slow, _waker
-from ._by_poll import IN, OUT, PRI, poll, select_by_poll
+from . import _agenda, _counts, _slow
+from ._by_poll import IN, NOTHING, OUT, PRI, Registered, looked, poll, quick_poll, select_by_poll
 from ._clock import clock
+from ._counts import table
+from ._waker import left_of, number, of_thread, sure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     type Map = MutableMapping[Any, Any]
     type Ready = tuple[list[Any], list[Any], list[Any]]
 
+_FEW = (
+    16  # channels; with more, what poll(2) saves is less than making select's meaning of it takes
+)
 _FD_SETSIZE = 1024  # the numbers that select.select takes are below
 
 _GENUINE = [
@@ -38,12 +43,16 @@ _GENUINE = [
 
 
 def _own(module: Any, name: str) -> Any:
-    """CPython's function; None where a scheduler had replaced it before this module was imported."""
+    """CPython's function; None where a scheduler had replaced it before this import."""
     function = getattr(module, name, None)
     return function if type(function) is BuiltinFunctionType else None
 
 
-_own_select, _own_poll, _own_sleep = _own(select, "select"), _own(select, "poll"), _own(time, "sleep")
+_own_select, _own_poll, _own_sleep = (
+    _own(select, "select"),
+    _own(select, "poll"),
+    _own(time, "sleep"),
+)
 
 
 def genuine(namespace: Namespace) -> bool:
@@ -57,35 +66,37 @@ def genuine(namespace: Namespace) -> bool:
     return True
 
 
+def _missing(name: str) -> NameError:
+    """What a global of the asyncore module is when a program has deleted it."""
+    return NameError(f"name {name!r} is not defined", name=name)
+
+
 def _name(namespace: Namespace, name: str) -> Any:
-    """The asyncore module's global of that name; a program may have deleted it."""
     try:
         return namespace[name]
     except KeyError:
-        raise NameError(f"name {name!r} is not defined", name=name) from None
+        raise _missing(name) from None
 
 
 def passes(
-    namespace: Namespace, timeout: Any, use_poll: bool, map: Map, count: int, why: str = ""
+    namespace: Namespace,
+    timeout: Any,
+    use_poll: bool,
+    map: Map,
+    count: int | None,
+    why: str | None = None,
 ) -> None:
-    """Make passes with poll's or select's meaning of ready, until the map is empty.
+    """Make passes until the map is empty, at most `count`; see `asyncore.loop`.
 
-    At most `count` of them, if that is not negative. `timeout` as in `asyncore.poll`; `why` says
-    why they are portable ones.
+    `why` says why they are portable ones, where others over the map are not.
     """
-    counts = _counts.running(map)
-    counts.why = why
-    one_pass = _poll_pass if use_poll else _select_pass
-    try:
-        while map and count:
-            one_pass(namespace, timeout, map, counts)
-            if _agenda.agendas:
-                call_due(map)
-            if count > 0:
-                count -= 1
-    finally:
-        if not counts.fits(map):
-            _counts.keep(map, counts)
+    if why is not None:
+        _counts.running(map).why = why
+    make = poll_passes if use_poll else select_passes
+    if count is None:
+        make(namespace, timeout, map, -1)
+    elif count > 0:
+        make(namespace, timeout, map, count)
 
 
 def call_due(map: Map) -> None:
@@ -102,20 +113,28 @@ def snapshot(map: Map) -> dict[Any, Any]:
     return dict(map) if type(map) is dict else dict(map.items())
 
 
-def ask(channels: dict[Any, Any], counts: Counts) -> list[int]:
-    """Ask every channel; return what poll(2) has to look for so that select's meaning comes out."""
-    counts.asked += 2 * len(channels)
-    wants = []
-    for obj in channels.values():
+def ask(channels: dict[Any, Any], told: dict[Any, int]) -> list[tuple[Any, int]]:
+    """Ask every channel. Returns the keys that wait for something else than `told`, and for what.
+
+    That is what poll(2) has to look for so that select's meaning comes out.
+    """
+    news = []
+    for key, obj in channels.items():
         read = obj.readable()
         write = obj.writable()
         if read:
-            wants.append(IN | PRI | OUT if write and not obj.accepting else IN | PRI)
+            want = 7 if write and not obj.accepting else 3
         elif write:
-            wants.append(PRI if obj.accepting else PRI | OUT)
+            want = 2 if obj.accepting else 6
         else:
-            wants.append(0)
-    return wants
+            want = 0
+        try:
+            if told[key] == want:
+                continue
+        except KeyError:
+            pass
+        news.append((key, want))
+    return news
 
 
 # -- telling --------------------------------------------------------------------------------------
@@ -129,161 +148,319 @@ def _watched(namespace: Namespace, name: str, tell: Any, obj: Any) -> Any:
 # -- select's meaning -----------------------------------------------------------------------------
 
 
-def _select_pass(namespace: Namespace, timeout: Any, map: Map, counts: Counts) -> None:
-    channels = snapshot(map)
-    by_select = _name(namespace, "select").select
-    own = by_select is _own_select
-    if len(channels) >= _FD_SETSIZE and own and _own_poll:
-        ready = select_by_poll(channels, ask(channels, counts), timeout, map, counts)
-    else:
-        counts.asked += 2 * len(channels)
-        readers: list[Any] = []
-        writers: list[Any] = []
-        everybody: list[Any] = []
-        for key, obj in channels.items():
-            read = obj.readable()
-            write = obj.writable()
-            if read:
-                readers.append(key)
-                everybody.append(key)
-                if write and not obj.accepting:
-                    writers.append(key)
-            elif write:
-                everybody.append(key)
-                if not obj.accepting:
-                    writers.append(key)
-        if not everybody and not _can_be_ended(namespace, own, timeout):
-            _name(namespace, "time").sleep(_agenda.shortened(timeout, map))
-            counts.passes += 1
-            return
-        counts.changes += len(everybody)  # the kernel is told anew in each pass
-        waker = _waker.begin(channels, timeout, map) if own and timeout != 0 else None
-        ready = None
+def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
+    """Make passes with select's meaning of ready, at most `count` if that is not negative."""
+    counts = table.get(id(map))
+    if counts is None or (
+        counts.held is not map and map.get(counts.key, counts) is not counts.witness()
+    ):
+        counts = _counts.running(map)
+    waker = of_thread.waker
+    while map and count:
+        count -= 1
+        channels = dict(map) if type(map) is dict else dict(map.items())
         try:
-            if waker is None:
-                limit = _agenda.shortened(timeout, map)
-                ready = by_select(readers, writers, everybody, limit)
-            else:
-                ready = _select(waker, readers, writers, everybody, map, counts)
-        except ValueError:
-            if not (own and _own_poll and _beyond(everybody, waker)):
-                raise
-        finally:
-            if waker is not None:
-                waker.end()
-        if ready is None:
-            wants = dict.fromkeys(everybody, PRI)
-            for key in readers:
-                wants[key] |= IN
-            for key in writers:
-                wants[key] |= OUT
-            asked = [wants.get(key, 0) for key in channels]
-            ready = select_by_poll(channels, asked, timeout, map, counts)
-    counts.passes += 1
-    for keys, name in zip(ready, ("read", "write", "_exception"), strict=True):
+            by_select = namespace["select"].select
+        except KeyError:
+            raise _missing("select") from None
+        own = by_select is _own_select
+        counts.asked += 2 * len(channels)
+        # poll(2) takes half of select(2)'s time where it has only to look.
+        if (
+            own
+            and ((timeout == 0 and len(channels) <= _FEW) or len(channels) >= _FD_SETSIZE)
+            and _own_poll
+            and getattr(namespace.get("time"), "sleep", None) is _own_sleep
+        ):
+            ready = _ask_for_poll(channels, timeout, map, counts)
+        else:
+            readers: list[Any] = []
+            writers: list[Any] = []
+            everybody: list[Any] = []
+            for key, obj in channels.items():
+                read = obj.readable()
+                write = obj.writable()
+                if read:
+                    readers.append(key)
+                    everybody.append(key)
+                    if write and not obj.accepting:
+                        writers.append(key)
+                elif write:
+                    everybody.append(key)
+                    if not obj.accepting:
+                        writers.append(key)
+            counts.changes += len(everybody)  # the kernel is told anew in each pass
+            try:
+                if own and timeout == 0 and everybody:
+                    ready = by_select(readers, writers, everybody, timeout)
+                else:
+                    lists = readers, writers, everybody
+                    found = None
+                    if own and everybody and waker is not None:
+                        found = _quick_select(waker, lists, channels, timeout, map)
+                    if found is None:
+                        found = _select(namespace, by_select, channels, lists, timeout, map, counts)
+                        waker = of_thread.waker
+                    ready = found
+            except ValueError:
+                if not (own and _own_poll and _beyond(everybody)):
+                    raise
+                wants = dict.fromkeys(channels, 0)
+                for keys, want in ((readers, IN), (writers, OUT), (everybody, PRI)):
+                    for key in keys:
+                        if key in wants:  # not the waker
+                            wants[key] |= want
+                there = Registered()
+                there.tell_all(list(wants.items()), counts)
+                ready = select_by_poll(there, channels, timeout, map, counts)
+        counts.passes += 1
+        reads, writes, others = ready
+        if reads:
+            _tell(namespace, "read", reads, channels, map, counts)
+        if writes:
+            _tell(namespace, "write", writes, channels, map, counts)
+        if others:
+            _tell(namespace, "_exception", others, channels, map, counts)
+        if _agenda.agendas:
+            call_due(map)
+
+
+def _ask_for_poll(channels: dict[Any, Any], timeout: Any, map: Map, counts: Counts) -> Ready:
+    """Ask, and wait with poll(2) for what select.select would have reported."""
+    try:  # two threads may loop over one map
+        there = counts.registered.pop()
+    except IndexError:
+        there = Registered()
+    told = there.told
+    news = ask(channels, told)
+    if news:
+        there.tell_all(news, counts)
+    if len(told) != len(channels):
+        there.forget(channels)
+    if timeout == 0 and there.waker < 0:
+        events = there.pollster.poll(0)
+        ready = looked(there, events, channels) if events else NOTHING
+        there.keep(counts)
+        return ready
+    return select_by_poll(there, channels, timeout, map, counts)
+
+
+def _tell(
+    namespace: Namespace,
+    name: str,
+    keys: list[Any],
+    channels: dict[Any, Any],
+    map: Map,
+    counts: Counts,
+) -> None:
+    told = 0
+    try:
         for key in keys:
-            obj = channels.get(key)
-            if obj is not None and map.get(key) is obj:
-                counts.events += 1
-                tell = _name(namespace, name)
+            obj = channels[key]
+            if map.get(key) is obj:
+                told += 1
+                try:
+                    tell = namespace[name]
+                except KeyError:
+                    raise _missing(name) from None
                 tell(obj if _slow.limit is None else _watched(namespace, name, tell, obj))
+    finally:
+        counts.events += told
+    if len(map) != len(channels) and not counts.fits(map):
+        _counts.keep(map, counts)
 
 
-def _can_be_ended(namespace: Namespace, own: bool, timeout: Any) -> bool:
-    """Whether the wait for nobody can be select.select's with a waker instead of a sleep."""
+def _beyond(keys: list[Any]) -> bool:
+    """Whether select.select has refused a number because it is too large, perhaps the waker's."""
+    numbers = [key if isinstance(key, int) else key.fileno() for key in keys]
+    largest = max([number(), *numbers])
+    return min([0, *numbers]) >= 0 and largest >= _FD_SETSIZE
+
+
+def _quick_select(
+    waker: Waker, lists: Ready, channels: dict[Any, Any], timeout: Any, map: Map
+) -> Ready | None:
+    """select.select where nobody has ever scheduled anything; `None` where it takes more care."""
+    readers, writers, everybody = lists
+    number = waker.number
+    if waker.map is not None or number < 0 or number in channels:
+        return None
+    waker.map = map
+    readers.append(number)
+    try:
+        if _agenda.used:
+            return None
+        ready: Ready = select.select(readers, writers, everybody, timeout)
+    except OSError:
+        if waker.intact():
+            raise
+        return None
+    finally:
+        readers.pop()
+        waker.map = None
+    if ready[0] and ready[0][-1] == number:
+        ready[0].pop()
+        return ready if any(ready) else None
+    return ready
+
+
+def _select(
+    namespace: Namespace,
+    by_select: Any,
+    channels: dict[Any, Any],
+    lists: Ready,
+    timeout: Any,
+    map: Map,
+    counts: Counts,
+) -> Ready:
+    """select.select for a wait that takes time, and can be ended if nobody has replaced it."""
+    readers, writers, everybody = lists
+    waker = None
+    if by_select is _own_select and (everybody or _sleeps(namespace, timeout)):
+        waker = of_thread.waker
+        # Only programs that schedule something need to be sure each time: it takes a microsecond.
+        if (
+            waker is None
+            or waker.map is not None
+            or waker.number < 0
+            or waker.number in channels
+            or _agenda.used
+        ):
+            waker = sure(channels)
+    ready: Ready
+    if waker is None:
+        limit = _agenda.shortened(timeout, map)
+        if not everybody:
+            _name(namespace, "time").sleep(limit)
+            return NOTHING
+        reads, writes, others = by_select(readers, writers, everybody, limit)
+        known = channels.__contains__  # whatever a scheduler's may return
+        return list(filter(known, reads)), list(filter(known, writes)), list(filter(known, others))
+    waker.map = map
+    try:
+        # No clock where nothing was ever scheduled: should that happen now, the timeout begins
+        # again, once.
+        began = clock.now() if _agenda.used else 0.0
+        left = timeout
+        while True:
+            number = waker.number
+            if number >= 0:
+                readers.append(number)
+            limit = _agenda.shortened(left, map) if _agenda.agendas else left
+            try:
+                ready = by_select(readers, writers, everybody, limit)
+            except OSError:
+                if number < 0 or waker.intact():
+                    raise
+                ready = [], [], []
+            else:
+                if not ready[0] or ready[0][-1] != number:
+                    return ready
+                ready[0].pop()
+            readers.pop()
+            if waker.woken(counts) or any(ready):
+                return ready
+            left = left_of(timeout, began)
+    finally:
+        waker.map = None
+
+
+def _sleeps(namespace: Namespace, timeout: Any) -> bool:
+    """Whether a wait for nobody is a sleep in which a waker makes no difference to see."""
     return (
-        own
-        and _waker.POSSIBLE
-        and _name(namespace, "time").sleep is _own_sleep
+        _name(namespace, "time").sleep is _own_sleep
         and type(timeout) in (int, float)
         and timeout > 0
     )
 
 
-def _beyond(keys: list[Any], waker: Waker | None) -> bool:
-    """Whether select.select has refused a number because it is too large."""
-    numbers = [key if isinstance(key, int) else key.fileno() for key in keys]
-    if waker is not None:
-        numbers.append(waker.number)
-    return bool(numbers) and min(numbers) >= 0 and max(numbers) >= _FD_SETSIZE
-
-
-def _select(
-    waker: Waker,
-    readers: list[Any],
-    writers: list[Any],
-    everybody: list[Any],
-    map: Map,
-    counts: Counts,
-) -> tuple[list[Any], list[Any], list[Any]]:
-    """select.select, which the waker may end."""
-    while True:
-        limit = _agenda.shortened(waker.left, map) if _agenda.agendas else waker.left
-        number = waker.number
-        ready: tuple[list[Any], list[Any], list[Any]]
-        try:
-            ready = select.select(
-                readers if number < 0 else [*readers, number], writers, everybody, limit
-            )
-        except OSError:
-            if number < 0 or waker.intact():
-                raise
-            ready = [], [], []
-        else:
-            if not ready[0] or ready[0][-1] != number:
-                return ready
-            ready[0].pop()
-        if waker.woken(counts) or any(ready):
-            return ready
-
-
 # -- poll's meaning -------------------------------------------------------------------------------
 
 
-def _poll_pass(namespace: Namespace, timeout: Any, map: Map, counts: Counts) -> None:
+def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
+    """Make passes with poll's meaning of ready, at most `count` if that is not negative."""
     if timeout is not None:
         timeout = int(timeout * 1000)
-    channels = snapshot(map)
-    counts.asked += 2 * len(channels)
-    wants = []
-    for obj in channels.values():
-        want = IN | PRI if obj.readable() else 0
-        if obj.writable() and not obj.accepting:
-            want |= OUT
-        wants.append(want)
-    module = _name(namespace, "select")
-    if module.poll is _own_poll:
-        events, keys = poll(channels, wants, timeout, map, counts)
-    else:
-        events, keys = _foreign_poll(module, channels, wants, timeout, map, counts)
-    counts.passes += 1
-    for number, flags in events:
-        key = keys.get(number, number) if keys else number
-        obj = channels[key]
-        if map.get(key) is obj:
-            counts.events += 1
-            tell = _name(namespace, "readwrite")
-            tell(obj if _slow.limit is None else _watched(namespace, "readwrite", tell, obj), flags)
+    counts = table.get(id(map))
+    if counts is None or (
+        counts.held is not map and map.get(counts.key, counts) is not counts.witness()
+    ):
+        counts = _counts.running(map)
+    waker = of_thread.waker
+    while map and count:
+        count -= 1
+        channels = dict(map) if type(map) is dict else dict(map.items())
+        counts.asked += 2 * len(channels)
+        try:  # two threads may loop over one map
+            there = counts.registered.pop()
+        except IndexError:
+            there = Registered()
+        told = there.told
+        for key, obj in channels.items():
+            want = 3 if obj.readable() else 0
+            if obj.writable() and not obj.accepting:
+                want |= 4
+            try:
+                if told[key] == want:
+                    continue
+            except KeyError:
+                pass
+            counts.changes += 1
+            there.tell(key, want)
+        if len(told) != len(channels):
+            there.forget(channels)
+        try:
+            module = namespace["select"]
+        except KeyError:
+            raise _missing("select") from None
+        events = None
+        if module.poll is not _own_poll:
+            events = _foreign_poll(module, there, timeout, map)
+        elif timeout == 0:
+            if there.waker < 0:
+                events = there.pollster.poll(0)
+        elif waker is not None and not _agenda.used:
+            events = quick_poll(there, waker, channels, timeout, map)
+        if events is None:
+            events = poll(there, channels, timeout, map, counts)
+            waker = of_thread.waker
+        else:
+            if len(events) > 1:
+                there.sort(events, channels)
+            there.keep(counts)
+        counts.passes += 1
+        if events:
+            keys, done = there.keys, 0
+            try:
+                for number, flags in events:
+                    key = keys.get(number, number) if keys else number
+                    obj = channels[key]
+                    if map.get(key) is obj:
+                        done += 1
+                        try:
+                            tell = namespace["readwrite"]
+                        except KeyError:
+                            raise _missing("readwrite") from None
+                        if _slow.limit is not None:
+                            obj = _watched(namespace, "readwrite", tell, obj)
+                        tell(obj, flags)
+            finally:
+                counts.events += done
+            if len(map) != len(channels) and not counts.fits(map):
+                _counts.keep(map, counts)
+        if _agenda.agendas:
+            call_due(map)
 
 
 def _foreign_poll(
-    module: Any,
-    channels: dict[Any, Any],
-    wants: list[int],
-    timeout: int | None,
-    map: Map,
-    counts: Counts,
-) -> tuple[list[tuple[int, int]], dict[int, Any]]:
+    module: Any, there: Registered, timeout: int | None, map: Map
+) -> list[tuple[int, int]]:
     """As `poll`, with the function of a scheduler: nothing but that ends the wait."""
     pollster = module.poll()
-    keys = {}
-    for key, want in zip(channels, wants, strict=True):
+    for key, want in there.told.items():
         if want:
             flags = module.POLLIN | module.POLLPRI if want & IN else 0
             pollster.register(key, flags | module.POLLOUT if want & OUT else flags)
-            keys[key if isinstance(key, int) else key.fileno()] = key
-    counts.changes += len(keys)
     seconds = None if timeout is None or timeout < 0 else timeout / 1000
     sooner = _agenda.shortened(seconds, map)
-    events = pollster.poll(timeout if sooner is seconds else math.ceil(sooner * 1000))
-    return events, keys
+    return pollster.poll(timeout if sooner is seconds else math.ceil(sooner * 1000))  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from _thread import _local
+from _weakref import ref
 
 from . import _agenda
 from ._clock import clock
@@ -22,19 +23,17 @@ if TYPE_CHECKING:
 
     type Map = MutableMapping[Any, Any]
 
-__all__ = ["POSSIBLE", "Waker", "begin"]
+__all__ = ["Waker", "left_of", "number", "of_thread", "sure", "wake"]
 
-POSSIBLE = os.name == "posix"  # elsewhere select takes sockets alone
+_POSSIBLE = os.name == "posix"  # elsewhere select takes sockets alone
 
-# A number of the map whose descriptor is closed must not come to stand for ours. Not larger, because
-# select(2) allocates memory for numbers above 340: 0.3 us in each call.
+# A number of the map whose descriptor is closed must not come to stand for ours. Not larger,
+# because select(2) allocates memory for numbers above 340: 0.3 us in each call.
 _LOWEST = 256
 
-_generation = 0  # of processes: a parent goes on using what it has made
-
-# Who waits, and for which map. An entry is made before the wait asks what is due, and whoever
-# schedules something looks here afterwards: one of the two sees the other.
-_waiting: dict[Waker, Map] = {}
+# Of this process. Who waits says so in `map` before it asks what is due, and whoever schedules
+# something looks there afterwards: one of the two sees the other.
+_wakers: set[ref[Waker]] = set()
 
 
 def _file_of(fd: int, fstat: Callable[[int], os.stat_result] = os.fstat) -> tuple[int, int] | None:
@@ -48,19 +47,18 @@ def _file_of(fd: int, fstat: Callable[[int], os.stat_result] = os.fstat) -> tupl
 class Waker:
     """A descriptor that `wake()` makes readable, and the wait that it is in."""
 
-    __slots__ = ("_began", "_file", "_generation", "_write", "left", "number")
-
-    left: Any  # of the timeout that the wait began with
+    __slots__ = ("__weakref__", "_file", "_reference", "_write", "map", "number")
 
     def __init__(self) -> None:
         self.number = self._write = -1
+        self.map: Map | None = None  # of the wait that is under way
         self._file: tuple[int, int] | None = None
-        self._generation = _generation
+        self._reference = ref(self, _wakers.discard)
+        _wakers.add(self._reference)
 
     def _open(self) -> bool:
         """Open a pipe in the place of one that is lost. Returns whether that was possible."""
         self._close()
-        self._generation = _generation
         try:
             self.number, self._write = os.pipe()
             self._file = _file_of(self.number)
@@ -85,11 +83,9 @@ class Waker:
     __del__ = _close
 
     def intact(self) -> bool:
-        """Whether the numbers are still those of the pipe, and this process has made it."""
-        return (
-            self._generation == _generation
-            and self._file is not None
-            and _file_of(self.number) == self._file == _file_of(self._write)
+        """Whether the numbers are still those of the pipe."""
+        return self._file is not None and _file_of(self.number) == self._file == _file_of(
+            self._write
         )
 
     def wake(self) -> None:
@@ -100,26 +96,8 @@ class Waker:
             except BlockingIOError:
                 pass  # it is readable already
 
-    def begin(self, channels: dict[Any, Any], timeout: Any, map: Map) -> bool:
-        """Begin a wait. Returns false when there is no descriptor to end it with."""
-        taken = self.number in channels
-        if taken and self.intact():  # the channel's is closed, and that has to show
-            self._close()
-            return False
-        # Only programs that schedule something need to be sure each time: it takes a microsecond.
-        unsure = taken or _agenda.used or self._generation != _generation
-        if (self.number < 0 or (unsure and not self.intact())) and not self._open():
-            return False
-        _waiting[self] = map
-        self.left = timeout
-        # Without a clock where nothing was ever scheduled: should that happen now, the timeout
-        # begins again, once.
-        self._began = clock.now() if _agenda.used else 0.0
-        return True
-
     def woken(self, counts: Counts) -> bool:
         """The number is readable or not open. Returns whether that was to end the wait."""
-        map = _waiting.get(self)
         if self.intact():
             counts.wakes += 1
             try:  # noqa: SIM105
@@ -128,17 +106,17 @@ class Waker:
                 pass  # nothing had come
         else:
             self._open()
-        if map is not None and _agenda.due(map) <= clock.now():
-            return True
-        if self._began and type(self.left) in (int, float) and self.left > 0:
-            now = clock.now()
-            self.left = max(0.0, self.left - (now - self._began))
-            self._began = now
-        return False
+        return self.map is not None and _agenda.due(self.map) <= clock.now()
 
-    def end(self) -> None:
-        """End the wait."""
-        _waiting.pop(self, None)
+
+def left_of(timeout: Any, began: float) -> Any:
+    """What is left of a timeout when a wait begins again.
+
+    All of it if `began` is 0: then nobody could wake until now, and no clock was looked at.
+    """
+    if began and type(timeout) in (int, float) and timeout > 0:
+        return max(0.0, timeout - (clock.now() - began))
+    return timeout
 
 
 def _aside(fd: int) -> int:
@@ -157,23 +135,34 @@ class _Local(_local):
     waker: Waker | None = None
 
 
-_of_thread = _Local()
+of_thread = _Local()
 
 
-def begin(channels: dict[Any, Any], timeout: Any, map: Map) -> Waker | None:
-    """Begin a wait of this thread; `None` for one that cannot be ended from outside."""
-    waker = _of_thread.waker
-    if waker is None or waker in _waiting:  # then a signal handler loops during that wait
-        if not POSSIBLE:
-            return None
-        waker = _of_thread.waker = Waker()
-    return waker if waker.begin(channels, timeout, map) else None
+def sure(channels: dict[Any, Any]) -> Waker | None:
+    """This thread's waker, or another one in its place; `None` if that cannot be opened."""
+    waker = of_thread.waker
+    if not _POSSIBLE:
+        return None
+    if waker is None or waker.map is not None:  # then a signal handler loops during that wait
+        waker = of_thread.waker = Waker()
+    if not waker.intact():
+        return waker if waker._open() else None
+    if waker.number in channels:  # then that is closed, and has to show
+        waker._close()
+        return None
+    return waker
+
+
+def number() -> int:
+    """The number of this thread's waker, -1 if it has none."""
+    return -1 if of_thread.waker is None else of_thread.waker.number
 
 
 def wake(map: Map) -> None:
     """End the waits of portable passes over the map. From any thread, and from signal handlers."""
-    for waker, waits_for in list(_waiting.items()):
-        if waits_for is map:
+    for reference in list(_wakers):
+        waker = reference()
+        if waker is not None and waker.map is map:
             waker.wake()
 
 
@@ -181,11 +170,12 @@ _agenda.wake_portable = wake
 
 
 def _after_fork_in_child() -> None:
-    global _generation
-    _generation += 1
-    for waker in list(_waiting):
-        if waker is not _of_thread.waker:  # its thread is gone
-            del _waiting[waker]
+    for reference in list(_wakers):
+        waker = reference()
+        if waker is not None:
+            waker._close()  # the parent goes on using what it has made
+            if waker is not of_thread.waker:  # its thread is gone
+                waker.map = None
 
 
 if hasattr(os, "register_at_fork"):
