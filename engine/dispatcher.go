@@ -209,7 +209,7 @@ func (d *Dispatcher) changed() {
 }
 
 // SetReadable says whether the channel waits to read from now on. What arrives meanwhile stays
-// where it is, so that the sender has to wait. It costs nothing in a pass, as Readable does.
+// where it is, so that the sender has to wait. Unlike Readable, it costs nothing in a pass.
 func (d *Dispatcher) SetReadable(wants bool) {
 	if d.paused == wants {
 		d.paused = !wants
@@ -218,7 +218,7 @@ func (d *Dispatcher) SetReadable(wants bool) {
 }
 
 // SetWritable says whether the channel waits to write from now on. While it connects, and while
-// something is buffered, it always does. It costs nothing in a pass, as Writable does.
+// something is buffered, it always does. Unlike Writable, it costs nothing in a pass.
 func (d *Dispatcher) SetWritable(wants bool) {
 	if !d.chosen || d.wantWrite != wants {
 		d.chosen, d.wantWrite = true, wants

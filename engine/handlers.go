@@ -28,16 +28,14 @@ type (
 	// default nothing happens.
 	ConnectHandler interface{ HandleConnect() error }
 
-	// A CloseHandler is told that the connection has ended or is lost. By default the channel
-	// is closed.
+	// A CloseHandler is told that the connection has ended. By default the channel is closed.
 	CloseHandler interface{ HandleClose() error }
 
 	// A TimeoutHandler is told that nothing happened for the time of SetIdleTimeout, or that
 	// the time of SetDeadline has come. By default HandleClose is called.
 	TimeoutHandler interface{ HandleTimeout() error }
 
-	// An AcceptHandler is told that a connection waits for Accept. By default it is accepted,
-	// and given to HandleAccepted.
+	// An AcceptHandler is told that a connection waits for Accept. By default HandleAccepted gets it.
 	AcceptHandler interface{ HandleAccept() error }
 
 	// An AcceptedHandler gets an accepted connection, which is its own from then on. If it

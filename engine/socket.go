@@ -178,11 +178,6 @@ func (s *Socket) PeerAddr() (Addr, error) {
 	return addrOf(s.network, sa), os.NewSyscallError("getpeername", err)
 }
 
-// CloseRead ends what can be received.
-func (s *Socket) CloseRead() error {
-	return os.NewSyscallError("shutdown", unix.Shutdown(s.fd, unix.SHUT_RD))
-}
-
 // CloseWrite ends what can be sent: the other end receives io.EOF, and may still send.
 func (s *Socket) CloseWrite() error {
 	return os.NewSyscallError("shutdown", unix.Shutdown(s.fd, unix.SHUT_WR))

@@ -33,8 +33,11 @@ def test_lint_gofmt(job: Job) -> None:
         job.fail("these files are not as gofmt writes them")
 
 
-@pytest.mark.parametrize("system", ["", "darwin", "freebsd", "netbsd", "openbsd"],
-                         ids=["here", "darwin", "freebsd", "netbsd", "openbsd"])
+@pytest.mark.parametrize(
+    "system",
+    ["", "darwin", "freebsd", "netbsd", "openbsd"],
+    ids=["here", "darwin", "freebsd", "netbsd", "openbsd"],
+)
 def test_lint_go_vet(job: Job, system: str) -> None:
     if system:
         env = clean_environment(GOOS=system, CGO_ENABLED="0")
