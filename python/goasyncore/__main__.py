@@ -175,11 +175,15 @@ def main(arguments: list[str] | None = None) -> int:
     return _report(parser.parse_args(arguments).folder)
 
 
-if __name__ == "__main__":
+def _status() -> int:
     try:
         status = main()
         sys.stdout.flush()
     except BrokenPipeError:  # `| head`, which has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 1
-    sys.exit(status)
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(_status())

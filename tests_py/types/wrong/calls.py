@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asynchat
 import asyncore
+import smtpd
 import socket
 
 import goasyncore
@@ -83,3 +84,10 @@ asyncore.file_dispatcher("name")  # wrong
 asyncore.ExitNow().no_such_method()  # wrong
 goasyncore.backend("native")  # wrong
 number: int = goasyncore.backend().name  # wrong
+
+
+def mail(server: smtpd.SMTPServer, channel: smtpd.SMTPChannel) -> None:
+    smtpd.SMTPServer(("localhost", 25))  # wrong
+    smtpd.SMTPServer(("localhost", 25), None, data_limit=5)  # wrong
+    channel.push(1)  # wrong
+    goasyncore.dump_on("SIGUSR1")  # wrong
