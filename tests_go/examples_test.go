@@ -203,10 +203,10 @@ func TestExampleRelayHandsOnWhatFollowsAHalfClose(t *testing.T) {
 		require.NoError(t, err)
 		ends := [2]*net.TCPConn{client, conn.(*net.TCPConn)}
 		for range 2 {
-			go func() {
-				_, _ = ends[0].Write(data)
-				_ = ends[0].CloseWrite()
-			}()
+			go func(sender *net.TCPConn) {
+				_, _ = sender.Write(data)
+				_ = sender.CloseWrite()
+			}(ends[0])
 			got, err := io.ReadAll(ends[1]) // to the end, which is handed on as well
 			require.NoError(t, err)
 			assert.True(t, bytes.Equal(data, got))

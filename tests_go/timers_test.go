@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/goasyncore/goasyncore/engine"
 )
@@ -226,10 +227,10 @@ func TestALongWaitIsNotIdleTimeOfWhatEndsIt(t *testing.T) {
 	onEachMap(t, func(t *testing.T, m *engine.Map) {
 		c, peer := newTimed(t, m)
 		c.SetIdleTimeout(500 * time.Millisecond)
-		sent := make(chan time.Time, 1)
+		sent, fd := make(chan time.Time, 1), peer.FD()
 		timer := time.AfterFunc(200*time.Millisecond, func() {
 			sent <- time.Now()
-			_, _ = peer.Send([]byte("x"))
+			_, _ = unix.Write(fd, []byte("x"))
 		})
 		defer timer.Stop()
 		loopUntil(t, m, func() bool { return len(c.timeouts) > 0 })

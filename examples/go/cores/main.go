@@ -48,7 +48,7 @@ func main() {
 		}
 		loops = n
 	}
-	ended := make(chan error)
+	events := make(chan error, 2*loops) // nil when a loop runs, and what it returns when it has ended
 	for range loops {
 		server := &echo{}
 		server.Init(server, engine.NewMap())
@@ -56,8 +56,14 @@ func main() {
 			log.Fatal(err)
 		}
 		address = server.Addr().String() // the others need the port that the first one got
-		go func() { ended <- server.Map().Loop() }()
+		server.Map().Do(func() { events <- nil })
+		go func() { events <- server.Map().Loop() }()
+	}
+	for range loops { // each has what it needs before clients use up the descriptors
+		if err := <-events; err != nil {
+			log.Fatal(err)
+		}
 	}
 	log.Print("listening on ", address)
-	log.Fatal(<-ended)
+	log.Fatal(<-events)
 }
