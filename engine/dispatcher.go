@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/goasyncore/goasyncore/engine/internal/output"
+
+	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
 // Dispatcher is a channel: it stands in a [Map] for an [Endpoint], usually a socket, and tells its
@@ -243,7 +245,7 @@ func (d *Dispatcher) setPending(pending bool) {
 func (d *Dispatcher) own() bool { return d.asksRead || d.asksWrite }
 
 // want is what the channel waits for.
-func (d *Dispatcher) want() (want Events) {
+func (d *Dispatcher) want() (want poller.Events) {
 	readable := !d.paused
 	if d.asksRead {
 		readable = d.handler.(ReadPredicate).Readable()
@@ -256,10 +258,10 @@ func (d *Dispatcher) want() (want Events) {
 		writable = d.wantWrite
 	}
 	if readable && !d.resting {
-		want = Read
+		want = poller.Read
 	}
 	if (writable || d.connecting || d.pending) && !d.accepting {
-		want |= Write
+		want |= poller.Write
 	}
 	return want
 }

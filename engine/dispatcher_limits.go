@@ -2,7 +2,11 @@
 
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/goasyncore/goasyncore/engine/internal/clock"
+)
 
 // times are the limits of a channel's time. They cost nothing while they are not reached: what the
 // channel receives and sends only leaves its time, and the timer looks at that when it is due.
@@ -20,7 +24,7 @@ type times struct {
 // that this happens. 0 ends that.
 func (d *Dispatcher) SetIdleTimeout(timeout time.Duration) {
 	t := d.limits()
-	t.idle, t.last = max(timeout, 0), clock()
+	t.idle, t.last = max(timeout, 0), clock.Now()
 	t.arm()
 }
 
@@ -30,7 +34,7 @@ func (d *Dispatcher) SetDeadline(at time.Time) {
 	if at.IsZero() {
 		t.deadline = 0
 	} else {
-		t.deadline = max(1, after(clock(), max(0, time.Until(at))))
+		t.deadline = max(1, clock.After(clock.Now(), max(0, time.Until(at))))
 	}
 	t.arm()
 }
@@ -51,12 +55,12 @@ func (d *Dispatcher) active() {
 
 // next is when one of the limits is reached if nothing happens.
 func (t *times) next() time.Duration {
-	due := forever
+	due := clock.Never
 	if t.deadline > 0 {
 		due = t.deadline
 	}
 	if t.idle > 0 {
-		due = min(due, after(t.last, t.idle))
+		due = min(due, clock.After(t.last, t.idle))
 	}
 	return due
 }
@@ -66,7 +70,7 @@ func (t *times) next() time.Duration {
 func (t *times) arm() {
 	due := t.next()
 	armed := t.timer.pending()
-	if due == forever || !t.d.inMap || armed && t.due <= due {
+	if due == clock.Never || !t.d.inMap || armed && t.due <= due {
 		return
 	}
 	if armed {

@@ -56,30 +56,3 @@
 // example, is always ready. One that was closed behind the channel's back is found within a second: in
 // select's meaning it ends Loop with EBADF, with WithPoll it is told to HandleClose.
 package engine
-
-// What follows is the contract beneath the channels.
-//
-// The loop does not know channels. It serves a Source, which tells them and asks them and returns only
-// what changed since the last pass; a Selector remembers the rest. So a pass costs what the active
-// channels cost, however many others are idle.
-//
-// Readiness comes from a Poller: epoll, kqueue, poll or select behind one interface. What of it a channel
-// is told depends on the Meaning of the pass, select's or poll's, never on the poller, with one exception:
-// the select poller cannot tell a hang-up or an error from readiness.
-//
-// A Poller and a Selector belong to one goroutine at a time. Only Wake, and a write to WakeFD, may come
-// from elsewhere, at any time; they end a wait unless the Due of its Options says otherwise. A Run may not
-// be started inside another Run of the same Selector: it returns ErrRunning.
-//
-// Descriptors are not the engine's: a Poller never closes, reads or writes one that it was given.
-//
-//   - A regular file, or whatever else epoll refuses as always ready, is always ready.
-//   - A descriptor that is not open ends a Run with EBADF in select's meaning, and is told to its
-//     channel as Invalid in each pass in poll's. That it was closed, or replaced, without a word
-//     to the engine is found out by a look at all of them with poll(2), once a second or when
-//     nothing else happens, for at most a hundredth of the time.
-//   - A closed descriptor whose open file lives on (a child has it, or another number) may go on
-//     giving events; the poller then starts afresh without it.
-//   - A condition that the wait cannot leave out and that means nothing to the channel (a hang-up
-//     for one that only wants to write, in select's meaning) is put aside and looked at again
-//     every half second. So a Run with nothing to tell never spins.

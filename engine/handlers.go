@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net"
+
+	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
 // A handler is what Init got: most often the struct that the Dispatcher is embedded in. It has the
@@ -68,7 +70,7 @@ func (d *Dispatcher) tell(event func(*Dispatcher) error) error {
 }
 
 // tellPoll is tell for what poll(2) reported.
-func (d *Dispatcher) tellPoll(events Events) error {
+func (d *Dispatcher) tellPoll(events poller.Events) error {
 	for _, kind := range pollKinds {
 		if events&kind.events == 0 {
 			continue
@@ -87,13 +89,13 @@ func (d *Dispatcher) tellPoll(events Events) error {
 
 // pollKinds are the events in poll's order.
 var pollKinds = [...]struct {
-	events Events
+	events poller.Events
 	handle func(*Dispatcher) error
 }{
-	{Read, (*Dispatcher).readEvent},
-	{Write, (*Dispatcher).writeEvent},
-	{Priority, (*Dispatcher).priorityEvent},
-	{Error | Hangup | Invalid, (*Dispatcher).handleClose},
+	{poller.Read, (*Dispatcher).readEvent},
+	{poller.Write, (*Dispatcher).writeEvent},
+	{poller.Priority, (*Dispatcher).priorityEvent},
+	{poller.Error | poller.Hangup | poller.Invalid, (*Dispatcher).handleClose},
 }
 
 // settle deals with what an event's handler returned, and returns what ends the loop.

@@ -12,6 +12,10 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/goasyncore/goasyncore/engine/internal/descriptor"
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 // Map holds channels by descriptor, in the order in which they came. It belongs to one goroutine
@@ -26,9 +30,9 @@ type Map struct {
 	places   uint64 // given so far
 	marked   []int32
 	asked    []asked
-	changes  []Change
+	changes  []selector.Change
 	applied  bool // changes went to the selector
-	selector *Selector
+	selector *selector.Selector
 	pollers  string // the name for Open
 	running  bool   // a loop is
 	buffer   []byte
@@ -41,16 +45,16 @@ type Map struct {
 	posted atomic.Bool // tasks is not empty; looked at in each pass
 	mu     sync.Mutex  // guards what follows
 	tasks  []func()
-	waker  Poller
+	waker  poller.Poller
 	woken  bool // before there was a poller
 }
 
 // slot is what the map knows of a number.
 type slot struct {
 	channel *Dispatcher
-	order   uint64 // place<<replacements | how often the channel there was replaced
-	told    uint64 // the order that the selector knows
-	want    Events // what the selector knows
+	order   uint64        // place<<replacements | how often the channel there was replaced
+	told    uint64        // the order that the selector knows
+	want    poller.Events // what the selector knows
 	marked  bool
 }
 
@@ -70,7 +74,8 @@ func DefaultMap() *Map { return defaultMap }
 // NewMap makes an empty map.
 func NewMap() *Map { return new(Map) }
 
-// NewMapOn makes an empty map whose loop uses the poller of that name; see [Pollers].
+// NewMapOn makes an empty map whose loop uses the poller of that name: "epoll", "kqueue", "poll" or
+// "select", where the platform has it.
 func NewMapOn(poller string) *Map { return &Map{pollers: poller} }
 
 // Len is how many channels there are.
@@ -100,14 +105,14 @@ func (m *Map) Channels() []*Dispatcher {
 
 // add puts d under the number fd. It takes the place of the channel that it replaces.
 func (m *Map) add(d *Dispatcher, fd int) error {
-	if uint(fd) >= maxFD {
-		return badFD("add")
+	if uint(fd) >= descriptor.Max {
+		return descriptor.NotOpen("add")
 	}
 	if d.inMap && int(d.fd) == fd {
 		return nil
 	}
 	d.DelChannel()
-	m.table = grown(m.table, fd)
+	m.table = descriptor.Grown(m.table, fd)
 	s := &m.table[fd]
 	order := s.order + 1
 	if s.channel == nil {
@@ -162,7 +167,7 @@ func (m *Map) mark(fd int32) {
 // collect answers what changed in what the channels wait for. It asks those with predicates of
 // their own, in map order, and looks at those that are marked. What a predicate's panic kept from
 // the selector is answered the next time.
-func (m *Map) collect() []Change {
+func (m *Map) collect() []selector.Change {
 	if m.applied {
 		m.applied, m.changes = false, m.changes[:0]
 	}
@@ -188,11 +193,11 @@ func (m *Map) collect() []Change {
 }
 
 // note records that the channel under fd wants want, for the selector if that is news.
-func (m *Map) note(fd int32, want Events) {
+func (m *Map) note(fd int32, want poller.Events) {
 	s := &m.table[fd]
 	if want != s.want || want != 0 && s.order != s.told {
 		s.want, s.told = want, s.order
-		m.changes = append(m.changes, Change{FD: fd, Want: want, Order: s.order})
+		m.changes = append(m.changes, selector.Change{FD: fd, Want: want, Order: s.order})
 	}
 }
 
@@ -252,7 +257,7 @@ func (m *Map) Close() error {
 		return nil
 	}
 	if m.running {
-		return ErrRunning
+		return selector.ErrRunning
 	}
 	err := m.selector.Close()
 	m.selector, m.waker, m.woken = nil, nil, true

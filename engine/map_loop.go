@@ -6,13 +6,16 @@ import (
 	"cmp"
 	"context"
 	"time"
+
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 // Option is an option of Loop.
 type Option func(*options)
 
 type options struct {
-	Options
+	selector.Options
 	m   *Map
 	ctx context.Context
 }
@@ -24,8 +27,8 @@ func WithTimeout(timeout time.Duration) Option {
 }
 
 // WithPoll has the passes follow poll(2)'s idea of ready instead of select(2)'s: a hang-up or an
-// error is told as HandleClose, not as readiness. See [Meaning].
-func WithPoll() Option { return func(o *options) { o.Meaning = Poll } }
+// error is told as HandleClose, not as readiness.
+func WithPoll() Option { return func(o *options) { o.Meaning = selector.Poll } }
 
 // WithMap says which channels to serve, in the place of those of [DefaultMap].
 func WithMap(m *Map) Option { return func(o *options) { o.m = m } }
@@ -47,7 +50,7 @@ func WithContext(ctx context.Context) Option { return func(o *options) { o.ctx =
 // A panic out of HandleError, a predicate or a function that Do got goes on through Loop. After each
 // of these the map is good for another Loop. A handler may call Loop, for its own map too.
 func Loop(opts ...Option) error {
-	o := options{Options: Options{Timeout: 30 * time.Second, Count: -1}, m: defaultMap}
+	o := options{Options: selector.Options{Timeout: 30 * time.Second, Count: -1}, m: defaultMap}
 	for _, set := range opts {
 		set(&o)
 	}
@@ -59,7 +62,7 @@ func Loop(opts ...Option) error {
 
 // Loop is [Loop] for the channels of m.
 func (m *Map) Loop(opts ...Option) error {
-	o := options{Options: Options{Timeout: 30 * time.Second, Count: -1}}
+	o := options{Options: selector.Options{Timeout: 30 * time.Second, Count: -1}}
 	for _, set := range opts {
 		set(&o)
 	}
@@ -100,21 +103,19 @@ func (m *Map) dueIn() time.Duration {
 }
 
 // enter answers what to wait with, and how to end that.
-func (m *Map) enter(p *pass) (*Selector, func(), error) {
+func (m *Map) enter(p *pass) (*selector.Selector, func(), error) {
 	if m.running {
 		return m.enterNested(p)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.selector == nil {
-		poller, err := Open(m.pollers)
+		opened, err := poller.Open(m.pollers)
 		if err != nil {
 			return nil, nil, err
 		}
-		if p, ok := poller.(interface{ park() }); ok {
-			p.park()
-		}
-		m.selector, m.waker = NewSelector(poller), poller
+		poller.Park(opened)
+		m.selector, m.waker = selector.New(opened), opened
 	}
 	if m.woken {
 		m.woken = false
@@ -125,8 +126,8 @@ func (m *Map) enter(p *pass) (*Selector, func(), error) {
 }
 
 // enterNested is enter inside a running loop.
-func (m *Map) enterNested(p *pass) (*Selector, func(), error) {
-	poller, err := Open(m.pollers)
+func (m *Map) enterNested(p *pass) (*selector.Selector, func(), error) {
+	opened, err := poller.Open(m.pollers)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -135,29 +136,29 @@ func (m *Map) enterNested(p *pass) (*Selector, func(), error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	outer := m.waker
-	m.waker = poller
-	return NewSelector(poller), func() {
+	m.waker = opened
+	return selector.New(opened), func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.waker = outer
-		poller.Close()
+		opened.Close()
 	}, nil
 }
 
-// pass is a loop over a map, as a [Source].
+// pass is a loop over a map, as a selector.Source.
 type pass struct {
 	m       *Map
-	meaning Meaning
+	meaning selector.Meaning
 	ctx     context.Context
-	collect func() []Change
+	collect func() []selector.Change
 	err     error         // what ends the loop
 	ready   []*Dispatcher // who stood under the numbers that are ready
 }
 
-var _ Source = (*pass)(nil)
+var _ selector.Source = (*pass)(nil)
 
 // Step implements Source.
-func (p *pass) Step(ready []Ready, collect bool) ([]Change, bool) {
+func (p *pass) Step(ready []poller.Ready, collect bool) ([]selector.Change, bool) {
 	if collect && p.m.awake.Load() {
 		p.m.awake.Store(false) // what it was for is done below, or was done before
 	}
@@ -193,14 +194,14 @@ func (p *pass) Holds(int32, uint64) bool { return true }
 
 // tell tells the channels what happened, in select's order or in poll's. One that an earlier
 // handler took out of the map, or replaced, is told nothing.
-func (p *pass) tell(ready []Ready) error {
-	var any Events
+func (p *pass) tell(ready []poller.Ready) error {
+	var any poller.Events
 	p.ready = p.ready[:0]
 	for _, r := range ready {
 		p.ready = append(p.ready, p.m.Channel(int(r.FD)))
 		any |= r.Events
 	}
-	if p.meaning == Poll {
+	if p.meaning == selector.Poll {
 		for i, r := range ready {
 			if d := p.present(i, r.FD); d != nil {
 				if err := d.tellPoll(r.Events); err != nil {
@@ -227,12 +228,12 @@ func (p *pass) tell(ready []Ready) error {
 
 // kinds are the events in select's order.
 var kinds = [...]struct {
-	event  Events
+	event  poller.Events
 	handle func(*Dispatcher) error
 }{
-	{Read, (*Dispatcher).readEvent},
-	{Write, (*Dispatcher).writeEvent},
-	{Priority, (*Dispatcher).priorityEvent},
+	{poller.Read, (*Dispatcher).readEvent},
+	{poller.Write, (*Dispatcher).writeEvent},
+	{poller.Priority, (*Dispatcher).priorityEvent},
 }
 
 // present is the channel that was ready under fd, if it still stands there.
@@ -247,13 +248,13 @@ func (p *pass) present(i int, fd int32) *Dispatcher {
 // selector is not touched; everybody is asked, and a few words are allocated, in each pass.
 type nested struct {
 	m       *Map
-	told    map[int32]Change
-	changes []Change
+	told    map[int32]selector.Change
+	changes []selector.Change
 }
 
-func (n *nested) collect() []Change {
+func (n *nested) collect() []selector.Change {
 	n.changes = n.changes[:0]
-	now := make(map[int32]Change, n.m.n)
+	now := make(map[int32]selector.Change, n.m.n)
 	for _, d := range n.m.Channels() {
 		if !d.inMap {
 			continue
@@ -262,7 +263,7 @@ func (n *nested) collect() []Change {
 		if !d.inMap || want == 0 {
 			continue
 		}
-		c := Change{FD: fd, Want: want, Order: n.m.table[fd].order}
+		c := selector.Change{FD: fd, Want: want, Order: n.m.table[fd].order}
 		now[fd] = c
 		if n.told[fd] != c {
 			n.changes = append(n.changes, c)
@@ -270,7 +271,7 @@ func (n *nested) collect() []Change {
 	}
 	for fd := range n.told {
 		if _, still := now[fd]; !still {
-			n.changes = append(n.changes, Change{FD: fd})
+			n.changes = append(n.changes, selector.Change{FD: fd})
 		}
 	}
 	n.told = now

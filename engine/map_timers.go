@@ -2,7 +2,11 @@
 
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/goasyncore/goasyncore/engine/internal/clock"
+)
 
 // Timer is a call that [Map.AfterFunc] scheduled. The zero Timer is none.
 type Timer struct {
@@ -21,7 +25,7 @@ func (m *Map) AfterFunc(d time.Duration, f func()) Timer {
 	if f == nil {
 		panic("engine: AfterFunc needs a function")
 	}
-	return m.timers.push(after(m.timers.clock(), max(d, 0)), f, nil)
+	return m.timers.push(clock.After(m.timers.clock(), max(d, 0)), f, nil)
 }
 
 // Stop takes the call back. It returns false if that was made already, or taken back.
@@ -59,7 +63,7 @@ func (k *timerKey) before(other *timerKey) bool {
 
 // clock reads the clock.
 func (t *timers) clock() time.Duration {
-	t.now = clock()
+	t.now = clock.Now()
 	return t.now
 }
 

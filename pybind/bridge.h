@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-/* The same layout as engine.Ready and engine.Change; source.go checks the sizes. */
+/* The same layout as poller.Ready and selector.Change; source.go checks the sizes. */
 typedef struct {
     int32_t fd;
     uint32_t events;
@@ -21,7 +21,7 @@ typedef struct {
     uint64_t order;
 } ga_change;
 
-/* poll(2)'s bits, as engine.Events. */
+/* poll(2)'s bits, as poller.Events. */
 enum { GA_READ = 0x1, GA_PRIORITY = 0x2, GA_WRITE = 0x4, GA_ERROR = 0x8, GA_HANGUP = 0x10, GA_INVALID = 0x20 };
 
 /* How a run over a map ended; ga_map.status. */

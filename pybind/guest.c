@@ -20,7 +20,7 @@
 #include <sys/syscall.h>
 #endif
 
-/* engine/aside.go puts the engine's descriptors from here on. */
+/* engine/poller/fd_high.go puts the engine's descriptors from here on. */
 #define ASIDE_FROM 960
 
 /* What the program had for each signal before the library was loaded, and what Go has in its place. */

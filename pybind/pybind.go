@@ -17,8 +17,10 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/goasyncore/goasyncore/engine"
 	"golang.org/x/sys/unix"
+
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 // finished is what Run returns when no passes are left to make.
@@ -82,12 +84,12 @@ func Trust(level int) {
 // PollerName is the name of the poller that new maps get.
 func PollerName() string {
 	makeRoom()
-	poller, err := engine.Open("")
+	p, err := poller.Open("")
 	if err != nil {
 		return err.Error()
 	}
-	defer func() { _ = poller.Close() }()
-	return poller.Name()
+	defer func() { _ = p.Close() }()
+	return p.Name()
 }
 
 // Run makes passes over the dict at address mapID until it is empty, at most count of them if that is
@@ -109,13 +111,13 @@ func Run(mapID, names int64, timeout float64, usePoll bool, count int, settle bo
 		}
 	}()
 	makeRoom()
-	options := engine.Options{Timeout: -1, Meaning: engine.Select, Count: count, Settle: settle}
+	options := selector.Options{Timeout: -1, Meaning: selector.Select, Count: count, Settle: settle}
 	if timeout >= 0 {
 		options.Timeout = time.Duration(timeout * float64(time.Second))
 	}
 	var poll, settled C.int
 	if usePoll {
-		options.Meaning = engine.Poll
+		options.Meaning = selector.Poll
 		poll = 1
 	}
 	wait := C.int(1)
@@ -144,7 +146,7 @@ func Run(mapID, names int64, timeout float64, usePoll bool, count int, settle bo
 }
 
 // serve makes the passes of one Run.
-func serve(m *C.ga_map, options engine.Options) {
+func serve(m *C.ga_map, options selector.Options) {
 	source, err := sourceOf(m)
 	if err != nil { // no descriptor is left for a poller
 		C.ga_hand_over(m)

@@ -11,26 +11,27 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 // The two sides share these structs.
 var (
-	_ = [1]byte{}[unsafe.Sizeof(engine.Ready{})-unsafe.Sizeof(C.ga_ready{})]
-	_ = [1]byte{}[unsafe.Sizeof(engine.Change{})-unsafe.Sizeof(C.ga_change{})]
+	_ = [1]byte{}[unsafe.Sizeof(poller.Ready{})-unsafe.Sizeof(C.ga_ready{})]
+	_ = [1]byte{}[unsafe.Sizeof(selector.Change{})-unsafe.Sizeof(C.ga_change{})]
 )
 
 // dictSource is a Python dict of channels, as the engine's loop sees it.
 type dictSource struct {
 	m        *C.ga_map
-	selector *engine.Selector
+	selector *selector.Selector
 	renewed  int  // what selector.Renewed() was when C was told the descriptors
 	entered  bool // ga_enter has collected already what the first Step asks for
 	due      func() time.Duration
 	opened   func() bool
 }
 
-var _ engine.Source = (*dictSource)(nil)
+var _ selector.Source = (*dictSource)(nil)
 
 // forever is more seconds than a Duration holds, nearly.
 const forever = 9e9
@@ -55,11 +56,11 @@ func sourceOf(m *C.ga_map) (*dictSource, error) {
 			delete(sources.byHandle, gone)
 		}
 	}
-	poller, err := engine.Open("")
+	p, err := poller.Open("")
 	if err != nil {
 		return nil, err
 	}
-	source := &dictSource{m: m, selector: engine.NewSelector(poller), renewed: -1}
+	source := &dictSource{m: m, selector: selector.New(p), renewed: -1}
 	source.due, source.opened = source.dueIn, source.tellDescriptors // made once: a steady loop allocates nothing
 	if sources.byHandle == nil {
 		sources.byHandle = make(map[C.long]*dictSource)
@@ -76,7 +77,7 @@ func (s *dictSource) begin() bool {
 	return s.tellDescriptors()
 }
 
-// tellDescriptors tells C the poller's descriptors, if it does not know them. It is engine.Options.Opened.
+// tellDescriptors tells C the poller's descriptors, if it does not know them. It is selector.Options.Opened.
 func (s *dictSource) tellDescriptors() bool {
 	if renewed := s.selector.Renewed(); renewed != s.renewed {
 		s.renewed = renewed
@@ -96,7 +97,7 @@ func (s *dictSource) passSignalsOn() {
 	}
 }
 
-// dueIn is engine.Options.Due. Other threads may say at any time that something is due sooner: they write that
+// dueIn is selector.Options.Due. Other threads may say at any time that something is due sooner: they write that
 // first, and to the waker then.
 func (s *dictSource) dueIn() time.Duration {
 	if atomic.LoadInt32((*int32)(unsafe.Pointer(&s.m.timed))) == 0 {
@@ -119,8 +120,8 @@ func (s *dictSource) settle() {
 	C.ga_settle(s.m)
 }
 
-// Step implements engine.Source.
-func (s *dictSource) Step(ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+// Step implements selector.Source.
+func (s *dictSource) Step(ready []poller.Ready, collect bool) ([]selector.Change, bool) {
 	mayPanic()
 	s.passSignalsOn()
 	if s.entered {
@@ -134,16 +135,16 @@ func (s *dictSource) Step(ready []engine.Ready, collect bool) ([]engine.Change, 
 		C.ga_step(s.m, (*C.ga_ready)(unsafe.Pointer(unsafe.SliceData(ready))), C.int(len(ready)), asked)
 	}
 	mayPanic()
-	changes := unsafe.Slice((*engine.Change)(unsafe.Pointer(s.m.changes)), int(s.m.change_count))
+	changes := unsafe.Slice((*selector.Change)(unsafe.Pointer(s.m.changes)), int(s.m.change_count))
 	return changes, s.m.status == C.GA_RUNNING
 }
 
-// Holds implements engine.Source.
+// Holds implements selector.Source.
 func (s *dictSource) Holds(fd int32, order uint64) bool {
 	return C.ga_holds(s.m, C.int(fd), C.uint64_t(order)) != 0
 }
 
-// Interrupted implements engine.Source.
+// Interrupted implements selector.Source.
 func (s *dictSource) Interrupted() bool {
 	s.passSignalsOn()
 	C.ga_interrupted(s.m)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/goasyncore/goasyncore/engine"
 	"github.com/goasyncore/goasyncore/engine/chat"
+
+	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
 // player receives and sends the same back, turns times.
@@ -92,7 +94,7 @@ func TestEventsAllocateNothing(t *testing.T) {
 }
 
 func BenchmarkEcho(b *testing.B) {
-	for _, name := range engine.Pollers() {
+	for _, name := range poller.Names() {
 		b.Run(name, func(b *testing.B) {
 			m := engine.NewMapOn(name)
 			defer m.Close()

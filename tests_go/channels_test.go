@@ -9,11 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/goasyncore/goasyncore/engine"
+
+	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
 // onEachMap runs test with a fresh map on every kind of poller.
 func onEachMap(t *testing.T, test func(t *testing.T, m *engine.Map)) {
-	for _, name := range engine.Pollers() {
+	for _, name := range poller.Names() {
 		t.Run(name, func(t *testing.T) { test(t, newMap(t, name)) })
 	}
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
 func TestOwnDescriptorsAreNotInherited(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		require.Contains(t, p.FDs(), p.WakeFD())
 		for _, fd := range p.FDs() {
 			flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
@@ -26,8 +26,8 @@ func TestOwnDescriptorsAreNotInherited(t *testing.T) {
 }
 
 func TestClosedPollerSaysSo(t *testing.T) {
-	for _, name := range engine.Pollers() {
-		p, err := engine.Open(name)
+	for _, name := range poller.Names() {
+		p, err := poller.Open(name)
 		require.NoError(t, err)
 		fds := p.FDs()
 		require.NoError(t, p.Close())
@@ -40,8 +40,8 @@ func TestClosedPollerSaysSo(t *testing.T) {
 }
 
 func TestAbandonedPollerClosesNothing(t *testing.T) {
-	for _, name := range engine.Pollers() {
-		p, err := engine.Open(name)
+	for _, name := range poller.Names() {
+		p, err := poller.Open(name)
 		require.NoError(t, err)
 		fds := p.FDs()
 		p.Abandon()
@@ -53,12 +53,12 @@ func TestAbandonedPollerClosesNothing(t *testing.T) {
 }
 
 // assertClosed checks what a poller does that has no descriptors any more.
-func assertClosed(t *testing.T, p engine.Poller) {
+func assertClosed(t *testing.T, p poller.Poller) {
 	a, _ := pair(t)
 	assert.ErrorIs(t, p.Add(a, read), os.ErrClosed)
 	assert.ErrorIs(t, p.Set(a, read), os.ErrClosed)
 	assert.ErrorIs(t, p.Wake(), os.ErrClosed)
-	_, err := wait(p, make([]engine.Ready, 1), 0)
+	_, err := wait(p, make([]poller.Ready, 1), 0)
 	assert.ErrorIs(t, err, os.ErrClosed)
 	assert.Empty(t, p.FDs())
 	assert.NoError(t, p.Del(a))

@@ -10,65 +10,66 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 func TestSelectRefusesWhatIsNotOpen(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		fd := closedFD(t)
 		a, _ := pair(t)
 		// As long as it is in the map, and not once it is out.
-		assert.ErrorIs(t, s.Run(once(want(fd, read), want(a, write)), engine.Options{Count: 1}), unix.EBADF)
-		assert.ErrorIs(t, s.Run(once(), engine.Options{Count: 1}), unix.EBADF)
-		assert.Equal(t, []engine.Ready{is(a, write)}, found(t, s, once(want(fd, 0)), engine.Select, long))
+		assert.ErrorIs(t, s.Run(once(want(fd, read), want(a, write)), selector.Options{Count: 1}), unix.EBADF)
+		assert.ErrorIs(t, s.Run(once(), selector.Options{Count: 1}), unix.EBADF)
+		assert.Equal(t, []poller.Ready{is(a, write)}, found(t, s, once(want(fd, 0)), selector.Select, long))
 	})
 }
 
 func TestPollTellsWhatIsNotOpenInEachPass(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		fd := closedFD(t)
 		a, _ := pair(t)
 		src := once(want(fd, read), want(a, write))
-		run(t, s, src, engine.Poll, 3, -1)
+		run(t, s, src, selector.Poll, 3, -1)
 		for _, step := range src.steps[1:] {
-			assert.Equal(t, []engine.Ready{is(a, write), is(fd, engine.Invalid)}, step.ready)
+			assert.Equal(t, []poller.Ready{is(a, write), is(fd, poller.Invalid)}, step.ready)
 		}
-		assert.Equal(t, []engine.Ready{is(a, write)}, found(t, s, once(want(fd, 0)), engine.Poll, long))
+		assert.Equal(t, []poller.Ready{is(a, write)}, found(t, s, once(want(fd, 0)), selector.Poll, long))
 	})
 }
 
 func TestWhatWasNotOpenIsTriedAgain(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		fd := closedFD(t)
 		a, b := pair(t)
 		src := once(want(fd, read))
-		assert.Equal(t, []engine.Ready{is(fd, engine.Invalid)}, found(t, s, src, engine.Poll, -1))
+		assert.Equal(t, []poller.Ready{is(fd, poller.Invalid)}, found(t, s, src, selector.Poll, -1))
 		require.NoError(t, dup2(a, fd))
 		closing(t, fd)
-		assert.Empty(t, found(t, s, once(), engine.Poll, 0))
+		assert.Empty(t, found(t, s, once(), selector.Poll, 0))
 		send(t, b)
 		for _, m := range meanings {
-			assert.Equal(t, []engine.Ready{is(fd, read)}, found(t, s, once(), m, long))
+			assert.Equal(t, []poller.Ready{is(fd, read)}, found(t, s, once(), m, long))
 		}
 	})
 }
 
 func TestNumbersThatNoDescriptorHas(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		for _, fd := range []int{-1, 1 << 22, 1<<31 - 1} {
-			c := engine.Change{FD: int32(fd), Want: read}
+			c := selector.Change{FD: int32(fd), Want: read}
 			for range 2 {
-				assert.Equal(t, []engine.Ready{is(fd, engine.Invalid)}, found(t, s, once(c), engine.Poll, -1))
+				assert.Equal(t, []poller.Ready{is(fd, poller.Invalid)}, found(t, s, once(c), selector.Poll, -1))
 			}
-			assert.ErrorIs(t, s.Run(once(), engine.Options{Count: 1}), unix.EBADF)
+			assert.ErrorIs(t, s.Run(once(), selector.Options{Count: 1}), unix.EBADF)
 			c.Want = 0
-			assert.Empty(t, found(t, s, once(c), engine.Select, 0))
+			assert.Empty(t, found(t, s, once(c), selector.Select, 0))
 		}
 	})
 }
 
 func TestClosedBehindOurBackBetweenRuns(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, _ := pair(t)
 		c, _ := pair(t)
 		a = high(t, a, 900)
@@ -79,14 +80,14 @@ func TestClosedBehindOurBackBetweenRuns(t *testing.T) {
 }
 
 func TestClosedBehindOurBackInsideARun(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, _ := pair(t)
 		a = high(t, a, 900)
 		c, d := pair(t)
 		send(t, d)
 		src := once(want(a, read), want(c, read))
 		ask := src.step
-		src.step = func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+		src.step = func(i int, ready []poller.Ready, collect bool) ([]selector.Change, bool) {
 			if i == 1 { // after the first wait, and before one that nothing else ends
 				take(t, c)
 				assert.NoError(t, unix.Close(a))
@@ -99,36 +100,36 @@ func TestClosedBehindOurBackInsideARun(t *testing.T) {
 }
 
 // assertFoundOut checks that an endless wait ends because fd is closed.
-func assertFoundOut(t *testing.T, s *engine.Selector, src *source, m engine.Meaning, fd int) {
+func assertFoundOut(t *testing.T, s *selector.Selector, src *source, m selector.Meaning, fd int) {
 	ask := src.step
-	src.step = func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+	src.step = func(i int, ready []poller.Ready, collect bool) ([]selector.Change, bool) {
 		changes, more := ask(i, ready, collect)
-		told := len(ready) > 0 && ready[0] == is(fd, engine.Invalid)
+		told := len(ready) > 0 && ready[0] == is(fd, poller.Invalid)
 		return changes, more && !told
 	}
-	err := s.Run(src, engine.Options{Timeout: -1, Meaning: m, Count: -1})
-	if m == engine.Select {
+	err := s.Run(src, selector.Options{Timeout: -1, Meaning: m, Count: -1})
+	if m == selector.Select {
 		assert.ErrorIs(t, err, unix.EBADF)
 	} else {
 		assert.NoError(t, err)
-		assert.Equal(t, []engine.Ready{is(fd, engine.Invalid)}, src.steps[len(src.steps)-1].ready)
+		assert.Equal(t, []poller.Ready{is(fd, poller.Invalid)}, src.steps[len(src.steps)-1].ready)
 	}
 }
 
 func TestReplacedBehindOurBack(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, _ := pair(t)
 		c, d := pair(t)
 		assert.Empty(t, found(t, s, once(want(a, read)), m, 0))
 		require.NoError(t, dup2(c, a))
 		send(t, d)
-		assert.Equal(t, []engine.Ready{is(a, read)}, found(t, s, once(), m, -1))
+		assert.Equal(t, []poller.Ready{is(a, read)}, found(t, s, once(), m, -1))
 	})
 }
 
 // The old open file lives on under another number and would be told for the new one, for ever.
 func TestReplacedBehindOurBackAndReadyElsewhere(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, b := pair(t)
 		c, d := pair(t)
 		src := once(want(a, read))
@@ -138,7 +139,7 @@ func TestReplacedBehindOurBackAndReadyElsewhere(t *testing.T) {
 		closing(t, kept)
 		require.NoError(t, dup2(c, a))
 		send(t, b)
-		endless := &source{step: func(_ int, ready []engine.Ready, _ bool) ([]engine.Change, bool) {
+		endless := &source{step: func(_ int, ready []poller.Ready, _ bool) ([]selector.Change, bool) {
 			var buf [1]byte
 			if len(ready) == 1 {
 				_, err := unix.Read(a, buf[:])
@@ -154,7 +155,7 @@ func TestReplacedBehindOurBackAndReadyElsewhere(t *testing.T) {
 }
 
 func TestOpenFileThatLivesOnInAChild(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, b := pair(t)
 		a = high(t, a, 900)
 		assert.Empty(t, found(t, s, once(want(a, read)), m, 0))
@@ -183,43 +184,43 @@ func TestOpenFileThatLivesOnInAChild(t *testing.T) {
 		// The number's next owner hears nothing of it.
 		c, d := pair(t)
 		require.NoError(t, dup2(c, a))
-		assert.Empty(t, found(t, s, once(engine.Change{FD: int32(a), Want: read, Order: 1 << 40}), m, 0))
+		assert.Empty(t, found(t, s, once(selector.Change{FD: int32(a), Want: read, Order: 1 << 40}), m, 0))
 		send(t, d)
-		assert.Equal(t, []engine.Ready{is(a, read)}, found(t, s, once(), m, long))
+		assert.Equal(t, []poller.Ready{is(a, read)}, found(t, s, once(), m, long))
 	})
 }
 
 func TestRegularFilesDoNotHoldUpTheOthers(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		file := regular(t)
 		a, b := pair(t)
 		src := once(want(file, read|write), want(a, read))
-		assert.Equal(t, []engine.Ready{is(file, read|write)}, found(t, s, src, m, -1))
+		assert.Equal(t, []poller.Ready{is(file, read|write)}, found(t, s, src, m, -1))
 		send(t, b)
-		assert.ElementsMatch(t, []engine.Ready{is(file, read|write), is(a, read)}, found(t, s, once(), m, -1))
-		assert.Equal(t, []engine.Ready{is(a, read)}, found(t, s, once(want(file, 0)), m, -1))
+		assert.ElementsMatch(t, []poller.Ready{is(file, read|write), is(a, read)}, found(t, s, once(), m, -1))
+		assert.Equal(t, []poller.Ready{is(a, read)}, found(t, s, once(want(file, 0)), m, -1))
 	})
 }
 
 func TestDescriptorsAbove1023InARun(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, b := pair(t)
 		a = high(t, a, 3000)
 		send(t, b)
-		assert.Equal(t, []engine.Ready{is(a, read)}, found(t, s, once(want(a, read)), m, long))
+		assert.Equal(t, []poller.Ready{is(a, read)}, found(t, s, once(want(a, read)), m, long))
 	})
 }
 
 // A hang-up cannot be left out of a wait, and means nothing to who only writes, in select's
 // meaning. The wait is a long one and ends once there is room.
 func TestHangupOfAChannelThatOnlyWrites(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		a, b := pair(t)
 		fill(t, a)
 		require.NoError(t, unix.Shutdown(a, unix.SHUT_RDWR))
 		src := once(want(a, write))
-		assert.Empty(t, found(t, s, src, engine.Select, 0))
-		assert.Empty(t, found(t, s, src, engine.Select, 20*time.Millisecond))
+		assert.Empty(t, found(t, s, src, selector.Select, 0))
+		assert.Empty(t, found(t, s, src, selector.Select, 20*time.Millisecond))
 
 		var emptied []byte
 		drained := make(chan struct{})
@@ -233,11 +234,11 @@ func TestHangupOfAChannelThatOnlyWrites(t *testing.T) {
 				emptied = append(emptied, buf[:n]...)
 			}
 		})
-		assert.Equal(t, []engine.Ready{is(a, write)}, found(t, s, once(), engine.Select, -1))
+		assert.Equal(t, []poller.Ready{is(a, write)}, found(t, s, once(), selector.Select, -1))
 		<-drained
 		assert.NotEmpty(t, emptied)
 
-		told := found(t, s, once(), engine.Poll, -1)
+		told := found(t, s, once(), selector.Poll, -1)
 		require.Len(t, told, 1)
 		assert.NotZero(t, told[0].Events&write)
 	})

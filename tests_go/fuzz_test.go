@@ -11,6 +11,9 @@ import (
 
 	"github.com/goasyncore/goasyncore/engine"
 	"github.com/goasyncore/goasyncore/engine/chat"
+
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 // FuzzLoop makes a random map with random readiness and random handlers, and holds each pass
@@ -24,8 +27,8 @@ func FuzzLoop(f *testing.F) {
 		if len(script) > 200 {
 			return
 		}
-		for _, poller := range engine.Pollers() {
-			for _, meaning := range []engine.Meaning{engine.Select, engine.Poll} {
+		for _, poller := range poller.Names() {
+			for _, meaning := range []selector.Meaning{selector.Select, selector.Poll} {
 				play(t, script, poller, meaning)
 			}
 		}
@@ -33,7 +36,7 @@ func FuzzLoop(f *testing.F) {
 }
 
 // play carries out a script: the low bits of a byte say what to do, the others to whom.
-func play(t *testing.T, script []byte, poller string, meaning engine.Meaning) {
+func play(t *testing.T, script []byte, poller string, meaning selector.Meaning) {
 	m := engine.NewMapOn(poller)
 	var actors []*actor // in map order
 	var log []string
@@ -45,7 +48,7 @@ func play(t *testing.T, script []byte, poller string, meaning engine.Meaning) {
 		require.NoError(t, m.Close())
 	}()
 	options := []engine.Option{engine.WithTimeout(0), engine.WithCount(1)}
-	if meaning == engine.Poll {
+	if meaning == selector.Poll {
 		options = append(options, engine.WithPoll())
 	}
 	for i, b := range script {
@@ -138,7 +141,7 @@ func present(actors []*actor) []*actor {
 
 // pass is what a pass has to tell, worked out without a poller. A handler kills once, and the
 // killed are told nothing, or nothing but the rest of what one poll(2) event says.
-func pass(actors []*actor, meaning engine.Meaning, tellsHangups bool) (log []string) {
+func pass(actors []*actor, meaning selector.Meaning, tellsHangups bool) (log []string) {
 	dead, killed := map[*actor]bool{}, map[*actor]bool{}
 	tell := func(a *actor, event string) {
 		log = append(log, a.name+" "+event)
@@ -147,7 +150,7 @@ func pass(actors []*actor, meaning engine.Meaning, tellsHangups bool) (log []str
 			dead[a.kills] = true
 		}
 	}
-	if meaning == engine.Poll {
+	if meaning == selector.Poll {
 		for _, a := range actors {
 			if dead[a] || !a.read && !a.write {
 				continue

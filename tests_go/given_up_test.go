@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 // aWait is how long the waits of these tests take: longer than it is until a descriptor that is
@@ -26,7 +27,7 @@ func copyOf(t *testing.T, fd int) int {
 func whileWaiting(src *source, act func()) (done chan struct{}) {
 	done = make(chan struct{})
 	ask := src.step
-	src.step = func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+	src.step = func(i int, ready []poller.Ready, collect bool) ([]selector.Change, bool) {
 		if i == 0 {
 			go func() {
 				defer close(done)
@@ -40,14 +41,14 @@ func whileWaiting(src *source, act func()) (done chan struct{}) {
 }
 
 func TestWhatIsClosedDuringTheWaitAndGivenUpEndsNothing(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, _ := pair(t)
 		gone := copyOf(t, a)
 		src := once(want(a, read), want(gone, read))
 		src.holds = func(fd int32, _ uint64) bool { return int(fd) != gone }
 		done := whileWaiting(src, func() { assert.NoError(t, unix.Close(gone)) })
 		began := time.Now()
-		require.NoError(t, s.Run(src, engine.Options{Timeout: aWait, Meaning: m, Count: 1}))
+		require.NoError(t, s.Run(src, selector.Options{Timeout: aWait, Meaning: m, Count: 1}))
 		<-done
 		assert.GreaterOrEqual(t, time.Since(began), aWait)
 		if s.Poller().Name() == "select" {

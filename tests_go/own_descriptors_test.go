@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 // takers put something of the program's under a number, and check that it was left alone.
@@ -58,7 +59,7 @@ var takers = map[string]func(t *testing.T, fd int) (check func()){
 		}
 	},
 	"another poller's": func(t *testing.T, fd int) func() {
-		other, err := engine.Open("")
+		other, err := poller.Open("")
 		require.NoError(t, err)
 		number := other.FDs()[0]
 		require.NoError(t, dup2(number, closing(t, fd)))
@@ -66,7 +67,7 @@ var takers = map[string]func(t *testing.T, fd int) (check func()){
 		return func() {
 			a, _ := pair(t)
 			require.NoError(t, other.Add(a, write))
-			assert.Equal(t, map[int]engine.Events{a: write}, waitFor(t, other, -1))
+			assert.Equal(t, map[int]poller.Events{a: write}, waitFor(t, other, -1))
 		}
 	},
 }
@@ -75,24 +76,24 @@ var takers = map[string]func(t *testing.T, fd int) (check func()){
 func TestTakenDescriptorsAreLeftAloneAndOpenedAgain(t *testing.T) {
 	for name, take := range takers {
 		t.Run(name, func(t *testing.T) {
-			onEachPoller(t, func(t *testing.T, p engine.Poller) {
-				s := engine.NewSelector(p)
+			onEachPoller(t, func(t *testing.T, p poller.Poller) {
+				s := selector.New(p)
 				for i := range p.FDs() {
 					a, b := pair(t)
-					run(t, s, once(want(a, read)), engine.Select, 1, 0)
+					run(t, s, once(want(a, read)), selector.Select, 1, 0)
 					number := s.Poller().FDs()[i]
 					check := take(t, number)
 					time.Sleep(2 * time.Millisecond) // a loop that does not rest looks once a millisecond
 					_ = s.Poller().Wake()            // says so or is left for the next wait, but writes to nobody
 					send(t, b)
-					assert.Equal(t, []engine.Ready{is(a, read)}, found(t, s, once(), engine.Select, long))
+					assert.Equal(t, []poller.Ready{is(a, read)}, found(t, s, once(), selector.Select, long))
 					assert.True(t, name == "nothing" || number != s.WakeFD())
 					require.NoError(t, s.Poller().Wake())
 					woken := once()
-					woken.step = func(i int, _ []engine.Ready, _ bool) ([]engine.Change, bool) {
-						return []engine.Change{want(a, 0)}, i == 0
+					woken.step = func(i int, _ []poller.Ready, _ bool) ([]selector.Change, bool) {
+						return []selector.Change{want(a, 0)}, i == 0
 					}
-					run(t, s, woken, engine.Select, 1, -1)
+					run(t, s, woken, selector.Select, 1, -1)
 					check()
 				}
 				require.NoError(t, s.Close())
@@ -107,8 +108,8 @@ func TestTakenDescriptorsAreNotClosed(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			for _, poller := range engine.Pollers() {
-				p, err := engine.Open(poller)
+			for _, name := range poller.Names() {
+				p, err := poller.Open(name)
 				require.NoError(t, err)
 				var checks []func()
 				for _, fd := range p.FDs() {

@@ -3,9 +3,11 @@ package tests_go
 import (
 	"testing"
 
-	"github.com/goasyncore/goasyncore/engine"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 // sickly is a source whose Step panics while it is told to.
@@ -14,7 +16,7 @@ type sickly struct {
 	steps int
 }
 
-func (p *sickly) Step(ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+func (p *sickly) Step(ready []poller.Ready, collect bool) ([]selector.Change, bool) {
 	p.steps++
 	if p.ill {
 		panic("a Step's")
@@ -27,17 +29,17 @@ func (p *sickly) Interrupted() bool { return true }
 func (*sickly) Holds(int32, uint64) bool { return true }
 
 func TestRunCanBeEnteredAgainAfterAPanic(t *testing.T) {
-	for _, name := range engine.Pollers() {
+	for _, name := range poller.Names() {
 		t.Run(name, func(t *testing.T) {
-			poller, err := engine.Open(name)
+			p, err := poller.Open(name)
 			require.NoError(t, err)
-			selector := engine.NewSelector(poller)
-			defer func() { assert.NoError(t, selector.Close()) }()
+			s := selector.New(p)
+			defer func() { assert.NoError(t, s.Close()) }()
 			source := &sickly{ill: true}
-			options := engine.Options{Count: 1}
-			assert.PanicsWithValue(t, "a Step's", func() { _ = selector.Run(source, options) })
+			options := selector.Options{Count: 1}
+			assert.PanicsWithValue(t, "a Step's", func() { _ = s.Run(source, options) })
 			source.ill = false
-			require.NoError(t, selector.Run(source, options))
+			require.NoError(t, s.Run(source, options))
 			assert.Equal(t, 3, source.steps)
 		})
 	}

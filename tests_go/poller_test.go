@@ -8,25 +8,25 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
 func TestOpenWithoutANameGivesTheBest(t *testing.T) {
-	p, err := engine.Open("")
+	p, err := poller.Open("")
 	require.NoError(t, err)
 	defer p.Close()
-	assert.Equal(t, engine.Pollers()[0], p.Name())
+	assert.Equal(t, poller.Names()[0], p.Name())
 }
 
 func TestOpenRefusesAnUnknownName(t *testing.T) {
-	_, err := engine.Open("magic")
-	assert.ErrorIs(t, err, engine.ErrUnknownPoller)
+	_, err := poller.Open("magic")
+	assert.ErrorIs(t, err, poller.ErrUnknown)
 	assert.ErrorContains(t, err, "magic")
 }
 
 func TestPollerHasItsName(t *testing.T) {
-	for _, name := range engine.Pollers() {
-		p, err := engine.Open(name)
+	for _, name := range poller.Names() {
+		p, err := poller.Open(name)
 		require.NoError(t, err)
 		assert.Equal(t, name, p.Name())
 		require.NoError(t, p.Close())
@@ -34,16 +34,16 @@ func TestPollerHasItsName(t *testing.T) {
 }
 
 func TestOnlyWhatIsWantedIsTold(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		a, b := pair(t)
 		require.NoError(t, p.Add(a, read))
 		assert.Empty(t, waitFor(t, p, 0))
 		send(t, b)
-		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
+		assert.Equal(t, map[int]poller.Events{a: read}, waitFor(t, p, long))
 		require.NoError(t, p.Set(a, write))
-		assert.Equal(t, map[int]engine.Events{a: write}, waitFor(t, p, long))
+		assert.Equal(t, map[int]poller.Events{a: write}, waitFor(t, p, long))
 		require.NoError(t, p.Set(a, read|write))
-		assert.Equal(t, map[int]engine.Events{a: read | write}, waitFor(t, p, long))
+		assert.Equal(t, map[int]poller.Events{a: read | write}, waitFor(t, p, long))
 		require.NoError(t, p.Set(a, 0))
 		assert.Empty(t, waitFor(t, p, 0))
 		assert.Zero(t, p.Len())
@@ -51,12 +51,12 @@ func TestOnlyWhatIsWantedIsTold(t *testing.T) {
 }
 
 func TestReadyStaysReadyUntilItIsTaken(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		a, b := pair(t)
 		require.NoError(t, p.Add(a, read))
 		send(t, b)
 		for range 3 {
-			assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
+			assert.Equal(t, map[int]poller.Events{a: read}, waitFor(t, p, long))
 		}
 		take(t, a)
 		assert.Empty(t, waitFor(t, p, 0))
@@ -64,29 +64,29 @@ func TestReadyStaysReadyUntilItIsTaken(t *testing.T) {
 }
 
 func TestEndOfAStreamIsReadable(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		a, b := pair(t)
 		require.NoError(t, p.Add(a, read))
 		require.NoError(t, unix.Close(b))
 		events := waitFor(t, p, long)[a]
 		assert.NotZero(t, events&read)
 		if p.Name() != "select" {
-			assert.NotZero(t, events&engine.Hangup)
+			assert.NotZero(t, events&poller.Hangup)
 		}
 	})
 }
 
 func TestHalfClosedIsNoHangup(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		a, b := pair(t)
 		require.NoError(t, p.Add(a, read))
 		require.NoError(t, unix.Shutdown(b, unix.SHUT_WR))
-		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
+		assert.Equal(t, map[int]poller.Events{a: read}, waitFor(t, p, long))
 	})
 }
 
 func TestErrorsAreToldUnwanted(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		var ends [2]int
 		require.NoError(t, unix.Pipe(ends[:]))
 		closing(t, ends[1])
@@ -96,22 +96,22 @@ func TestErrorsAreToldUnwanted(t *testing.T) {
 		if p.Name() == "select" {
 			assert.Equal(t, write, events)
 		} else {
-			assert.NotZero(t, events&engine.Error)
+			assert.NotZero(t, events&poller.Error)
 		}
 	})
 }
 
 func TestPriorityData(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		a, b := tcp(t)
-		require.NoError(t, p.Add(a, engine.Priority))
+		require.NoError(t, p.Add(a, poller.Priority))
 		require.NoError(t, unix.Sendto(b, []byte("!"), unix.MSG_OOB, nil))
-		assert.Equal(t, map[int]engine.Events{a: engine.Priority}, waitFor(t, p, long))
+		assert.Equal(t, map[int]poller.Events{a: poller.Priority}, waitFor(t, p, long))
 	})
 }
 
 func TestAddForgetsWhatWasUnderTheNumber(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		a, _ := pair(t)
 		c, d := pair(t)
 		require.NoError(t, p.Add(a, read|write))
@@ -120,34 +120,34 @@ func TestAddForgetsWhatWasUnderTheNumber(t *testing.T) {
 		assert.Equal(t, 1, p.Len())
 		assert.Empty(t, waitFor(t, p, 0))
 		send(t, d)
-		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
+		assert.Equal(t, map[int]poller.Events{a: read}, waitFor(t, p, long))
 	})
 }
 
 func TestAddOfTheSameOpenFileAgain(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		a, _ := pair(t)
 		require.NoError(t, p.Add(a, read|write))
 		require.NoError(t, p.Add(a, write))
 		assert.Equal(t, 1, p.Len())
-		assert.Equal(t, map[int]engine.Events{a: write}, waitFor(t, p, long))
+		assert.Equal(t, map[int]poller.Events{a: write}, waitFor(t, p, long))
 	})
 }
 
 func TestSetFindsWhatCameUnderTheNumber(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		a, _ := pair(t)
 		c, d := pair(t)
 		require.NoError(t, p.Add(a, read))
 		require.NoError(t, dup2(c, a))
 		require.NoError(t, p.Set(a, read))
 		send(t, d)
-		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
+		assert.Equal(t, map[int]poller.Events{a: read}, waitFor(t, p, long))
 	})
 }
 
 func TestForgettingIsNeverAnError(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		a, _ := pair(t)
 		require.NoError(t, p.Add(a, read))
 		require.NoError(t, unix.Close(a))
@@ -161,11 +161,11 @@ func TestForgettingIsNeverAnError(t *testing.T) {
 }
 
 func TestWhatIsNotOpenIsSaidToBe(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		fd := closedFD(t)
 		for range 2 {
 			if err := p.Add(fd, read); err == nil {
-				assert.Equal(t, map[int]engine.Events{fd: engine.Invalid}, waitFor(t, p, long))
+				assert.Equal(t, map[int]poller.Events{fd: poller.Invalid}, waitFor(t, p, long))
 			} else {
 				assert.ErrorIs(t, err, unix.EBADF)
 				assert.Zero(t, p.Len())
@@ -175,7 +175,7 @@ func TestWhatIsNotOpenIsSaidToBe(t *testing.T) {
 }
 
 func TestImpossibleNumbers(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		for _, fd := range []int{-1, 1 << 22, 1<<31 - 1} {
 			assert.ErrorIs(t, p.Add(fd, read), unix.EBADF)
 			assert.ErrorIs(t, p.Set(fd, read), unix.EBADF)
@@ -185,16 +185,16 @@ func TestImpossibleNumbers(t *testing.T) {
 }
 
 func TestRegularFileIsAlwaysReady(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		fd := regular(t)
 		a, b := pair(t)
 		require.NoError(t, p.Add(fd, read))
 		require.NoError(t, p.Add(a, read))
 		assert.Equal(t, 2, p.Len())
-		assert.Equal(t, map[int]engine.Events{fd: read}, waitFor(t, p, -1))
+		assert.Equal(t, map[int]poller.Events{fd: read}, waitFor(t, p, -1))
 		require.NoError(t, p.Set(fd, write))
 		send(t, b)
-		assert.Equal(t, map[int]engine.Events{fd: write, a: read}, waitFor(t, p, -1))
+		assert.Equal(t, map[int]poller.Events{fd: write, a: read}, waitFor(t, p, -1))
 		require.NoError(t, p.Set(fd, read|write))
 		assert.Equal(t, read|write, waitFor(t, p, -1)[fd])
 		require.NoError(t, p.Del(fd))
@@ -204,7 +204,7 @@ func TestRegularFileIsAlwaysReady(t *testing.T) {
 }
 
 func TestRegularFileGivesItsNumberToASocket(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		fd := regular(t)
 		a, b := pair(t)
 		require.NoError(t, p.Add(fd, read))
@@ -213,24 +213,24 @@ func TestRegularFileGivesItsNumberToASocket(t *testing.T) {
 		assert.Equal(t, 1, p.Len())
 		assert.Empty(t, waitFor(t, p, 0))
 		send(t, b)
-		assert.Equal(t, map[int]engine.Events{fd: read}, waitFor(t, p, long))
+		assert.Equal(t, map[int]poller.Events{fd: read}, waitFor(t, p, long))
 	})
 }
 
 func TestDescriptorsAbove1023(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		a, b := pair(t)
 		a = high(t, a, 5000)
 		require.NoError(t, p.Add(a, read))
 		assert.Empty(t, waitFor(t, p, 0))
 		send(t, b)
-		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, long))
+		assert.Equal(t, map[int]poller.Events{a: read}, waitFor(t, p, long))
 	})
 }
 
 func TestAllThatAreReadyAreTold(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
-		all := map[int]engine.Events{}
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
+		all := map[int]poller.Events{}
 		for range 300 {
 			a, _ := pair(t)
 			require.NoError(t, p.Add(a, write))
@@ -241,7 +241,7 @@ func TestAllThatAreReadyAreTold(t *testing.T) {
 }
 
 func TestShortBufferGetsSomeOfThem(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		left := map[int]bool{}
 		for range 100 {
 			a, _ := pair(t)
@@ -252,7 +252,7 @@ func TestShortBufferGetsSomeOfThem(t *testing.T) {
 		for fd := range left {
 			require.NoError(t, p.Add(fd, write))
 		}
-		for ready := make([]engine.Ready, 7); len(left) > 0; {
+		for ready := make([]poller.Ready, 7); len(left) > 0; {
 			n, err := wait(p, ready, long)
 			require.NoError(t, err)
 			require.NotZero(t, n)
@@ -266,7 +266,7 @@ func TestShortBufferGetsSomeOfThem(t *testing.T) {
 }
 
 func TestShortTimeoutIsNotRoundedDown(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		began := time.Now()
 		_, err := wait(p, nil, 100*time.Microsecond)
 		require.NoError(t, err)

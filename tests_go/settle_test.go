@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 // due answers each of times in turn, then that it does not mind.
@@ -24,11 +25,11 @@ func due(times ...time.Duration) func() time.Duration {
 }
 
 func TestWhatIsDueEndsTheWaitAndThePass(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, _ := pair(t)
 		src := once(want(a, read))
 		began := time.Now()
-		options := engine.Options{Timeout: -1, Meaning: m, Count: 2, Due: due(5*time.Millisecond, 0)}
+		options := selector.Options{Timeout: -1, Meaning: m, Count: 2, Due: due(5*time.Millisecond, 0)}
 		require.NoError(t, s.Run(src, options))
 		assert.Len(t, src.steps, 3)
 		assert.GreaterOrEqual(t, time.Since(began), 5*time.Millisecond)
@@ -36,38 +37,38 @@ func TestWhatIsDueEndsTheWaitAndThePass(t *testing.T) {
 }
 
 func TestWhatIsDueLaterLeavesTheTimeoutAlone(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, _ := pair(t)
 		src := once(want(a, read))
-		options := engine.Options{Timeout: time.Millisecond, Meaning: m, Count: 3, Due: due(long, long, long)}
+		options := selector.Options{Timeout: time.Millisecond, Meaning: m, Count: 3, Due: due(long, long, long)}
 		require.NoError(t, s.Run(src, options))
 		assert.Len(t, src.steps, 4)
 	})
 }
 
 func TestDueIsAskedAgainAfterAWakeUp(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, _ := pair(t)
 		src := once(want(a, read))
 		require.NoError(t, s.Poller().Wake())
-		options := engine.Options{Timeout: -1, Meaning: m, Count: 1, Due: due(-1, 0)}
+		options := selector.Options{Timeout: -1, Meaning: m, Count: 1, Due: due(-1, 0)}
 		require.NoError(t, s.Run(src, options))
 		assert.Len(t, src.steps, 2, "the wake-up is no Step of its own")
 	})
 }
 
 func TestReadyDescriptorsAreToldThoughSomethingIsDue(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, _ := pair(t)
 		src := once(want(a, write))
-		require.NoError(t, s.Run(src, engine.Options{Timeout: -1, Meaning: m, Count: 1, Due: due(0)}))
-		assert.Equal(t, []engine.Ready{is(a, write)}, src.steps[1].ready)
+		require.NoError(t, s.Run(src, selector.Options{Timeout: -1, Meaning: m, Count: 1, Due: due(0)}))
+		assert.Equal(t, []poller.Ready{is(a, write)}, src.steps[1].ready)
 	})
 }
 
 // settle makes one pass that leaves the registrations to the descriptor.
-func settle(t *testing.T, s *engine.Selector, src engine.Source, m engine.Meaning) {
-	require.NoError(t, s.Run(src, engine.Options{Meaning: m, Count: 1, Settle: true}))
+func settle(t *testing.T, s *selector.Selector, src selector.Source, m selector.Meaning) {
+	require.NoError(t, s.Run(src, selector.Options{Meaning: m, Count: 1, Settle: true}))
 }
 
 // becomesReadable says whether fd is readable within the time.
@@ -84,9 +85,9 @@ func becomesReadable(t *testing.T, fd int, within time.Duration) bool {
 }
 
 // onEachDescriptor runs test on the selectors that have a descriptor of their own.
-func onEachDescriptor(t *testing.T, test func(t *testing.T, s *engine.Selector, m engine.Meaning)) {
+func onEachDescriptor(t *testing.T, test func(t *testing.T, s *selector.Selector, m selector.Meaning)) {
 	with := 0
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		if name := s.Poller().Name(); name == "poll" || name == "select" {
 			assert.Equal(t, -1, s.Descriptor())
 			return
@@ -98,23 +99,23 @@ func onEachDescriptor(t *testing.T, test func(t *testing.T, s *engine.Selector, 
 }
 
 func TestASettledRunCollectsAfterItsLastPass(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, _ := pair(t)
 		src := once(want(a, write))
 		settle(t, s, src, m)
 		require.Len(t, src.steps, 2)
-		assert.Equal(t, step{[]engine.Ready{is(a, write)}, true}, src.steps[1])
+		assert.Equal(t, step{[]poller.Ready{is(a, write)}, true}, src.steps[1])
 		assert.Less(t, s.Again(), time.Duration(0))
 	})
 }
 
 func TestTheDescriptorTellsWhatTheSettledRunRegistered(t *testing.T) {
-	onEachDescriptor(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachDescriptor(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, b := pair(t)
 		// The interest comes with the last collection, after the pass.
-		src := &source{step: func(i int, _ []engine.Ready, _ bool) ([]engine.Change, bool) {
+		src := &source{step: func(i int, _ []poller.Ready, _ bool) ([]selector.Change, bool) {
 			if i == 1 {
-				return []engine.Change{want(a, read)}, true
+				return []selector.Change{want(a, read)}, true
 			}
 			return nil, true
 		}}
@@ -123,12 +124,12 @@ func TestTheDescriptorTellsWhatTheSettledRunRegistered(t *testing.T) {
 		send(t, b)
 		assert.True(t, becomesReadable(t, s.Descriptor(), long))
 		settle(t, s, src, m)
-		assert.Equal(t, []engine.Ready{is(a, read)}, src.steps[3].ready)
+		assert.Equal(t, []poller.Ready{is(a, read)}, src.steps[3].ready)
 	})
 }
 
 func TestAWakeUpShowsAtTheDescriptor(t *testing.T) {
-	onEachDescriptor(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachDescriptor(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, _ := pair(t)
 		src := once(want(a, read))
 		settle(t, s, src, m)
@@ -140,11 +141,11 @@ func TestAWakeUpShowsAtTheDescriptor(t *testing.T) {
 }
 
 func TestAgainIsAtOnceForWhatIsAlwaysReady(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		file := regular(t)
 		src := once(want(file, read))
 		settle(t, s, src, m)
-		assert.Equal(t, []engine.Ready{is(file, read)}, src.steps[1].ready)
+		assert.Equal(t, []poller.Ready{is(file, read)}, src.steps[1].ready)
 		if s.Descriptor() >= 0 && !becomesReadable(t, s.Descriptor(), 0) {
 			assert.Equal(t, time.Duration(0), s.Again())
 		}
@@ -152,20 +153,20 @@ func TestAgainIsAtOnceForWhatIsAlwaysReady(t *testing.T) {
 }
 
 func TestAgainIsAtOnceForWhatIsNotOpen(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		src := once(want(closedFD(t), read))
-		settle(t, s, src, engine.Poll)
+		settle(t, s, src, selector.Poll)
 		assert.Equal(t, time.Duration(0), s.Again())
 	})
 }
 
 func TestAgainIsSoonForAHangUpThatMeansNothing(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		a, b := pair(t)
 		fill(t, a)
 		require.NoError(t, unix.Shutdown(b, unix.SHUT_WR))
 		src := once(want(a, write))
-		require.NoError(t, s.Run(src, engine.Options{Timeout: 20 * time.Millisecond, Count: 1, Settle: true}))
+		require.NoError(t, s.Run(src, selector.Options{Timeout: 20 * time.Millisecond, Count: 1, Settle: true}))
 		again := s.Again()
 		if again < 0 {
 			return // this poller has no hang-up for one that waits for room

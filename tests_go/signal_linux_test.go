@@ -10,15 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 // signalled runs src on a thread of its own and sends that signals until it ends.
-func signalled(t *testing.T, s *engine.Selector, src *source, o engine.Options) {
+func signalled(t *testing.T, s *selector.Selector, src *source, o selector.Options) {
 	thread, done := make(chan int), make(chan error)
 	var waiting atomic.Bool
 	step := src.step
-	src.step = func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+	src.step = func(i int, ready []poller.Ready, collect bool) ([]selector.Change, bool) {
 		waiting.Store(true)
 		return step(i, ready, collect)
 	}
@@ -45,17 +46,17 @@ func signalled(t *testing.T, s *engine.Selector, src *source, o engine.Options) 
 }
 
 func TestSignalMayEndTheRun(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		src := once()
 		src.interrupted = func() bool { return false }
-		signalled(t, s, src, engine.Options{Timeout: -1, Count: -1})
+		signalled(t, s, src, selector.Options{Timeout: -1, Count: -1})
 		assert.Equal(t, 1, src.signals)
 		assert.Len(t, src.steps, 1)
 	})
 }
 
 func TestWaitGoesOnAfterASignal(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, b := pair(t)
 		src := once(want(a, read))
 		src.interrupted = func() bool {
@@ -64,23 +65,23 @@ func TestWaitGoesOnAfterASignal(t *testing.T) {
 			}
 			return true
 		}
-		signalled(t, s, src, engine.Options{Timeout: -1, Meaning: m, Count: 1})
+		signalled(t, s, src, selector.Options{Timeout: -1, Meaning: m, Count: 1})
 		assert.GreaterOrEqual(t, src.signals, 10)
 		require.Len(t, src.steps, 2)
-		assert.Equal(t, []engine.Ready{is(a, read)}, src.steps[1].ready)
+		assert.Equal(t, []poller.Ready{is(a, read)}, src.steps[1].ready)
 	})
 }
 
 func TestSignalsDoNotProlongTheTimeout(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		src := once()
-		signalled(t, s, src, engine.Options{Timeout: 30 * time.Millisecond, Count: 1})
+		signalled(t, s, src, selector.Options{Timeout: 30 * time.Millisecond, Count: 1})
 		assert.Len(t, src.steps, 2)
 	})
 }
 
 func TestASignalShowsWhatIsClosedAndGivenUp(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		a, _ := pair(t)
 		gone := copyOf(t, a)
 		src := once(want(a, read), want(gone, read))
@@ -91,7 +92,7 @@ func TestASignalShowsWhatIsClosedAndGivenUp(t *testing.T) {
 			}
 			return true
 		}
-		signalled(t, s, src, engine.Options{Timeout: -1, Meaning: m, Count: 1})
+		signalled(t, s, src, selector.Options{Timeout: -1, Meaning: m, Count: 1})
 		assert.Equal(t, []step{{nil, true}, {nil, false}}, src.steps)
 	})
 }

@@ -10,22 +10,23 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 const (
-	read  = engine.Read
-	write = engine.Write
+	read  = poller.Read
+	write = poller.Write
 )
 
 // long is for waits that something ends; a test that needs it all has failed.
 const long = time.Minute
 
 // onEachPoller runs test with a fresh poller of every kind.
-func onEachPoller(t *testing.T, test func(t *testing.T, p engine.Poller)) {
-	for _, name := range engine.Pollers() {
+func onEachPoller(t *testing.T, test func(t *testing.T, p poller.Poller)) {
+	for _, name := range poller.Names() {
 		t.Run(name, func(t *testing.T) {
-			p, err := engine.Open(name)
+			p, err := poller.Open(name)
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, p.Close()) })
 			test(t, p)
@@ -34,8 +35,8 @@ func onEachPoller(t *testing.T, test func(t *testing.T, p engine.Poller)) {
 }
 
 // onEachSelector runs test with a fresh selector around every kind of poller.
-func onEachSelector(t *testing.T, test func(t *testing.T, s *engine.Selector)) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) { test(t, engine.NewSelector(p)) })
+func onEachSelector(t *testing.T, test func(t *testing.T, s *selector.Selector)) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) { test(t, selector.New(p)) })
 }
 
 // closing closes fd when the test ends, unless somebody did.
@@ -124,7 +125,7 @@ func closedFD(t *testing.T) int {
 }
 
 // wait is p.Wait, begun again when a signal ends it: Go's runtime sends itself some.
-func wait(p engine.Poller, ready []engine.Ready, timeout time.Duration) (n int, err error) {
+func wait(p poller.Poller, ready []poller.Ready, timeout time.Duration) (n int, err error) {
 	for {
 		if n, err = p.Wait(ready, timeout); !errors.Is(err, unix.EINTR) {
 			return n, err
@@ -133,11 +134,11 @@ func wait(p engine.Poller, ready []engine.Ready, timeout time.Duration) (n int, 
 }
 
 // waitFor is everything that p says is ready within timeout.
-func waitFor(t *testing.T, p engine.Poller, timeout time.Duration) map[int]engine.Events {
-	ready := make([]engine.Ready, p.Len()+1)
+func waitFor(t *testing.T, p poller.Poller, timeout time.Duration) map[int]poller.Events {
+	ready := make([]poller.Ready, p.Len()+1)
 	n, err := wait(p, ready, timeout)
 	require.NoError(t, err)
-	found := map[int]engine.Events{}
+	found := map[int]poller.Events{}
 	for _, r := range ready[:n] {
 		require.NotContains(t, found, int(r.FD), "told twice")
 		found[int(r.FD)] = r.Events
@@ -145,10 +146,10 @@ func waitFor(t *testing.T, p engine.Poller, timeout time.Duration) map[int]engin
 	return found
 }
 
-// source is an engine.Source made of a function.
+// source is a selector.Source made of a function.
 type source struct {
 	// step gets the number of the Step, from 0.
-	step        func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool)
+	step        func(i int, ready []poller.Ready, collect bool) ([]selector.Change, bool)
 	interrupted func() bool
 	holds       func(fd int32, order uint64) bool // nil: always
 	steps       []step
@@ -157,12 +158,12 @@ type source struct {
 
 // step is what a Step was told.
 type step struct {
-	ready   []engine.Ready
+	ready   []poller.Ready
 	collect bool
 }
 
-func (s *source) Step(ready []engine.Ready, collect bool) ([]engine.Change, bool) {
-	s.steps = append(s.steps, step{append([]engine.Ready(nil), ready...), collect})
+func (s *source) Step(ready []poller.Ready, collect bool) ([]selector.Change, bool) {
+	s.steps = append(s.steps, step{append([]poller.Ready(nil), ready...), collect})
 	return s.step(len(s.steps)-1, ready, collect)
 }
 
@@ -185,8 +186,8 @@ func (s *source) asked() int {
 }
 
 // once is a source that waits for the same things all the time.
-func once(changes ...engine.Change) *source {
-	return &source{step: func(i int, _ []engine.Ready, _ bool) ([]engine.Change, bool) {
+func once(changes ...selector.Change) *source {
+	return &source{step: func(i int, _ []poller.Ready, _ bool) ([]selector.Change, bool) {
 		if i == 0 {
 			return changes, true
 		}
@@ -195,35 +196,35 @@ func once(changes ...engine.Change) *source {
 }
 
 // want is a Change; order is the number itself.
-func want(fd int, events engine.Events) engine.Change {
-	return engine.Change{FD: int32(fd), Want: events, Order: uint64(fd)}
+func want(fd int, events poller.Events) selector.Change {
+	return selector.Change{FD: int32(fd), Want: events, Order: uint64(fd)}
 }
 
 // is is a Ready.
-func is(fd int, events engine.Events) engine.Ready {
-	return engine.Ready{FD: int32(fd), Events: events}
+func is(fd int, events poller.Events) poller.Ready {
+	return poller.Ready{FD: int32(fd), Events: events}
 }
 
 // run is a Run; its error fails the test.
-func run(t *testing.T, s *engine.Selector, src engine.Source, m engine.Meaning, count int, timeout time.Duration) {
-	require.NoError(t, s.Run(src, engine.Options{Timeout: timeout, Meaning: m, Count: count}))
+func run(t *testing.T, s *selector.Selector, src selector.Source, m selector.Meaning, count int, timeout time.Duration) {
+	require.NoError(t, s.Run(src, selector.Options{Timeout: timeout, Meaning: m, Count: count}))
 }
 
 // found is what one pass of src tells.
-func found(t *testing.T, s *engine.Selector, src *source, m engine.Meaning, timeout time.Duration) []engine.Ready {
+func found(t *testing.T, s *selector.Selector, src *source, m selector.Meaning, timeout time.Duration) []poller.Ready {
 	run(t, s, src, m, 1, timeout)
 	last := src.steps[len(src.steps)-1]
 	require.False(t, last.collect)
 	return last.ready
 }
 
-var meanings = map[string]engine.Meaning{"select": engine.Select, "poll": engine.Poll}
+var meanings = map[string]selector.Meaning{"select": selector.Select, "poll": selector.Poll}
 
 // onEachMeaning runs test in both meanings on every selector.
-func onEachMeaning(t *testing.T, test func(t *testing.T, s *engine.Selector, m engine.Meaning)) {
+func onEachMeaning(t *testing.T, test func(t *testing.T, s *selector.Selector, m selector.Meaning)) {
 	for name, m := range meanings {
 		t.Run("as_"+name, func(t *testing.T) {
-			onEachSelector(t, func(t *testing.T, s *engine.Selector) { test(t, s, m) })
+			onEachSelector(t, func(t *testing.T, s *selector.Selector) { test(t, s, m) })
 		})
 	}
 }

@@ -10,11 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
 func TestWakeEndsTheNextWait(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		for range 3 {
 			require.NoError(t, p.Wake())
 			require.NoError(t, p.Wake())
@@ -24,7 +25,7 @@ func TestWakeEndsTheNextWait(t *testing.T) {
 }
 
 func TestWakeEndsTheRunningWait(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		for range 20 {
 			done := make(chan error)
 			go func() {
@@ -38,7 +39,7 @@ func TestWakeEndsTheRunningWait(t *testing.T) {
 }
 
 func TestAByteEndsTheWait(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		_, err := unix.Write(p.WakeFD(), []byte{0})
 		require.NoError(t, err)
 		assert.Empty(t, waitFor(t, p, -1))
@@ -46,9 +47,9 @@ func TestAByteEndsTheWait(t *testing.T) {
 }
 
 func TestAByteOfASignalIsAnInterruption(t *testing.T) {
-	onEachMeaning(t, func(t *testing.T, s *engine.Selector, m engine.Meaning) {
+	onEachMeaning(t, func(t *testing.T, s *selector.Selector, m selector.Meaning) {
 		src := once()
-		src.step = func(int, []engine.Ready, bool) ([]engine.Change, bool) {
+		src.step = func(int, []poller.Ready, bool) ([]selector.Change, bool) {
 			_, err := unix.Write(s.WakeFD(), []byte{byte(unix.SIGTERM)})
 			require.NoError(t, err)
 			return nil, true
@@ -61,17 +62,17 @@ func TestAByteOfASignalIsAnInterruption(t *testing.T) {
 }
 
 func TestWakeComesWithWhatIsReady(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		a, b := pair(t)
 		require.NoError(t, p.Add(a, read))
 		send(t, b)
 		require.NoError(t, p.Wake())
-		assert.Equal(t, map[int]engine.Events{a: read}, waitFor(t, p, -1))
+		assert.Equal(t, map[int]poller.Events{a: read}, waitFor(t, p, -1))
 	})
 }
 
 func TestWakesThatNobodyTakesDoNotBlock(t *testing.T) {
-	onEachPoller(t, func(t *testing.T, p engine.Poller) {
+	onEachPoller(t, func(t *testing.T, p poller.Poller) {
 		for range 20000 { // more than a pipe holds
 			require.NoError(t, p.Wake())
 		}
@@ -80,8 +81,8 @@ func TestWakesThatNobodyTakesDoNotBlock(t *testing.T) {
 }
 
 func TestWakingAgainstClosing(t *testing.T) {
-	for _, name := range engine.Pollers() {
-		p, err := engine.Open(name)
+	for _, name := range poller.Names() {
+		p, err := poller.Open(name)
 		require.NoError(t, err)
 		var wakers sync.WaitGroup
 		for range 4 {
@@ -99,7 +100,7 @@ func TestWakingAgainstClosing(t *testing.T) {
 
 // Each change is made only when the one before was seen, so one lost wake-up stops the test.
 func TestNoWakeUpIsLost(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		const changes, makers = 3000, 3
 		var wanted, seen [makers]atomic.Int64
 		acks := [makers]chan struct{}{}
@@ -107,7 +108,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 			acks[i] = make(chan struct{}, 1)
 		}
 		src := &source{}
-		src.step = func(_ int, _ []engine.Ready, _ bool) ([]engine.Change, bool) {
+		src.step = func(_ int, _ []poller.Ready, _ bool) ([]selector.Change, bool) {
 			more := false
 			for i := range wanted {
 				if n := wanted[i].Load(); n != seen[i].Swap(n) {
@@ -130,7 +131,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 				}
 			}()
 		}
-		run(t, s, src, engine.Select, -1, -1)
+		run(t, s, src, selector.Select, -1, -1)
 		all.Wait()
 		for i := range seen {
 			assert.EqualValues(t, changes, seen[i].Load())
@@ -139,29 +140,29 @@ func TestNoWakeUpIsLost(t *testing.T) {
 }
 
 func TestAWakeUpEndsThePass(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		a, _ := pair(t)
 		src := once(want(a, read))
 		ask := src.step
-		src.step = func(i int, ready []engine.Ready, collect bool) ([]engine.Change, bool) {
+		src.step = func(i int, ready []poller.Ready, collect bool) ([]selector.Change, bool) {
 			assert.Empty(t, ready)
 			assert.NoError(t, s.Poller().Wake())
 			return ask(i, ready, collect)
 		}
-		run(t, s, src, engine.Select, 3, -1)
+		run(t, s, src, selector.Select, 3, -1)
 		assert.Len(t, src.steps, 4)
 		assert.Equal(t, 3, src.asked())
 	})
 }
 
 func TestDueDecidesWhetherAWakeUpEndsTheWait(t *testing.T) {
-	onEachSelector(t, func(t *testing.T, s *engine.Selector) {
+	onEachSelector(t, func(t *testing.T, s *selector.Selector) {
 		a, _ := pair(t)
 		src := once(want(a, read))
 		woken := make(chan struct{})
 		asked := 0
 		began := time.Now()
-		options := engine.Options{Timeout: 100 * time.Millisecond, Count: 1, Due: func() time.Duration {
+		options := selector.Options{Timeout: 100 * time.Millisecond, Count: 1, Due: func() time.Duration {
 			if asked++; asked == 1 {
 				go func() {
 					assert.NoError(t, s.Poller().Wake())

@@ -1,7 +1,0 @@
-//go:build !engine_calls
-
-package engine
-
-// counted is called before each system call that a wait may make. Tests with the build tag engine_calls
-// count them; here it is nothing.
-func counted() {}

@@ -1,0 +1,123 @@
+//go:build linux
+
+package poller
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/goasyncore/goasyncore/engine/internal/clock"
+)
+
+// brief is how long a wait blocks in the kernel before its goroutine is parked. After a system call that
+// blocks, Go's monitor thread wakes up every 20 µs, until it takes the processor away 10 ms later; with a
+// message now and then, that is most of what the loop would use.
+const brief = 100 * time.Microsecond
+
+// parker waits for an epoll set in the poller of Go's own runtime, as the package net does for its
+// connections: the set's descriptor becomes readable when it has something to tell. That costs some
+// microseconds more than to block in epoll_wait, so it is for waits that are long: those that follow one
+// that was, and those that have lasted for a brief time.
+type parker struct {
+	file   *os.File // a duplicate of the set's descriptor, nil until the first long wait
+	raw    syscall.RawConn
+	try    func(uintptr) bool // made once
+	refuse bool               // Go's runtime does not wait for it
+	long   bool               // the wait before was a long one
+	until  time.Duration      // the deadline of file, 0 if it has none
+
+	// What try waits for, and what became of it.
+	set  int
+	room []unix.EpollEvent
+	n    int
+	err  syscall.Errno
+}
+
+// park has long waits done by a parker. Python's loops must not: their goroutine is on a thread of the
+// program's, which has to hear of signals.
+func (p *epollPoller) park() { p.parker = &parker{} }
+
+// block is epollWait, or its equivalent for a long wait.
+func (p *epollPoller) block(room []unix.EpollEvent, timeout time.Duration) (int, syscall.Errno) {
+	k := p.parker
+	if k == nil || k.refuse || timeout >= 0 && timeout <= brief {
+		return epollWait(p.set, room, timeout)
+	}
+	if !k.long {
+		n, err := epollWait(p.set, room, brief)
+		if n > 0 || err != 0 {
+			return n, err
+		}
+		k.long = true
+		if timeout > 0 {
+			timeout -= brief
+		}
+	}
+	if k.file == nil && !k.open(p.set) {
+		k.refuse = true
+		return epollWait(p.set, room, timeout)
+	}
+	return k.wait(p.set, room, timeout)
+}
+
+func (k *parker) open(set int) bool {
+	duplicate, err := unix.FcntlInt(uintptr(set), unix.F_DUPFD_CLOEXEC, highFrom)
+	if err != nil {
+		duplicate, err = unix.FcntlInt(uintptr(set), unix.F_DUPFD_CLOEXEC, 0)
+	}
+	if err != nil {
+		return false
+	}
+	_ = unix.SetNonblock(duplicate, true) // tells os.NewFile that it can be waited for; else wait fails
+	k.file = os.NewFile(uintptr(duplicate), "epoll")
+	if k.raw, err = k.file.SyscallConn(); err != nil {
+		k.close()
+		return false
+	}
+	k.try = func(uintptr) bool {
+		k.n, k.err = epollWait(k.set, k.room, 0)
+		return k.n > 0 || k.err != 0
+	}
+	return true
+}
+
+// wait parks the goroutine until the set has something to tell. It may return early.
+func (k *parker) wait(set int, room []unix.EpollEvent, timeout time.Duration) (int, syscall.Errno) {
+	began := clock.Now()
+	k.limit(began, timeout)
+	k.set, k.room, k.n, k.err = set, room, 0, 0
+	err := k.raw.Read(k.try)
+	k.room = nil
+	k.long = clock.Now()-began >= brief
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		k.close()
+		k.refuse = true
+	}
+	return k.n, k.err
+}
+
+// limit sets the deadline, unless there is one that comes before: a wait may return early, and the
+// deadline is moved once for many waits.
+func (k *parker) limit(now, timeout time.Duration) {
+	end := clock.After(now, timeout)
+	switch {
+	case end == clock.Never && k.until != 0:
+		k.until = 0
+		_ = k.file.SetReadDeadline(time.Time{})
+	case end != clock.Never && (k.until <= now || k.until > end):
+		k.until = end
+		_ = k.file.SetReadDeadline(time.Now().Add(timeout))
+	}
+}
+
+// close gives the duplicate back. It has no successor until a long wait needs one.
+func (k *parker) close() {
+	if k != nil && k.file != nil {
+		_ = k.file.Close()
+		k.file, k.raw, k.until = nil, nil, 0
+	}
+}

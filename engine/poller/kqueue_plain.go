@@ -1,0 +1,12 @@
+//go:build freebsd || netbsd
+
+package poller
+
+import "golang.org/x/sys/unix"
+
+// These kernels have no filter for priority data: a channel is told of it together with ordinary
+// data, by the read that meets it.
+var filters = []filter{
+	{Read, unix.EVFILT_READ, 0},
+	{Write, unix.EVFILT_WRITE, 0},
+}

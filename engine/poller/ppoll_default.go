@@ -1,0 +1,15 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package poller
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pollFor is poll(2): not every platform has ppoll.
+func pollFor(fds []unix.PollFd, timeout time.Duration) (int, error) {
+	counted()
+	return unix.Poll(fds, millis(timeout))
+}
