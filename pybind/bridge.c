@@ -76,8 +76,8 @@ int ga_setup(intptr_t tools)
         !(handle_close = PyUnicode_InternFromString("handle_close")) || !(name_read = PyUnicode_InternFromString("read")) ||
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
-    if (ga_own_setup() == 0 && ga_fork_setup(module) == 0 && ga_ending_setup(module) == 0 && ga_services_setup(module) == 0 && ga_watch_setup() == 0 &&
-        watch_modules() == 0)
+    if (ga_own_setup() == 0 && ga_fork_setup(module) == 0 && ga_ending_setup(module) == 0 && ga_services_setup(module) == 0 &&
+        ga_watch_setup() == 0 && watch_modules() == 0)
         status = ga_methods_setup(methods);
 done:
     PyEval_SaveThread();

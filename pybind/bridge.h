@@ -57,9 +57,9 @@ int ga_setup(intptr_t tools);
 int ga_chat_methods(intptr_t tools);
 
 /* Takes the GIL. Begins a run over the dict at address `map` for the asyncore whose namespace is at
- * `names`, and collects what its channels wait for. `wait`: 0 not at all, 1 for a timeout, 2 for ever. With `settle` an empty map does not end the run.
- * Returns the map, whose status is GA_RUNNING or tells why there is nothing to run; or NULL when passes
- * must be portable, or an exception is set. */
+ * `names`, and collects what its channels wait for. `wait`: 0 not at all, 1 for a timeout, 2 for ever. With `settle` an empty map does not
+ * end the run. Returns the map, whose status is GA_RUNNING or tells why there is nothing to run; or NULL when passes must be portable, or
+ * an exception is set. */
 ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int wait, int settle);
 
 /* Needs no GIL. In how many seconds something scheduled is due; below 0: nothing is. */

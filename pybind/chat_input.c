@@ -173,9 +173,9 @@ static PyObject *ga_handle_read_in(PyObject *self, PyObject *dict, PyObject *con
 {
     PyObject *buffer = dict && !count && !keywords ? ga_peek(self, dict, ga_str.ac_in_buffer) : NULL;
     if (!buffer || !PyBytes_CheckExact(buffer) || !ga_is_ours(self, dict, ga_str.recv, M_RECV))
-        return ga_fall_back(M_HANDLE_READ, self, args, count, keywords);
+        return ga_fall_back(M_HANDLE_READ, args, count, keywords);
     PyObject *size = PyObject_GetAttr(self, ga_str.ac_in_buffer_size);
-    PyObject *data = size ? ga_recv(self, &size, 1, NULL) : NULL;
+    PyObject *call[] = {self, size}, *data = size ? ga_recv(self, call + 1, 1, NULL) : NULL;
     Py_XDECREF(size);
     if (!data) {
         if (!size || !PyErr_ExceptionMatches(PyExc_OSError))

@@ -13,7 +13,7 @@ static PyObject *m_collect_in(PyObject *self, PyObject *dict, PyObject *const *a
     PyObject *data = ga_only_argument("data", args, count, keywords);
     PyObject *incoming = data && dict ? ga_peek(self, dict, ga_str.incoming) : NULL;
     if (!incoming || !PyList_CheckExact(incoming))
-        return ga_fall_back(M_COLLECT, self, args, count, keywords);
+        return ga_fall_back(M_COLLECT, args, count, keywords);
     if (PyList_Append(incoming, data) < 0)
         return NULL;
     Py_RETURN_NONE;
@@ -26,7 +26,7 @@ static PyObject *m_get_data_in(PyObject *self, PyObject *dict, PyObject *const *
 {
     PyObject *incoming = dict ? ga_peek(self, dict, ga_str.incoming) : NULL;
     if (count || keywords || !incoming || !PyList_CheckExact(incoming))
-        return ga_fall_back(M_GET_DATA, self, args, count, keywords);
+        return ga_fall_back(M_GET_DATA, args, count, keywords);
     Py_INCREF(incoming);
     PyObject *data;
     if (PyList_GET_SIZE(incoming) == 1 && PyBytes_CheckExact(PyList_GET_ITEM(incoming, 0)))
@@ -83,7 +83,7 @@ static PyObject *m_push_in(PyObject *self, PyObject *dict, PyObject *const *args
         Py_RETURN_NONE;
     return PyErr_ExceptionMatches(PyExc_OSError) ? ga_chat_refuse(self) : NULL;
 python:
-    return ga_fall_back(M_PUSH, self, args, count, keywords);
+    return ga_fall_back(M_PUSH, args, count, keywords);
 }
 
 static GA_IN_DICT(m_push);
@@ -131,7 +131,7 @@ static int ask_producer(PyObject *self, PyObject *producer)
 static PyObject *m_initiate_send_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
     if (count || keywords)
-        return ga_fall_back(M_INITIATE_SEND, self, args, count, keywords);
+        return ga_fall_back(M_INITIATE_SEND, args, count, keywords);
     while (dict && dict == ga_plain_dict(self)) { /* a producer may have given it another one */
         PyObject *limit = ga_peek(self, dict, ga_str.ac_out_buffer_size);
         Py_ssize_t most = limit && PyLong_CheckExact(limit) ? PyLong_AsSsize_t(limit) : -1;
@@ -180,31 +180,31 @@ static PyObject *m_initiate_send_in(PyObject *self, PyObject *dict, PyObject *co
         if (!more)
             Py_RETURN_NONE;
     }
-    return ga_fall_back(M_INITIATE_SEND, self, args, count, keywords);
+    return ga_fall_back(M_INITIATE_SEND, args, count, keywords);
 }
 
 static GA_IN_DICT(m_initiate_send);
 
-static PyMethodDef chat_methods[] = {
-    {"_collect_incoming_data", GA_FUNCTION(m_collect), GA_WAY, "_collect_incoming_data(self, data)\n--\n\n"},
-    {"_get_data", GA_FUNCTION(m_get_data), GA_WAY, "_get_data(self)\n--\n\n"},
-    {"push", GA_FUNCTION(m_push), GA_WAY, "push(self, data)\n--\n\nAs asynchat.async_chat.push, natively."},
-    {"handle_read", GA_FUNCTION(ga_handle_read), GA_WAY, "handle_read(self)\n--\n\nAs asynchat.async_chat.handle_read, natively."},
-    {"initiate_send", GA_FUNCTION(m_initiate_send), GA_WAY, "initiate_send(self)\n--\n\nAs asynchat.async_chat.initiate_send, natively."},
-    {0},
-};
+GA_CALL(m_collect, M_COLLECT);
+GA_CALL(m_get_data, M_GET_DATA);
+GA_CALL(m_push, M_PUSH);
+GA_CALL(ga_handle_read, M_HANDLE_READ);
+GA_CALL(m_initiate_send, M_INITIATE_SEND);
+
+static const vectorcallfunc chat_calls[] = {m_collect_called, m_get_data_called, m_push_called, ga_handle_read_called,
+                                            m_initiate_send_called};
 
 int ga_chat_methods(intptr_t tools)
 {
     ga_take_gil();
-    PyObject *chat, *own, *input;
+    PyObject *own, *input;
     int status = -1;
     if (!ga_socket_send)
         status = 0; /* no way round a socket: the Python methods stay */
-    else if (PyArg_ParseTuple((PyObject *)tools, "O!O!OO", &PyType_Type, &chat, &PyTuple_Type, &own, &input, &io_failed)) {
+    else if (PyArg_ParseTuple((PyObject *)tools, "O!OO", &PyTuple_Type, &own, &input, &io_failed)) {
         Py_INCREF(io_failed);
         if (ga_chat_input_setup(input) == 0)
-            status = ga_install((PyTypeObject *)chat, chat_methods, M_COLLECT, own);
+            status = ga_install(chat_calls, M_COLLECT, own);
     }
     PyEval_SaveThread();
     return status;

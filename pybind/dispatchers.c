@@ -74,7 +74,7 @@ static PyObject *ga_recv_in(PyObject *self, PyObject *dict, PyObject *const *arg
     /* Of 0 bytes CPython does not even ask the socket. */
     int fd = dict && size > 0 ? ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.recv, ga_socket_recv) : -2;
     if (fd == -2)
-        return ga_fall_back(M_RECV, self, args, count, keywords);
+        return ga_fall_back(M_RECV, args, count, keywords);
     PyObject *data;
     while (!(data = receive(fd, size)) && errno == EINTR)
         if (PyErr_CheckSignals() < 0)
@@ -159,7 +159,7 @@ static PyObject *m_send_in(PyObject *self, PyObject *dict, PyObject *const *args
     PyObject *data = ga_only_argument("data", args, count, keywords);
     int fd = data && dict && is_buffer(data) ? ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send) : -2;
     if (fd == -2)
-        return ga_fall_back(M_SEND, self, args, count, keywords);
+        return ga_fall_back(M_SEND, args, count, keywords);
     Py_ssize_t sent = transmit(fd, data);
     if (sent == -2)
         return NULL;
@@ -199,7 +199,7 @@ static PyObject *m_sender_send_in(PyObject *self, PyObject *dict, PyObject *cons
         goto python;
     PyObject *initiate = _PyType_Lookup(Py_TYPE(self), ga_str.initiate_send), *way = _PyType_Lookup(ga_dispatcher, ga_str.send);
     if (initiate != ga_tools.sender_initiate || PyDict_GetItemWithError(dict, ga_str.initiate_send) || PyErr_Occurred() ||
-        (way != ga_methods[M_SEND].native && way != ga_methods[M_SEND].python))
+        !ga_untouched(way, M_SEND))
         goto python;
     int fd = ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send);
     if (fd == -2)
@@ -217,18 +217,13 @@ static PyObject *m_sender_send_in(PyObject *self, PyObject *dict, PyObject *cons
         return NULL;
     Py_RETURN_NONE;
 python:
-    return ga_fall_back(M_SENDER_SEND, self, args, count, keywords);
+    return ga_fall_back(M_SENDER_SEND, args, count, keywords);
 }
 
 static GA_IN_DICT(m_sender_send);
 
-PyMethodDef ga_dispatcher_methods[] = {
-    {"recv", GA_FUNCTION(ga_recv), GA_WAY, "recv(self, buffer_size)\n--\n\nAs asyncore.dispatcher.recv, natively."},
-    {"send", GA_FUNCTION(m_send), GA_WAY, "send(self, data)\n--\n\nAs asyncore.dispatcher.send, natively."},
-    {0},
-};
+GA_CALL(ga_recv, M_RECV);
+GA_CALL(m_send, M_SEND);
+GA_CALL(m_sender_send, M_SENDER_SEND);
 
-PyMethodDef ga_sender_methods[] = {
-    {"send", GA_FUNCTION(m_sender_send), GA_WAY, "send(self, data)\n--\n\nAs asyncore.dispatcher_with_send.send, natively."},
-    {0},
-};
+const vectorcallfunc ga_dispatcher_calls[] = {ga_recv_called, m_send_called, m_sender_send_called};

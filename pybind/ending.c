@@ -12,10 +12,8 @@ static PyObject *end(PyObject *self, PyObject *args)
 {
     (void)self, (void)args;
     ga_ended = 1;
-    int status = ga_methods_end();
+    ga_methods_end();
     ga_classes_end();
-    if (status < 0)
-        return NULL;
     Py_RETURN_NONE;
 }
 

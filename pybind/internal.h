@@ -235,10 +235,10 @@ PyObject *ga_class_default(ga_class *c, int name); /* borrowed; NULL: the class 
 /* own.c */
 int ga_own_setup(void); /* 0, or -1 with an exception set */
 void ga_own_hold(ga_mirror *m, int poller, int read_end, int write_end);
-void ga_own_end_wait(ga_mirror *m);         /* makes the poller's descriptor readable, and so ends a wait */
-void ga_own_close(ga_mirror *m);            /* async-signal-safe */
-int ga_listen_and_check(ga_mirror *m);      /* before a wait; runs signal handlers; 0, or -1 with an exception set */
-void ga_unlisten(ga_mirror *m);             /* after it; async-signal-safe */
+void ga_own_end_wait(ga_mirror *m);    /* makes the poller's descriptor readable, and so ends a wait */
+void ga_own_close(ga_mirror *m);       /* async-signal-safe */
+int ga_listen_and_check(ga_mirror *m); /* before a wait; runs signal handlers; 0, or -1 with an exception set */
+void ga_unlisten(ga_mirror *m);        /* after it; async-signal-safe */
 
 /* wakeup_fd.c: for the main thread, with the GIL */
 int ga_set_wakeup_fd(int fd);   /* returns the one before; async-signal-safe */
@@ -250,6 +250,6 @@ int ga_call_due(ga_mirror *m);           /* runs Python code; 0, or -1 with an e
 
 /* methods.c */
 int ga_methods_setup(PyObject *tools); /* 0, or -1 with an exception set */
-int ga_methods_end(void);              /* puts the Python methods back; 0, or -1 with an exception set */
+void ga_methods_end(void);             /* the functions are called as before */
 
 #endif

@@ -1,10 +1,10 @@
 //go:build gopy_binding
 
-/* The data path: native methods in the place of asyncore's and asynchat's own. Requires the GIL throughout.
+/* The data path: native calls of asyncore's and asynchat's own functions. Requires the GIL throughout.
  *
  * Each does in one step what the Python method does where nothing of the program's is in between: the socket is
  * exactly a socket.socket, non-blocking, its methods and the methods on the way are ours, the buffers are plain.
- * Anything else goes to the Python method that it replaced, which stays the definition of what is right. */
+ * Anything else takes the Python call, which stays the definition of what is right. */
 #include "methods.h"
 
 struct ga_method ga_methods[M_COUNT];
@@ -61,12 +61,40 @@ PyObject *ga_plain_dict(PyObject *self)
     return at && *at && PyDict_CheckExact(*at) ? *at : NULL;
 }
 
-/* Whether self.name() is our method or the Python one that it replaced; 0 with an exception where a key raised. */
+/* Whether the function that was found is ours, and as we knew it. */
+int ga_untouched(PyObject *found, int method)
+{
+    return found && found == ga_methods[method].function && PyFunction_GET_CODE(found) == ga_methods[method].code;
+}
+
+/* Whether self.name() is our method; 0 with an exception where a key raised. */
 int ga_is_ours(PyObject *self, PyObject *dict, PyObject *name, int method)
 {
-    PyObject *found = _PyType_Lookup(Py_TYPE(self), name);
-    return found && (found == ga_methods[method].native || found == ga_methods[method].python) && !PyDict_GetItemWithError(dict, name) &&
-           !PyErr_Occurred();
+    return ga_untouched(_PyType_Lookup(Py_TYPE(self), name), method) && !PyDict_GetItemWithError(dict, name) && !PyErr_Occurred();
+}
+
+/* Whether a debugger, a profiler or a coverage tool wants to see what the thread runs. Tools of sys.monitoring show in
+ * the code that calls, which CPython has prepared for them by then. */
+static int watched(void)
+{
+    PyThreadState *thread = PyThreadState_Get();
+    if (thread->c_tracefunc || thread->c_profilefunc)
+        return 1;
+#if PY_VERSION_HEX < 0x030D0000
+    struct _PyInterpreterFrame *frame = thread->cframe->current_frame;
+#else
+    struct _PyInterpreterFrame *frame = thread->current_frame;
+#endif
+    PyObject *code = frame ? PyUnstable_InterpreterFrame_GetCode(frame) : NULL;
+    int is = code && PyCode_Check(code) && ((PyCodeObject *)code)->_co_monitoring;
+    Py_XDECREF(code);
+    return is;
+}
+
+int ga_may(int method)
+{
+    struct ga_method *m = &ga_methods[method];
+    return m->function && PyFunction_GET_CODE(m->function) == m->code && !watched();
 }
 
 /* The single argument called `name`, borrowed; NULL if the call does not have just that. */
@@ -88,85 +116,49 @@ PyObject *ga_asynchat(const char *name)
     return value;
 }
 
-/* The Python method that `method` replaced, owned; NULL with an exception set. */
-static PyObject *replaced(int method)
+void ga_methods_end(void)
 {
-    if (ga_methods[method].python)
-        return Py_NewRef(ga_methods[method].python);
-    /* The interpreter ends, and the class has it again: somebody kept the native one. */
-    PyObject *module = method >= M_COLLECT ? NULL : PyImport_ImportModule("asyncore");
-    PyObject *type = method >= M_COLLECT ? ga_asynchat("async_chat")
-                     : module            ? PyObject_GetAttrString(module, method == M_SENDER_SEND ? "dispatcher_with_send" : "dispatcher")
-                                         : NULL;
-    PyObject *function = type ? PyObject_GetAttrString(type, ga_methods[method].name) : NULL;
-    Py_XDECREF(module);
-    Py_XDECREF(type);
-    if (function == ga_methods[method].native) {
-        Py_CLEAR(function);
-        PyErr_SetString(PyExc_RuntimeError, "the interpreter is ending");
-    }
-    return function;
-}
-
-int ga_methods_end(void)
-{
-    int status = 0;
     ga_dispatcher = NULL;
     Py_CLEAR(ga_tools.sender_initiate);
     Py_CLEAR(ga_tools.handle_read_event);
     Py_CLEAR(ga_tools.handle_write_event);
     ga_chat_input_end();
-    for (int i = 0; i < M_COUNT; i++) {
-        struct ga_method *m = &ga_methods[i];
-        PyObject *type = m->type, *python = m->python;
-        m->type = m->python = NULL;
-        if (type && PyDict_GetItemString(((PyTypeObject *)type)->tp_dict, m->name) == m->native &&
-            PyObject_SetAttrString(type, m->name, python) < 0)
-            status = -1;
-        Py_XDECREF(type);
-        Py_XDECREF(python);
-    }
-    return status;
+    for (int i = 0; i < M_COUNT; i++)
+        if (ga_methods[i].function) {
+            PyFunction_SetVectorcall((PyFunctionObject *)ga_methods[i].function, ga_methods[i].python);
+            Py_CLEAR(ga_methods[i].function);
+            Py_CLEAR(ga_methods[i].code);
+        }
 }
 
-/* Calls the Python method that `method` replaced with the arguments as they came. What the way here raised it raises again. */
-PyObject *ga_fall_back(int method, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+/* Makes the Python call with the arguments as they came: `self` stands before them. What the way here raised it raises
+ * again. */
+PyObject *ga_fall_back(int method, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
     PyErr_Clear();
-    Py_ssize_t all = count + (keywords ? PyTuple_GET_SIZE(keywords) : 0);
-    PyObject *few[8], **with_self = few;
-    if (all + 1 > 8 && !(with_self = PyMem_Malloc((size_t)(all + 1) * sizeof *with_self)))
-        return PyErr_NoMemory();
-    with_self[0] = self;
-    for (Py_ssize_t i = 0; i < all; i++)
-        with_self[i + 1] = args[i];
-    PyObject *function = replaced(method);
-    PyObject *result = function ? PyObject_Vectorcall(function, with_self, (size_t)count + 1, keywords) : NULL;
-    Py_XDECREF(function);
-    if (with_self != few)
-        PyMem_Free(with_self);
+    /* The function that is called lives through it; ours may be gone at the interpreter's end. */
+    PyObject *function = Py_XNewRef(ga_methods[method].function);
+    if (!function) {
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter is ending");
+        return NULL;
+    }
+    PyObject *result = ga_methods[method].python(function, args - 1, (size_t)count + 1, keywords);
+    Py_DECREF(function);
     return result;
 }
 
-/* Puts native methods on a class, numbered from `first` on, each only where the class still has the function that
- * is to be replaced: `own` is a tuple of them. 0, or -1 with an exception set. */
-int ga_install(PyTypeObject *type, PyMethodDef *definitions, int first, PyObject *own)
+/* Gives the functions of the tuple `own` native calls; numbered from `first` on. 0, or -1 with an exception set. */
+int ga_install(const vectorcallfunc *calls, int first, PyObject *own)
 {
-    for (Py_ssize_t n = 0; definitions[n].ml_name; n++) {
-        Py_ssize_t i = first + n;
-        PyObject *function = PyTuple_GetItem(own, n);
-        if (!function)
-            return -1;
-        /* A descriptor of object: the Python function takes any object as self, so this one must. */
-        ga_methods[i].native = PyDescr_NewMethod(&PyBaseObject_Type, &definitions[n]);
-        ga_methods[i].python = Py_NewRef(function);
-        ga_methods[i].type = Py_NewRef((PyObject *)type);
-        ga_methods[i].name = definitions[n].ml_name;
-        if (!ga_methods[i].native)
-            return -1;
-        if (PyDict_GetItemString(type->tp_dict, definitions[n].ml_name) == function &&
-            PyObject_SetAttrString((PyObject *)type, definitions[n].ml_name, ga_methods[i].native) < 0)
-            return -1;
+    for (Py_ssize_t n = 0; n < PyTuple_GET_SIZE(own); n++) {
+        PyObject *function = PyTuple_GET_ITEM(own, n);
+        struct ga_method *m = &ga_methods[first + n];
+        if (!PyFunction_Check(function) || m->function)
+            continue;
+        m->function = Py_NewRef(function);
+        m->code = Py_NewRef(PyFunction_GET_CODE(function));
+        m->python = ((PyFunctionObject *)function)->vectorcall;
+        PyFunction_SetVectorcall((PyFunctionObject *)function, calls[n]);
     }
     return 0;
 }
@@ -196,15 +188,13 @@ done:
 
 int ga_methods_setup(PyObject *tools)
 {
-    PyObject *own, *sender_own, *dispatcher_class, *sender, *socket_class;
+    PyObject *own, *dispatcher_class, *socket_class;
 #define INTERN(name) !(ga_str.name = PyUnicode_InternFromString(#name)) ||
     if (GA_STRINGS(INTERN) 0)
         return -1;
     if (!(ga_str.empty = PyBytes_FromStringAndSize(NULL, 0)) ||
-        !PyArg_ParseTuple(tools, "OO!O!OO!O", &dispatcher_class, &PyTuple_Type, &own, &PyTuple_Type, &sender_own, &sender, &PyType_Type,
-                          &socket_class, &ga_tools.sender_initiate))
-        return -1;
-    if (!(ga_tools.handle_read_event = PyTuple_GetItem(own, 2)) || !(ga_tools.handle_write_event = PyTuple_GetItem(own, 3)))
+        !PyArg_ParseTuple(tools, "OO!(OOO)O!", &dispatcher_class, &PyTuple_Type, &own, &ga_tools.handle_read_event,
+                          &ga_tools.handle_write_event, &ga_tools.sender_initiate, &PyType_Type, &socket_class))
         return -1;
     Py_INCREF(ga_tools.sender_initiate);
     Py_INCREF(ga_tools.handle_read_event);
@@ -223,7 +213,5 @@ int ga_methods_setup(PyObject *tools)
         Py_TYPE(ga_socket_send) != &PyMethodDescr_Type)
         return 0;
     ga_dispatcher = dispatcher;
-    if (ga_install(dispatcher, ga_dispatcher_methods, M_RECV, own) < 0)
-        return -1;
-    return ga_install((PyTypeObject *)sender, ga_sender_methods, M_SENDER_SEND, sender_own);
+    return ga_install(ga_dispatcher_calls, M_RECV, own);
 }

@@ -7,10 +7,9 @@
 enum { M_RECV, M_SEND, M_SENDER_SEND, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_INITIATE_SEND, M_COUNT };
 
 extern struct ga_method {
-    PyObject *python; /* the function that was replaced; owned, NULL at the interpreter's end */
-    PyObject *native; /* our method descriptor; owned */
-    PyObject *type;   /* the class that had it; owned, NULL as `python` */
-    const char *name;
+    PyObject *function;    /* asyncore's or asynchat's, with a native call from then on; owned, NULL before and at the interpreter's end */
+    PyObject *code;        /* what it had then; owned, as `function` */
+    vectorcallfunc python; /* its call before */
 } ga_methods[M_COUNT];
 
 /* Interned names, and the empty bytes; what clang-format makes of the list depends on what it was before. */
@@ -30,9 +29,6 @@ extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if so
 
 #define GA_IN_PLACE (1 << 12) /* bytes */
 
-#define GA_WAY (METH_FASTCALL | METH_KEYWORDS)
-#define GA_FUNCTION(f) (PyCFunction)(void (*)(void))(f)
-
 /* Defines `name`, a method, around `name`_in, which takes the instance's dict besides, or NULL where that is not to be
  * gone round: looking into it may run code that gives the instance another one. The declaration at its end takes the
  * semicolon. */
@@ -46,16 +42,29 @@ extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if so
     }                                                                                                                                      \
     struct name##_
 
+/* Defines `name`_called, the native call of a function whose method is `name`. */
+#define GA_CALL(name, method)                                                                                                              \
+    static PyObject *name##_called(PyObject *function, PyObject *const *args, size_t flags, PyObject *keywords)                            \
+    {                                                                                                                                      \
+        Py_ssize_t count = PyVectorcall_NARGS(flags);                                                                                      \
+        if (count == 0 || !ga_may(method))                                                                                                 \
+            return ga_methods[method].python(function, args, flags, keywords);                                                             \
+        return name(args[0], args + 1, count - 1, keywords);                                                                               \
+    }                                                                                                                                      \
+    struct name##_called_
+
 /* methods.c */
+int ga_may(int method);
+int ga_untouched(PyObject *found, int method);
 int ga_plain_socket(PyObject *sock, PyObject *name, PyObject *method);
 PyObject *ga_peek(PyObject *self, PyObject *dict, PyObject *name);
 PyObject *ga_plain_dict(PyObject *self);
 PyObject *ga_attribute(PyObject *self, PyObject *name);
 int ga_is_ours(PyObject *self, PyObject *dict, PyObject *name, int method);
 PyObject *ga_only_argument(const char *name, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
-PyObject *ga_fall_back(int method, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
+PyObject *ga_fall_back(int method, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
 PyObject *ga_asynchat(const char *name);
-int ga_install(PyTypeObject *type, PyMethodDef *definitions, int first, PyObject *own);
+int ga_install(const vectorcallfunc *calls, int first, PyObject *own);
 
 /* chats.c: an OSError is set, async_chat's own handle_error() gets it. */
 PyObject *ga_chat_refuse(PyObject *self);
@@ -66,7 +75,7 @@ int ga_chat_input_setup(PyObject *tools); /* 0, or -1 with an exception set */
 void ga_chat_input_end(void);
 
 /* dispatchers.c */
-extern PyMethodDef ga_dispatcher_methods[], ga_sender_methods[];
+extern const vectorcallfunc ga_dispatcher_calls[];
 PyObject *ga_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
 Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size);
 int ga_send_refused(PyObject *self, int error);

@@ -4,7 +4,6 @@
  * What they wait for is in interest.c. Requires the GIL throughout. */
 #include "mirror.h"
 
-
 ga_mirror *ga_mirrors;
 int ga_attended;
 

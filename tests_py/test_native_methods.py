@@ -6,6 +6,8 @@ import asyncore
 import errno
 import inspect
 import socket
+import textwrap
+import types
 
 import pytest
 from support import FakeSocket, full, pair, run_python
@@ -38,12 +40,13 @@ def loaded():
 def python_methods():
     chosen = {}
     for cls, functions in (
-        (asyncore.dispatcher, asyncore._own_methods[1]),
-        (asyncore.dispatcher_with_send, asyncore._own_methods[2]),
-        (asynchat.async_chat, asynchat._own_methods[1]),
+        (asyncore.dispatcher, asyncore._own_methods[1][:2]),
+        (asyncore.dispatcher_with_send, asyncore._own_methods[1][2:]),
+        (asynchat.async_chat, asynchat._own_methods[0]),
     ):
         for function in functions:
-            chosen[cls, function.__name__] = function
+            copy = types.FunctionType(function.__code__, function.__globals__)
+            chosen[cls, function.__name__] = copy  # it has the Python call alone
     return chosen
 
 
@@ -236,4 +239,101 @@ def test_patched_socket_methods_are_used():
         assert calls == ["recv", "send"] and got == [b"x"], (calls, got)
         channel.close()
         """
+    )
+
+
+def test_classes_are_what_they_were_before_the_first_pass():
+    run_python(
+        """
+        import asyncore, asynchat, functools, inspect, pickle, socket, types, unittest.mock
+
+        def seen():
+            found = {}
+            for cls in (asyncore.dispatcher, asyncore.dispatcher_with_send, asynchat.async_chat):
+                for name, value in vars(cls).items():
+                    if inspect.isfunction(value):
+                        about = (value, id(value.__code__), inspect.signature(value))
+                        about += (value.__doc__, value.__qualname__, value.__module__)
+                        found[cls.__name__, name] = about
+            return found, inspect.getsource(asynchat.async_chat), pickle.dumps(asynchat.async_chat)
+
+        def a_pass():
+            near, far = socket.socketpair()
+            channels = {}
+            class Chat(asynchat.async_chat):
+                def collect_incoming_data(self, data):
+                    self._collect_incoming_data(data)
+                def found_terminator(self):
+                    self.push(self._get_data())
+            chat = Chat(near, channels)
+            chat.set_terminator(b"\\n")
+            far.send(b"x\\n")
+            asyncore.loop(10, False, channels, 1)
+            assert far.recv(10) == b"x"
+
+        before = seen()
+        a_pass()
+        assert seen() == before
+
+        with unittest.mock.patch.object(asyncore.dispatcher, "send", autospec=True) as send:
+            send.return_value = 1
+            channel = asyncore.dispatcher()
+            assert channel.send(b"x") == 1
+            send.assert_called_once_with(channel, b"x")
+        @functools.wraps(asynchat.async_chat.push)
+        def push(*args): pass
+        assert push.__wrapped__ is asynchat.async_chat.push
+        a_pass()
+        assert seen() == before
+        """
+    )
+
+
+WAYS = {
+    "settrace": """
+        def trace(frame, event, argument):
+            ran.add(frame.f_code.co_name)
+        sys.settrace(trace)
+        """,
+    "setprofile": "sys.setprofile(lambda frame, *rest: ran.add(frame.f_code.co_name))",
+    "monitoring": """
+        sys.monitoring.use_tool_id(4, "test")
+        sys.monitoring.register_callback(4, sys.monitoring.events.PY_START,
+                                         lambda code, offset: ran.add(code.co_name))
+        sys.monitoring.set_events(4, sys.monitoring.events.PY_START)
+        """,
+    "new code": """
+        def send(self, data):
+            ran.add("send")
+            return len(data)
+        send.__globals__["ran"] = ran
+        asyncore.dispatcher.send.__code__ = send.__code__
+        asyncore.ran = ran
+        ran |= {"recv", "push"}
+        """,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_tools_see_the_python_functions_run(way):
+    code = """
+        import asyncore, asynchat, socket, sys
+        near, far = socket.socketpair()
+        channels = {}
+        ran = set()
+        class Chat(asynchat.async_chat):
+            def handle_read(self):
+                self.push(self.recv(10))
+        Chat(near, channels)
+        def a_pass():
+            far.send(b"x")
+            asyncore.loop(10, False, channels, 1)
+        a_pass()
+        a_pass()
+        assert far.recv(10) == b"xx"
+        """
+    run_python(
+        textwrap.dedent(code)
+        + textwrap.dedent(WAYS[way])
+        + "\na_pass()\nassert {'recv', 'push', 'send'} <= ran, ran\n"
     )

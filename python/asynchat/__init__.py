@@ -447,10 +447,9 @@ def find_prefix_at_end(haystack: Any, needle: Any) -> int:
     return 0
 
 
-# As in asyncore: what the engine stands for, and where it puts native methods.
+# As in asyncore: what the engine stands for, and which functions get native calls.
 _own_predicates = {(async_chat.readable, async_chat.writable): "async_chat"}
 _own_methods = (
-    async_chat,
     (
         async_chat._collect_incoming_data,
         async_chat._get_data,

@@ -757,12 +757,15 @@ _own_predicates = {
     (dispatcher.readable, dispatcher.writable): "dispatcher",
     (dispatcher.readable, dispatcher_with_send.writable): "dispatcher_with_send",
 }
-# The engine puts native ones in the place of these, each where the class still has ours by then.
+# The engine gives the first three native calls, and does what the others do where they are ours.
 _own_methods = (
     dispatcher,
-    (dispatcher.recv, dispatcher.send, dispatcher.handle_read_event, dispatcher.handle_write_event),
-    (dispatcher_with_send.send,),
-    dispatcher_with_send,
+    (dispatcher.recv, dispatcher.send, dispatcher_with_send.send),
+    (
+        dispatcher.handle_read_event,
+        dispatcher.handle_write_event,
+        dispatcher_with_send.initiate_send,
+    ),
 )
 
 _hide_annotations(globals())

@@ -208,7 +208,7 @@ def _load() -> ModuleType:
 
     tools = (
         *(_predicates.rules_of, _Aftermath, intact, _agenda.run, deque, asyncore._Backlog),
-        (*asyncore._own_methods, _socket_class, asyncore.dispatcher_with_send.initiate_send),
+        (*asyncore._own_methods, _socket_class),
         binding,
     )
     _predicates.chat_seen = _set_up_chat
