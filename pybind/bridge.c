@@ -10,7 +10,7 @@ PyObject *ga_names[N_COUNT], *ga_name_socket;
 struct ga_tools ga_tools;
 
 static PyObject *handle_expt_event, *handle_close;
-static PyObject *name_read, *name_readwrite;
+static PyObject *name_read, *name_write, *name_exception, *name_readwrite;
 
 void ga_take_gil(void)
 {
@@ -74,6 +74,7 @@ int ga_setup(intptr_t tools)
     if (!(ga_name_socket = PyUnicode_InternFromString("socket")) ||
         !(handle_expt_event = PyUnicode_InternFromString("handle_expt_event")) ||
         !(handle_close = PyUnicode_InternFromString("handle_close")) || !(name_read = PyUnicode_InternFromString("read")) ||
+        !(name_write = PyUnicode_InternFromString("write")) || !(name_exception = PyUnicode_InternFromString("_exception")) ||
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
     if (ga_own_setup() == 0 && ga_fork_setup(module) == 0 && ga_ending_setup(module) == 0 && ga_services_setup(module) == 0 &&
@@ -113,28 +114,46 @@ static int call_event(ga_channel *c, int event)
         PyObject *handler = Py_NewRef(class->seen[event == N_HANDLE_READ_EVENT ? N_HANDLE_READ : N_HANDLE_WRITE]);
         PyObject *result = PyObject_Vectorcall(handler, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
         Py_DECREF(handler);
+        if (!result)
+            ga_pass_through(event == N_HANDLE_READ_EVENT ? ga_tools.handle_read_event : ga_tools.handle_write_event);
         Py_XDECREF(result);
         return result ? 0 : -1;
     }
     return call(c->mirror, obj, ga_names[event]);
 }
 
-/* A handler has raised: asyncore's own read() or readwrite() decides what that means. Called with the
- * exception set. 0, or -1 with an exception set. */
-static int aftermath(ga_mirror *m, PyObject *obj)
+/* Raises the exception in the list, once: its traceback leads to the list. */
+static PyObject *raise_again(PyObject *list, PyObject *unused)
 {
+    (void)unused;
+    PyObject *exc = PyList_GET_SIZE(list) ? Py_NewRef(PyList_GET_ITEM(list, 0)) : NULL;
+    if (exc && PyList_SetSlice(list, 0, 1, NULL) == 0)
+        PyErr_SetRaisedException(exc);
+    return NULL;
+}
+
+/* A handler has raised at `event`: asyncore's own function for that decides what it means. Called with the exception
+ * set. 0, or -1 with an exception set. */
+static int aftermath(ga_mirror *m, PyObject *obj, uint32_t event)
+{
+    static PyMethodDef again = {"raise_again", raise_again, METH_NOARGS, NULL};
     PyObject *exc = PyErr_GetRaisedException();
-    PyObject *name = m->use_poll ? name_readwrite : name_read;
+    PyObject *name = m->use_poll ? name_readwrite : event == GA_WRITE ? name_write : event == GA_PRIORITY ? name_exception : name_read;
     PyObject *tell = Py_XNewRef(PyDict_GetItemWithError(m->names, name));
-    PyObject *stand_in = tell ? PyObject_CallFunctionObjArgs(ga_tools.aftermath, obj, exc, NULL) : NULL;
-    PyObject *result = NULL;
-    if (stand_in) {
-        Py_CLEAR(exc);
-        result = m->use_poll ? PyObject_CallFunction(tell, "Oi", stand_in, GA_READ) : PyObject_CallOneArg(tell, stand_in);
+    PyObject *list = tell ? PyList_New(1) : NULL, *fail = NULL, *stand_in = NULL, *result = NULL;
+    if (list) {
+        PyList_SET_ITEM(list, 0, exc);
+        exc = NULL;
+        fail = PyCFunction_New(&again, list);
+        stand_in = fail ? PyObject_CallFunctionObjArgs(ga_tools.aftermath, obj, fail, NULL) : NULL;
+        if (stand_in)
+            result = m->use_poll ? PyObject_CallFunction(tell, "OI", stand_in, event) : PyObject_CallOneArg(tell, stand_in);
     } else if (!PyErr_Occurred())
         PyErr_Format(PyExc_NameError, "name '%U' is not defined", name);
     Py_XDECREF(exc);
     Py_XDECREF(tell);
+    Py_XDECREF(list);
+    Py_XDECREF(fail);
     Py_XDECREF(stand_in);
     Py_XDECREF(result);
     return result ? 0 : -1;
@@ -164,17 +183,21 @@ static int tell_all(ga_mirror *m, ga_channel *c, uint32_t events)
     PyObject *obj = c->obj; /* the caller's */
     int32_t fd = c->fd;
     int status = 0;
+    uint32_t event = GA_READ;
     if (events & GA_READ)
         status = call_event(c, N_HANDLE_READ_EVENT);
     if (status == 0 && events & GA_WRITE) {
+        event = GA_WRITE;
         c = still_there(m, fd, obj);
         status = c ? call_event(c, N_HANDLE_WRITE_EVENT) : call(m, obj, ga_names[N_HANDLE_WRITE_EVENT]);
     }
-    if (status == 0 && events & GA_PRIORITY)
+    if (status == 0 && events & GA_PRIORITY) {
+        event = GA_PRIORITY;
         status = call(m, obj, handle_expt_event);
+    }
     if (status == 0 && events & (GA_HANGUP | GA_ERROR | GA_INVALID))
         status = call(m, obj, handle_close);
-    return status < 0 ? aftermath(m, obj) : 0;
+    return status < 0 ? aftermath(m, obj, event) : 0;
 }
 
 /* 0, or -1 with an exception set. */
@@ -206,7 +229,7 @@ static int dispatch(ga_mirror *m, const ga_ready *ready, int count)
             else if ((sweep == 0   ? call_event(c, N_HANDLE_READ_EVENT)
                       : sweep == 1 ? call_event(c, N_HANDLE_WRITE_EVENT)
                                    : call(m, channels[i], handle_expt_event)) < 0)
-                status = aftermath(m, channels[i]);
+                status = aftermath(m, channels[i], sweeps[sweep]);
         }
     PyObject *exc = status < 0 ? PyErr_GetRaisedException() : NULL;
     for (int i = 0; i < count; i++)

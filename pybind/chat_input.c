@@ -184,7 +184,7 @@ static PyObject *ga_handle_read_in(PyObject *self, PyObject *dict, PyObject *con
             PyErr_Clear();
             Py_RETURN_NONE;
         }
-        return ga_chat_refuse(self);
+        return ga_chat_refuse(self, M_HANDLE_READ);
     }
     /* recv() may have called handle_close(), which may have done anything: look again. */
     buffer = PyObject_GetAttr(self, ga_str.ac_in_buffer);

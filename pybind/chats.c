@@ -5,8 +5,6 @@
 
 #include <errno.h>
 
-static PyObject *io_failed; /* async_chat's way with an OSError out of send and recv; owned */
-
 /* async_chat._collect_incoming_data */
 static PyObject *m_collect_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
@@ -41,12 +39,17 @@ static PyObject *m_get_data_in(PyObject *self, PyObject *dict, PyObject *const *
 
 static GA_IN_DICT(m_get_data);
 
-PyObject *ga_chat_refuse(PyObject *self)
+PyObject *ga_chat_refuse(PyObject *self, int method)
 {
-    PyObject *exc = PyErr_GetRaisedException();
-    PyObject *result = PyObject_CallFunctionObjArgs(io_failed, self, exc, NULL);
+    ga_pass_through(ga_methods[method].function);
+    PyObject *exc = PyErr_GetRaisedException(), *outer = PyErr_GetHandledException();
+    PyErr_SetHandledException(exc);
+    PyObject *result = PyObject_CallMethodNoArgs(self, ga_str.handle_error);
+    PyErr_SetHandledException(outer);
+    Py_XDECREF(outer);
     Py_DECREF(exc);
-    return result;
+    Py_XDECREF(result);
+    return result ? Py_NewRef(Py_None) : NULL;
 }
 
 /* async_chat.push, where it comes down to one send(2) */
@@ -81,7 +84,7 @@ static PyObject *m_push_in(PyObject *self, PyObject *dict, PyObject *const *args
         return NULL;
     if (error == 0 || ga_send_refused(self, error) == 0)
         Py_RETURN_NONE;
-    return PyErr_ExceptionMatches(PyExc_OSError) ? ga_chat_refuse(self) : NULL;
+    return PyErr_ExceptionMatches(PyExc_OSError) ? ga_chat_refuse(self, M_INITIATE_SEND) : NULL;
 python:
     return ga_fall_back(M_PUSH, args, count, keywords);
 }
@@ -176,7 +179,7 @@ static PyObject *m_initiate_send_in(PyObject *self, PyObject *dict, PyObject *co
         if (!mine)
             break;
         if (status < 0)
-            return more || !PyErr_ExceptionMatches(PyExc_OSError) ? NULL : ga_chat_refuse(self);
+            return more || !PyErr_ExceptionMatches(PyExc_OSError) ? NULL : ga_chat_refuse(self, M_INITIATE_SEND);
         if (!more)
             Py_RETURN_NONE;
     }
@@ -201,8 +204,7 @@ int ga_chat_methods(intptr_t tools)
     int status = -1;
     if (!ga_socket_send)
         status = 0; /* no way round a socket: the Python methods stay */
-    else if (PyArg_ParseTuple((PyObject *)tools, "O!OO", &PyTuple_Type, &own, &input, &io_failed)) {
-        Py_INCREF(io_failed);
+    else if (PyArg_ParseTuple((PyObject *)tools, "O!O", &PyTuple_Type, &own, &input)) {
         if (ga_chat_input_setup(input) == 0)
             status = ga_install(chat_calls, M_COLLECT, own);
     }

@@ -156,7 +156,7 @@ typedef struct ga_mirror {
 extern PyObject *ga_names[N_COUNT], *ga_name_socket;
 extern struct ga_tools {
     PyObject *rules_of;        /* class -> (ga_rule, ga_rule) */
-    PyObject *aftermath;       /* (channel, exception) -> stand-in for read() and readwrite() */
+    PyObject *aftermath;       /* (channel, what raises) -> stand-in for read() and readwrite() */
     PyObject *intact;          /* namespace -> whether the pass functions in it are ours */
     PyObject *run_due;         /* map -> None: calls what was put off until now */
     PyObject *watch;           /* (channel, name) -> None: calls that method and reports when it was slow; NULL: nobody asked */
@@ -249,7 +249,8 @@ int ga_services_setup(PyObject *module); /* 0, or -1 with an exception set */
 int ga_call_due(ga_mirror *m);           /* runs Python code; 0, or -1 with an exception set */
 
 /* methods.c */
-int ga_methods_setup(PyObject *tools); /* 0, or -1 with an exception set */
-void ga_methods_end(void);             /* the functions are called as before */
+void ga_pass_through(PyObject *function); /* an exception is set: its traceback gets the frame of that function, which was gone round */
+int ga_methods_setup(PyObject *tools);    /* 0, or -1 with an exception set */
+void ga_methods_end(void);                /* the functions are called as before */
 
 #endif

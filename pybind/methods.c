@@ -73,6 +73,16 @@ int ga_is_ours(PyObject *self, PyObject *dict, PyObject *name, int method)
     return ga_untouched(_PyType_Lookup(Py_TYPE(self), name), method) && !PyDict_GetItemWithError(dict, name) && !PyErr_Occurred();
 }
 
+void ga_pass_through(PyObject *function)
+{
+    if (!function || !PyFunction_Check(function))
+        return;
+    PyCodeObject *code = (PyCodeObject *)PyFunction_GET_CODE(function);
+    const char *name = PyUnicode_AsUTF8(code->co_name), *file = PyUnicode_AsUTF8(code->co_filename);
+    if (name && file)
+        _PyTraceback_Add(name, file, code->co_firstlineno);
+}
+
 /* Whether a debugger, a profiler or a coverage tool wants to see what the thread runs. Tools of sys.monitoring show in
  * the code that calls, which CPython has prepared for them by then. */
 static int watched(void)

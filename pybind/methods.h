@@ -16,7 +16,7 @@ extern struct ga_method {
 /* clang-format off */
 #define GA_STRINGS(X) \
     X(socket) X(recv) X(send) X(debug) X(initiate_send) X(out_buffer) X(incoming) X(producer_fifo) \
-    X(connected) X(handle_close) X(ac_out_buffer_size) X(join) X(ac_in_buffer_size) X(ac_in_buffer) \
+    X(connected) X(handle_close) X(handle_error) X(ac_out_buffer_size) X(join) X(ac_in_buffer_size) X(ac_in_buffer) \
     X(terminator) X(get_terminator) X(collect_incoming_data) X(found_terminator) X(more) X(appendleft)
 /* clang-format on */
 #define GA_STRING(name) *name,
@@ -67,7 +67,7 @@ PyObject *ga_asynchat(const char *name);
 int ga_install(const vectorcallfunc *calls, int first, PyObject *own);
 
 /* chats.c: an OSError is set, async_chat's own handle_error() gets it. */
-PyObject *ga_chat_refuse(PyObject *self);
+PyObject *ga_chat_refuse(PyObject *self, int method);
 
 /* chat_input.c */
 PyObject *ga_handle_read(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);

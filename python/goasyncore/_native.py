@@ -24,7 +24,7 @@ from . import _agenda, _counts, _portable, _slow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
     from types import ModuleType
     from typing import Any
 
@@ -47,29 +47,21 @@ _reason: str | None = None  # why the backend is what it is; None: not decided y
 class _Aftermath:
     """Stands for a channel whose handler has raised, so that asyncore decides what follows.
 
-    `read()` and `readwrite()` of asyncore know which exceptions go where; the bridge calls them
-    with one of these instead of knowing it too.
+    `read()` and its like in asyncore know which exceptions go where; the bridge calls them with one
+    of these instead of knowing it too. `fail` raises what the handler raised, and adds no frame.
     """
 
-    __slots__ = ("_exc", "_told")
+    __slots__ = ("_told", "handle_expt_event", "handle_read_event", "handle_write_event")
 
-    def __init__(self, obj: Any, exc: BaseException) -> None:
-        self._exc: BaseException | None = exc
+    def __init__(self, obj: Any, fail: Callable[[], None]) -> None:
         self._told = obj if _slow.limit is None else _slow.Watched(obj)
+        self.handle_read_event = self.handle_write_event = self.handle_expt_event = fail
 
     def handle_close(self) -> None:
         self._told.handle_close()
 
     def handle_error(self) -> None:
         self._told.handle_error()
-
-    def handle_read_event(self) -> None:
-        exc, self._exc = self._exc, None
-        assert exc is not None
-        try:
-            raise exc
-        finally:
-            del exc  # it holds this frame: a cycle would keep the channel alive
 
 
 def _wanted() -> str:
@@ -225,16 +217,8 @@ def _set_up_chat(asynchat: dict[str, Any]) -> None:
     global _chat_is_set_up
     if not _chat_is_set_up and _binding is not None:
         _chat_is_set_up = True
-        tools = (*asynchat["_own_methods"], _io_failed)
+        tools = asynchat["_own_methods"]
         _binding.pybind_SetupChat(id(tools), False)
-
-
-def _io_failed(channel: Any, exc: OSError) -> None:
-    """What async_chat does with an error out of its send() or recv()."""
-    try:
-        raise exc
-    except OSError:
-        channel.handle_error()
 
 
 def intact(namespace: dict[str, Any]) -> bool:
