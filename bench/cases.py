@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import statistics
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +82,37 @@ class Traffic:
         )
 
 
+def ran(pid: int) -> float:
+    """Seconds that all threads of a process have run."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """A message now and then: a busy server hides what each wait costs."""
+
+    key: str
+    title: str
+    gap: float  # seconds
+    unit: str = "µs/message"
+
+    def possible(self, server: Server) -> bool:
+        return True
+
+    def measure(self, server: Server, settings: Settings) -> Measurement:
+        messages = max(4, int(settings.window / self.gap))
+        with serving(server, settings.machine.server_core, "echo", 0) as running:
+            with socket.create_connection(("127.0.0.1", running.port)) as client:
+                for number in range(messages + 1):
+                    if number == 1:  # the first is for what a server does once
+                        began = ran(running.pid)
+                    client.sendall(b"x")
+                    client.recv(1)
+                    time.sleep(self.gap)
+                return Measurement((ran(running.pid) - began) / messages, about=running.about)
+
+
 @dataclass(frozen=True)
 class Passes:
     """Passes of asyncore's loop over idle channels."""
@@ -120,7 +153,7 @@ class Start:
         return Measurement(statistics.median(map(float, told)))
 
 
-Case = Traffic | Passes | Start
+Case = Traffic | Sparse | Passes | Start
 
 
 @dataclass(frozen=True)
@@ -145,6 +178,10 @@ def cases(sizes: Sizes) -> list[Case]:
         Traffic("in", "stream in", "µs/MiB", "in", per=MIB, rate_unit="MiB/s"),
         Traffic("out", "stream out", "µs/MiB", "out", per=MIB, rate_unit="MiB/s"),
         Traffic("lines", "lines, 100 active, 16 under way each", "µs/line", "lines", 100),
+    ]
+    found += [
+        Sparse(f"sparse-{gap}", f"echo, a message every {gap} ms", gap / 1000)
+        for gap in (5, 20, 100)
     ]
     kinds = {"send": "dispatcher_with_send", "chat": "async_chat", "own": "own predicates"}
     found += [
