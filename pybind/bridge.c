@@ -78,7 +78,7 @@ int ga_setup(intptr_t tools)
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
     if (ga_own_setup() == 0 && ga_fork_setup(module) == 0 && ga_ending_setup(module) == 0 && ga_services_setup(module) == 0 &&
-        ga_watch_setup() == 0 && watch_modules() == 0)
+        ga_tracing_setup() == 0 && ga_watch_setup() == 0 && watch_modules() == 0)
         status = ga_methods_setup(methods);
 done:
     PyEval_SaveThread();

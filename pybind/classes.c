@@ -1,7 +1,7 @@
 //go:build gopy_binding
 
 /* What is known of the channels' classes, by type. Requires the GIL throughout. */
-#include "internal.h"
+#include "plan.h"
 
 /* Classes without channels that are remembered: connections come and go. A program may make a class for each of them. */
 #define SPARE 16
@@ -10,8 +10,9 @@
 
 static ga_class **buckets; /* a power of two of them */
 static size_t bucket_count, class_count;
-static ga_class *stale, *spare;
-static ga_class *idle[SPARE]; /* those without channels that are remembered, the longest first from next_idle on */
+static ga_class *stale, *spare, *compared;
+static uint64_t verified_epoch; /* ga_plan_epoch when the plans were last looked at */
+static ga_class *idle[SPARE];   /* those without channels that are remembered, the longest first from next_idle on */
 static unsigned next_idle;
 
 /* The class's own attributes decide only if reading them runs no code of the program's. */
@@ -116,10 +117,40 @@ static void make_stale(ga_class *c)
     stale = c;
 }
 
-static void know_nothing(ga_class *c)
+static void stop_comparing(ga_class *c)
 {
-    c->rules[N_READABLE] = c->rules[N_WRITABLE] = RULE_ASK;
+    if (!c->compared_at)
+        return;
+    *c->compared_at = c->next_compared;
+    if (c->next_compared)
+        c->next_compared->compared_at = c->compared_at;
+    c->compared_at = NULL;
+}
+
+/* What the plans held on to, owned, is in `held` for the caller to let go of. */
+static void know_nothing(ga_class *c, PyObject *held[2])
+{
+    for (int i = 0; i < 2; i++) {
+        held[i] = c->plans[i] ? ga_plan_end(c->plans[i]) : NULL;
+        c->plans[i] = NULL;
+        c->rules[i] = RULE_ASK;
+    }
     c->direct = c->direct_read = c->direct_write = 0;
+    stop_comparing(c);
+}
+
+static void compare_from_now_on(ga_class *c)
+{
+    int any = 0;
+    for (int i = 0; i < 2; i++)
+        any |= c->plans[i] && ga_plan_is_compared(c->plans[i]);
+    if (!any || c->compared_at)
+        return;
+    c->next_compared = compared;
+    c->compared_at = &compared;
+    if (compared)
+        compared->compared_at = &c->next_compared;
+    compared = c;
 }
 
 /* What follows from what the class has. Runs Python code. 0, or -1 with an exception set. */
@@ -137,16 +168,32 @@ static int judge(ga_class *c, int replacing_shows)
     for (int i = N_ACCEPTING; i <= N_PRODUCER_FIFO; i++)
         if (!is_plain(seen[i]))
             return 0;
-    PyObject *rules = PyObject_CallOneArg(ga_tools.rules_of, (PyObject *)type);
-    int numbers[2];
-    int parsed = rules && PyArg_ParseTuple(rules, "ii", &numbers[N_READABLE], &numbers[N_WRITABLE]);
+    PyObject *rules = PyObject_CallOneArg(ga_tools.rules_of, (PyObject *)type), *dependencies[2], *answers[2];
+    int numbers[2], again = 0;
+    int status = rules && PyArg_ParseTuple(rules, "(iOO)(iOO)", &numbers[0], &dependencies[0], &answers[0], &numbers[1], &dependencies[1],
+                                           &answers[1])
+                     ? 0
+                     : -1;
+    for (int i = 0; status == 0 && i < 2 && !c->stale; i++) {
+        if (numbers[i] == RULE_PLAN && !(c->plans[i] = ga_plan_made(type, dependencies[i], answers[i], &again))) {
+            status = PyErr_Occurred() ? -1 : 0; /* else it has to be asked */
+            continue;
+        }
+        c->rules[i] = (ga_rule)numbers[i];
+    }
     Py_XDECREF(rules);
-    if (!parsed)
-        return -1;
-    if (!c->stale) /* else that was about another class */
-        for (int i = N_READABLE; i <= N_WRITABLE; i++)
-            c->rules[i] = (ga_rule)numbers[i];
-    return 0;
+    compare_from_now_on(c);
+    if (again)
+        make_stale(c);
+    return status;
+}
+
+static int plans_hold(ga_class *c)
+{
+    for (int i = 0; i < 2; i++)
+        if (c->plans[i] && !ga_plan_holds(c->plans[i], c->type))
+            return 0;
+    return 1;
 }
 
 /* Looks at a class that is watched and not in the list of stale ones. It is in that list again, and nothing is known of
@@ -155,8 +202,8 @@ static int look(ga_class *c)
 {
     PyTypeObject *type = c->type;
     int replacing_shows = ga_replacing_shows(type); /* first: it may take the class's version away */
-    PyObject *seen[N_COUNT];
-    int different = c->renewed || c->getattro != type->tp_getattro;
+    PyObject *seen[N_COUNT], *held[4] = {NULL};
+    int different = c->renewed || c->getattro != type->tp_getattro || !plans_hold(c);
     for (int i = 0; i < N_COUNT; i++) {
         seen[i] = Py_XNewRef(lookup(type, i));
         different |= seen[i] != c->seen[i];
@@ -165,18 +212,18 @@ static int look(ga_class *c)
     if (different) {
         c->renewed = 0;
         c->getattro = type->tp_getattro;
-        know_nothing(c);
         ga_mirror_class_changed(c); /* before the old values go: a channel may have borrowed its queue from them */
         for (int i = 0; i < N_COUNT; i++) {
             PyObject *before = c->seen[i];
             c->seen[i] = seen[i];
             seen[i] = before;
         }
+        know_nothing(c, held);
         c->users++;
         status = judge(c, replacing_shows);
         c->users--;
         if (status < 0 || c->stale || !c->watched) {
-            know_nothing(c);
+            know_nothing(c, held + 2);
             c->renewed = 1;
             make_stale(c);
         }
@@ -184,12 +231,37 @@ static int look(ga_class *c)
     PyObject *exc = PyErr_GetRaisedException();
     for (int i = 0; i < N_COUNT; i++)
         Py_XDECREF(seen[i]);
+    for (int i = 0; i < 4; i++)
+        Py_XDECREF(held[i]);
     PyErr_SetRaisedException(exc);
     return status;
 }
 
+static void renew(ga_class *c)
+{
+    c->renewed = 1;
+    make_stale(c);
+}
+
+/* Finds those of which something changed that no watcher of theirs tells. */
+static void compare(void)
+{
+    for (ga_class *c = compared; c; c = c->next_compared)
+        for (int i = 0; i < 2; i++)
+            if (c->plans[i] && !ga_plan_still_holds(c->plans[i]))
+                renew(c);
+    if (verified_epoch == ga_plan_epoch)
+        return;
+    verified_epoch = ga_plan_epoch;
+    for (size_t i = 0; i < bucket_count; i++)
+        for (ga_class *c = buckets[i]; c; c = c->next)
+            if (c->watched && !plans_hold(c))
+                renew(c);
+}
+
 int ga_classes_refresh(void)
 {
+    compare();
     for (int looks = 0; stale && looks < MOST_LOOKS; looks++) {
         ga_class *c = stale;
         stale = c->next_stale;
@@ -212,17 +284,22 @@ static int take_up(ga_class *c)
     c->held = 1;
     Py_INCREF(type);
     c->watched = ga_watch_class(type) == 0; /* unwatched, it has to be asked */
-    if (!c->watched) {
-        know_nothing(c);
+    int same = c->version && c->version == type->tp_version_tag && c->epoch == ga_plan_epoch;
+    for (int i = 0; same && i < N_COUNT; i++)
+        c->seen[i] = Py_XNewRef(lookup(type, i));
+    for (int i = 0; same && i < 2; i++)
+        same = !c->plans[i] || ga_plan_take_up(c->plans[i], type) == 0;
+    if (same && c->watched) {
+        compare_from_now_on(c);
         return 0;
     }
-    if (c->version && c->version == type->tp_version_tag && c->function_epoch == ga_function_epoch) {
-        for (int i = 0; i < N_COUNT; i++)
-            c->seen[i] = Py_XNewRef(lookup(type, i));
+    PyObject *held[2];
+    know_nothing(c, held);
+    Py_XDECREF(held[0]);
+    Py_XDECREF(held[1]);
+    if (!c->watched)
         return 0;
-    }
-    c->renewed = 1;
-    make_stale(c);
+    renew(c);
     return ga_classes_refresh();
 }
 
@@ -251,7 +328,7 @@ void ga_class_release(ga_class *c)
 }
 
 /* Takes from the class what it holds, to be let go of; returns how much that is. */
-static int take_held(ga_class *c, PyObject *held[N_COUNT + 1])
+static int take_held(ga_class *c, PyObject *held[N_COUNT + 3])
 {
     int count = 0;
     if (!c->held)
@@ -261,6 +338,10 @@ static int take_held(ga_class *c, PyObject *held[N_COUNT + 1])
         ga_unwatch_class(c->type);
     c->watched = 0;
     held[count++] = (PyObject *)c->type;
+    stop_comparing(c);
+    for (int i = 0; i < 2; i++)
+        if (c->plans[i])
+            held[count++] = ga_plan_take(c->plans[i]);
     for (int i = 0; i < N_COUNT; i++)
         if (c->seen[i]) {
             held[count++] = c->seen[i];
@@ -283,9 +364,9 @@ void ga_classes_drop_unused(void)
         c->spare = 0;
         if (c->users)
             continue;
-        PyObject *held[N_COUNT + 1];
+        PyObject *held[N_COUNT + 3];
         c->version = c->watched && !c->stale && !c->renewed ? c->type->tp_version_tag : 0;
-        c->function_epoch = ga_function_epoch;
+        c->epoch = ga_plan_epoch;
         int count = take_held(c, held);
         if (c->version) {
             ga_class *oldest = idle[next_idle];
@@ -293,8 +374,11 @@ void ga_classes_drop_unused(void)
             next_idle = (next_idle + 1) % SPARE;
             c = oldest;
         }
-        if (c)
+        if (c) {
+            PyObject *none[2];
+            know_nothing(c, none); /* held on to no more */
             forget(c);
+        }
         while (count) /* only now: that may run anything */
             Py_DECREF(held[--count]);
     }
@@ -304,14 +388,11 @@ void ga_classes_drop_unused(void)
 void ga_classes_end(void)
 {
     for (size_t i = 0; i < bucket_count; i++)
-        for (ga_class *c = buckets[i]; c; c = c->next) {
-            know_nothing(c);
-            c->version = 0;
-        }
-    for (size_t i = 0; i < bucket_count; i++)
         for (ga_class *c = buckets[i]; c;) {
-            PyObject *held[N_COUNT + 1];
+            PyObject *held[N_COUNT + 3], *none[2];
             int count = take_held(c, held);
+            c->version = 0;
+            know_nothing(c, none);
             if (!count) {
                 c = c->next;
                 continue;
@@ -337,13 +418,13 @@ void ga_class_changed(PyTypeObject *type)
 
 void ga_function_changed(PyObject *function)
 {
-    ga_function_epoch++;
+    ga_plan_epoch++;
     for (size_t i = 0; i < bucket_count; i++)
         for (ga_class *c = buckets[i]; c; c = c->next)
-            if (c->watched && (c->seen[N_READABLE] == function || c->seen[N_WRITABLE] == function)) {
-                c->renewed = 1;
-                make_stale(c);
-            }
+            if (c->watched &&
+                ((c->plans[0] && ga_plan_calls(c->plans[0], function)) || (c->plans[1] && ga_plan_calls(c->plans[1], function)) ||
+                 c->seen[N_READABLE] == function || c->seen[N_WRITABLE] == function))
+                renew(c);
 }
 
 PyObject *ga_class_default(ga_class *c, int name)

@@ -34,7 +34,7 @@ static int report(ga_mirror *m, ga_number *n, uint8_t want)
     return 0;
 }
 
-static int report_channel(ga_channel *c)
+int ga_report(ga_channel *c)
 {
     return report(c->mirror, ga_number_at(c->mirror, c->fd), c->want);
 }
@@ -73,142 +73,14 @@ void ga_mirror_retell_all(ga_mirror *m)
     m->go.change_count = 0;
 }
 
-/* What an attribute is worth: 0, 1, or -1 when only Python can tell. Runs no Python code. */
-static int truth(PyObject *value)
-{
-    if (value == Py_True)
-        return 1;
-    if (value == Py_False || value == Py_None)
-        return 0;
-    return value && PyLong_CheckExact(value) ? PyObject_IsTrue(value) : -1;
-}
-
-static PyObject *attribute(ga_channel *c, int name)
-{
-    PyObject *value = PyDict_GetItemWithError(c->dict, ga_names[name]);
-    return value ? value : ga_class_default(c->class, name);
-}
-
-int ga_mirror_truth(ga_channel *c, int name)
-{
-    return truth(attribute(c, name));
-}
-
-/* The length of a buffer or queue matters only in being 0. In *changing, whether it can change in
- * place. -1 when only Python can tell. */
-static int filled(PyObject *value, int *changing)
-{
-    *changing = 0;
-    if (!value)
-        return -1;
-    if (PyBytes_CheckExact(value))
-        return PyBytes_GET_SIZE(value) != 0;
-    if (PyUnicode_CheckExact(value))
-        return PyUnicode_GET_LENGTH(value) != 0;
-    if (Py_TYPE(value) == ga_tools.deque || PyByteArray_CheckExact(value) || (PyObject *)Py_TYPE(value) == ga_tools.backlog ||
-        PyList_CheckExact(value)) {
-        *changing = 1;
-        return Py_SIZE(value) != 0;
-    }
-    return -1;
-}
-
-/* Whether the instance has one of these attributes itself. */
-static int hides(ga_channel *c, int first, int last)
-{
-    for (int i = first; i <= last; i++)
-        if (PyDict_GetItemWithError(c->dict, ga_names[i]))
-            return 1;
-    return 0;
-}
-
-/* Evaluates known predicates; -1 when they are not that. In *queue, what has to be looked at in each
- * pass. Runs no Python code. */
-static int evaluate(ga_channel *c, PyObject **queue)
-{
-    *queue = NULL;
-    if (hides(c, N_READABLE, N_WRITABLE))
-        return -1;
-    ga_rule rule = c->class->rules[N_WRITABLE];
-    int accepting = truth(attribute(c, N_ACCEPTING));
-    if (accepting < 0)
-        return -1;
-    int writable = rule != RULE_NO;
-    if (rule == RULE_SENDER || rule == RULE_CHAT) {
-        int connected = truth(attribute(c, N_CONNECTED)), changing;
-        PyObject *unsent = attribute(c, rule == RULE_CHAT ? N_PRODUCER_FIFO : N_OUT_BUFFER);
-        int any = filled(unsent, &changing);
-        if (connected < 0 || any < 0)
-            return -1;
-        writable = !connected || any;
-        if (changing)
-            *queue = unsent;
-    }
-    return (c->class->rules[N_READABLE] == RULE_YES ? GA_READ : 0) | (writable && !accepting ? GA_WRITE : 0);
-}
-
-/* Finds out what kind of channel it is, and what it waits for if that takes no Python.
- * Runs Python code for a class not seen before. 0, or -1 with an exception set. */
-static int look_at(ga_channel *c)
-{
-    c->changed = 0;
-    PyTypeObject *type = Py_TYPE(c->obj);
-    if (!c->class || c->class->type != type) {
-        int32_t fd = c->fd;
-        uint64_t order = c->order;
-        ga_mirror *m = c->mirror;
-        ga_class *class = ga_class_of(type);
-        if (!class)
-            return -1;
-        if (ga_channel_at(m, fd) != c || c->order != order) { /* the class was asked, and took the channel away */
-            ga_class_release(class);
-            return 0;
-        }
-        if (c->class)
-            ga_class_release(c->class);
-        c->class = class;
-    }
-    int want = -1;
-    PyObject *queue = NULL;
-    c->direct = c->bare = 0;
-    if (c->dict && c->odd && !ga_only_names(c->dict))
-        ga_drop_dict(c);
-    c->odd = 0;
-    if (!c->dict && ga_trusted >= 2) {
-        PyObject *dict = ga_watchable_dict(c->obj);
-        if (dict && ga_watch(dict, WATCH_CHANNEL, c) == 0) {
-            c->dict = dict;
-            c->renewed = 1; /* nobody was looking until now */
-        }
-        Py_XDECREF(dict); /* no reference is kept: replacing __dict__ must show as its end */
-    }
-    if (c->dict && (GA_KNOWN(c->class) || c->class->direct)) {
-        c->bare = !hides(c, N_HANDLE_READ_EVENT, N_HANDLE_WRITE);
-        if (GA_KNOWN(c->class))
-            want = evaluate(c, &queue);
-        else
-            c->direct = !hides(c, N_READABLE, N_WRITABLE);
-    }
-    if (want < 0)
-        return ga_enter_own(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
-    if (c->own || !queue)
-        ga_leave_lists(c);
-    if (queue && ga_enter_sized(c, queue) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    c->want = (uint8_t)want;
-    return report_channel(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
-}
-
 /* 0, 1, or -1 with an exception set. */
 static int ask_one(ga_mirror *m, ga_channel *c, PyObject *obj, int name)
 {
     PyObject *args[2] = {NULL, obj}, *answer;
     size_t count = 1 | PY_VECTORCALL_ARGUMENTS_OFFSET;
     if (c) {
-        if (c->class->rules[name] == RULE_YES || c->class->rules[name] == RULE_NO)
-            return c->class->rules[name] == RULE_YES;
+        if (c->settled & 1 << name)
+            return c->answers >> name & 1;
         m->stats.asked++;
         PyObject *function = Py_NewRef(c->class->seen[name]);
         vectorcallfunc call = PyVectorcall_Function(function);
@@ -257,17 +129,6 @@ static int ask(ga_channel *c)
     return (readable ? GA_READ : 0) | (writable ? GA_WRITE : 0);
 }
 
-/* Whether a queue has become empty, or no longer is. */
-static void look_at_sizes(ga_mirror *m)
-{
-    for (int32_t i = 0; i < m->sized_count; i++) {
-        ga_channel *c = m->sized[i];
-        /* A changed channel may have another queue by now, and this one may be gone. */
-        if (!c->changed && (Py_SIZE(c->sized) != 0) != c->filled)
-            ga_mark_channel(c);
-    }
-}
-
 /* Asks a channel with predicates of its own. `c` may be gone after that. 0, or -1 with an exception set. */
 static int ask_channel(ga_mirror *m, ga_channel *c)
 {
@@ -281,7 +142,7 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
     /* A queue that a predicate filled counts for the channels after it in this pass; for the others, and
      * where there are many to look at, in the next. */
     if (m->sized_count <= FEW_SIZED)
-        look_at_sizes(m);
+        ga_look_at_sizes(m);
     m->asking = 0;
     if (want < 0)
         return -1;
@@ -292,7 +153,7 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
         return 0;
     c->want = (uint8_t)want;
     c->renewed |= !c->dict; /* nothing would tell of another socket */
-    return report_channel(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
+    return ga_report(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
 }
 
 /* Goes through what changed; of what changed while the pass was asking, only what stands after the
@@ -318,7 +179,7 @@ static int look_at_dirty(ga_mirror *m, int asked)
             ga_number_drop_unused(m, d.fd);
         } else if (c->changed) {
             int was_own = c->own;
-            status = look_at(c);
+            status = ga_channel_look_at(c);
             c = ga_channel_at(m, d.fd) == c ? c : NULL;
             if (status < 0 && c)
                 ga_mark_channel(c);
@@ -385,6 +246,10 @@ static int collect(ga_mirror *m)
         m->change_size = 0;
     }
     ga_classes_drop_unused();
+    if (ga_is_traced() != m->traced) {
+        m->traced = !m->traced;
+        ga_mirror_mark_all(m);
+    }
     if (ga_classes_refresh() < 0)
         return -1;
     if (m->resync || ga_trusted < 2 || m->count != PyDict_GET_SIZE(m->map))
@@ -397,7 +262,7 @@ static int collect(ga_mirror *m)
         return 0;
     audit(m);
     ga_mirror_look_at_suspects(m);
-    look_at_sizes(m);
+    ga_look_at_sizes(m);
     if (m->dirty_count && look_at_dirty(m, 0) < 0)
         return -1;
     if (m->own_count) {

@@ -22,14 +22,16 @@ enum {
     N_COUNT
 };
 
-/* What a predicate of a class comes down to, as _native.rules_of tells. */
+/* What decides what a predicate of a class returns, as _predicates.rules_of tells. */
 typedef enum {
-    RULE_ASK, /* only calling it can tell */
-    RULE_NO,  /* it returns a constant */
-    RULE_YES,
+    RULE_ASK,    /* only calling it can tell */
+    RULE_YES,    /* it is ours, and always true */
     RULE_SENDER, /* dispatcher_with_send's writable */
-    RULE_CHAT    /* async_chat's */
+    RULE_CHAT,   /* async_chat's */
+    RULE_PLAN    /* it returns the same until something of its plan changes */
 } ga_rule;
+
+typedef struct ga_plan ga_plan; /* what a predicate depends on; see plan.h */
 
 /* What is known of one class while a mirrored channel is an instance of it. Of a few classes that lost their last channel
  * it is kept for the next one, without holding on to anything. */
@@ -41,37 +43,41 @@ typedef struct ga_class {
     PyObject *seen[N_COUNT];     /* owned, as `type`: what the class had for each of ga_names, NULL for nothing */
     getattrofunc getattro;
     Py_ssize_t users;
-    unsigned version;        /* of the type, when it lost its last channel; 0: it has to be looked at again in any case */
-    uint64_t function_epoch; /* ga_function_epoch of that time */
-    ga_rule rules[2];        /* of readable and writable */
-    uint8_t held;            /* what is owned is */
-    uint8_t watched;         /* the type is: what is known of it is right unless it is stale */
-    uint8_t stale;           /* it stands in that list */
-    uint8_t renewed;         /* what its functions do has changed, though they are the same ones */
-    uint8_t spare;           /* it stands in that list */
-    uint8_t direct;          /* its predicates are functions that can be called without looking them up */
-    uint8_t direct_read;     /* its handle_read_event is ours, so handle_read can be called when connected */
-    uint8_t direct_write;    /* the same of writing */
+    unsigned version; /* of the type, when it lost its last channel; 0: it has to be looked at again in any case */
+    uint64_t epoch;   /* ga_plan_epoch of that time */
+    struct ga_class *next_compared, **compared_at; /* those with plans that have to be compared in each pass */
+    ga_rule rules[2];                              /* of readable and writable */
+    ga_plan *plans[2];                             /* where the rule is RULE_PLAN */
+    uint8_t held;                                  /* what is owned is */
+    uint8_t watched;                               /* the type is: what is known of it is right unless it is stale */
+    uint8_t stale;                                 /* it stands in that list */
+    uint8_t renewed;                               /* what its functions do has changed, though they are the same ones */
+    uint8_t spare;                                 /* it stands in that list */
+    uint8_t direct;                                /* its predicates are functions that can be called without looking them up */
+    uint8_t direct_read;                           /* its handle_read_event is ours, so handle_read can be called when connected */
+    uint8_t direct_write;                          /* the same of writing */
 } ga_class;
 
-#define GA_KNOWN(c) ((c)->rules[N_READABLE] != RULE_ASK && (c)->rules[N_WRITABLE] != RULE_ASK)
+#define GA_MOST_SIZED 4 /* containers whose lengths decide what one channel waits for */
 
 typedef struct ga_channel {
     struct ga_mirror *mirror;
-    PyObject *obj;   /* borrowed from the map */
-    PyObject *dict;  /* its instance dict while that is watched; borrowed, or NULL */
-    PyObject *sized; /* the queue whose length decides; borrowed from dict, or NULL */
+    PyObject *obj;  /* borrowed from the map */
+    PyObject *dict; /* its instance dict while that is watched; borrowed, or NULL */
     ga_class *class;
     uint64_t order;
     int32_t fd;
-    int32_t slot;     /* its place in mirror.own or mirror.sized, -1: in neither */
+    int32_t slot;                 /* its place in mirror.own, -1: it is not in there */
+    int32_t sized[GA_MOST_SIZED]; /* its places in mirror.sized, as many as sized_count */
+    uint8_t sized_count;
+    uint8_t settled;  /* bits, of N_READABLE and N_WRITABLE: need not be called */
+    uint8_t answers;  /* bits, of those */
     uint8_t changed;  /* look at it again, it stands in mirror.dirty */
     uint8_t bare;     /* nothing on the instance hides the class's handlers */
     uint8_t direct;   /* the predicates are the class's functions */
     uint8_t own;      /* it is in mirror.own: Python is asked in each pass */
     uint8_t reported; /* the engine knows of it */
     uint8_t renewed;  /* but perhaps not of its socket: another open file under the number */
-    uint8_t filled;   /* whether `sized` had anything in it when last looked at */
     uint8_t unseen;   /* while comparing with the map */
     uint8_t want;     /* Read and Write, as last evaluated */
     uint8_t removed;  /* taken out of the map while the pass was asking: `obj` is owned */
@@ -91,6 +97,14 @@ typedef struct {
     int32_t fd;
     uint64_t order;
 } ga_suspect;
+
+/* A container whose length decides. Both pointers are borrowed: the entry goes when the channel is marked. */
+typedef struct {
+    const Py_ssize_t *length;
+    Py_ssize_t seen;
+    ga_channel *channel;
+    uint8_t any; /* what counts is whether it is 0 */
+} ga_sized;
 
 /* What is known of a number, whether or not a channel stands under it. */
 typedef struct {
@@ -118,8 +132,9 @@ typedef struct ga_mirror {
     uint64_t next_order;
     ga_channel **own; /* in map order, with holes */
     int32_t own_count, own_size, own_holes;
-    ga_channel **sized; /* in no order */
+    ga_sized *sized; /* in no order */
     int32_t sized_count, sized_size;
+    int32_t lengths; /* of the sized, those of which more than being empty counts */
     ga_dirty *dirty;
     int32_t dirty_count, dirty_size;
     ga_suspect *suspects;
@@ -147,6 +162,7 @@ typedef struct ga_mirror {
     uint8_t woken;     /* and was woken */
     uint8_t resync;    /* the mirror may be wrong: compare it with the map */
     uint8_t foreign;   /* a key is no descriptor's number */
+    uint8_t traced;    /* somebody counts calls: no predicate of the program's is settled */
 } ga_mirror;
 
 #define TOLD_UNKNOWN 0xff
@@ -186,18 +202,19 @@ extern int ga_ended;                   /* the interpreter ends: nothing is mirro
 int ga_ending_setup(PyObject *module); /* 0, or -1 with an exception set */
 
 /* watch.c */
-typedef enum { WATCH_MAP, WATCH_CHANNEL, WATCH_NAMESPACE, WATCH_PROBE } ga_watch_kind;
-extern int ga_trusted;                                         /* what passed its test: 0 nothing, 1 watching maps, 2 watching all */
-extern int ga_forked;                                          /* this process is a fork: nothing is mirrored any more */
-extern uint64_t ga_namespace_epoch;                            /* rises with each change of a watched namespace */
-extern uint64_t ga_function_epoch;                             /* rises with each change of what a function does */
-int ga_watch_setup(void);                                      /* 0, or -1 with an exception set */
+typedef enum { WATCH_MAP, WATCH_CHANNEL, WATCH_NAMESPACE, WATCH_GLOBALS, WATCH_PROBE } ga_watch_kind;
+extern int ga_trusted;              /* what passed its test: 0 nothing, 1 watching maps, 2 watching all */
+extern int ga_forked;               /* this process is a fork: nothing is mirrored any more */
+extern uint64_t ga_namespace_epoch; /* rises with each change of a watched namespace */
+extern uint64_t ga_plan_epoch;      /* rises with each change of a function, and of a global that a plan depends on */
+int ga_watch_setup(void);           /* 0, or -1 with an exception set */
 int ga_watch(PyObject *dict, ga_watch_kind kind, void *owner); /* 0, or -1 without an exception */
 void ga_unwatch(PyObject *dict);                               /* no exception, no Python code */
 void *ga_watched(PyObject *dict, ga_watch_kind kind);          /* its owner, or NULL */
-int ga_only_names(PyObject *dict);                             /* whether looking a name up in it runs no Python code */
-PyObject *ga_watchable_dict(PyObject *obj);                    /* owned reference; NULL without an exception if there is none */
-int ga_watch_class(PyTypeObject *type);                        /* 0, or -1 without an exception */
+int ga_watch_global(PyObject *name);        /* its changes, in watched globals, count from now on; whether they did before */
+int ga_only_names(PyObject *dict);          /* whether looking a name up in it runs no Python code */
+PyObject *ga_watchable_dict(PyObject *obj); /* owned reference; NULL without an exception if there is none */
+int ga_watch_class(PyTypeObject *type);     /* 0, or -1 without an exception */
 void ga_unwatch_class(PyTypeObject *type);
 void ga_watch_replacing(PyTypeObject *type); /* learns from an ordinary class how instance dicts are replaced */
 int ga_replacing_shows(PyTypeObject *type);  /* whether that shows, from now on, for the class's instances */
@@ -243,6 +260,11 @@ void ga_unlisten(ga_mirror *m);        /* after it; async-signal-safe */
 /* wakeup_fd.c: for the main thread, with the GIL */
 int ga_set_wakeup_fd(int fd);   /* returns the one before; async-signal-safe */
 int ga_wakeup_fd_works(int fd); /* fd is for a trial; no exception */
+
+/* tracing.c */
+int ga_tracing_setup(void);      /* 0, or -1 with an exception set */
+void ga_tracing_may_begin(void); /* somebody has registered for sys.monitoring; runs no Python code */
+int ga_is_traced(void);          /* whether calls in this thread are counted by somebody; may run Python code */
 
 /* services.c */
 int ga_services_setup(PyObject *module); /* 0, or -1 with an exception set */

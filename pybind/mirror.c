@@ -2,7 +2,7 @@
 
 /* The mirror of a map: which channel stands under which number, and which of them have to be looked at again.
  * What they wait for is in interest.c. Requires the GIL throughout. */
-#include "mirror.h"
+#include "plan.h"
 
 ga_mirror *ga_mirrors;
 int ga_attended;
@@ -56,75 +56,8 @@ void ga_mark_channel(ga_channel *c)
     if (c->changed || c->removed)
         return;
     c->changed = 1;
+    ga_leave_sized(c); /* before the change: the containers may be gone after it */
     ga_mark(c->mirror, ga_number_at(c->mirror, c->fd));
-}
-
-/* -- the two lists a channel can be in ------------------------------------------------------- */
-
-void ga_leave_lists(ga_channel *c)
-{
-    ga_mirror *m = c->mirror;
-    if (c->slot >= 0 && c->own) {
-        m->own[c->slot] = NULL;
-        m->own_holes++;
-    } else if (c->slot >= 0) {
-        ga_channel *last = m->sized[--m->sized_count];
-        m->sized[c->slot] = last;
-        last->slot = c->slot;
-    }
-    c->slot = -1;
-    c->own = 0;
-    c->sized = NULL;
-}
-
-void ga_close_holes(ga_mirror *m)
-{
-    int32_t to = 0;
-    for (int32_t i = 0; i < m->own_count; i++)
-        if (m->own[i]) {
-            m->own[to] = m->own[i];
-            m->own[to]->slot = to;
-            to++;
-        }
-    m->own_count = to;
-    m->own_holes = 0;
-}
-
-/* 0, or -1 without an exception. */
-int ga_enter_own(ga_channel *c)
-{
-    ga_mirror *m = c->mirror;
-    if (c->own)
-        return 0;
-    ga_leave_lists(c);
-    if (ga_reserve(&m->own, &m->own_size, m->own_count + 1, sizeof *m->own) < 0)
-        return -1;
-    int32_t at = m->own_count++;
-    /* Mostly the newest comes last; one that has just become its own goes to its place. */
-    for (; at > 0 && (!m->own[at - 1] || m->own[at - 1]->order > c->order); at--) {
-        m->own[at] = m->own[at - 1];
-        if (m->own[at])
-            m->own[at]->slot = at;
-    }
-    m->own[at] = c;
-    c->slot = at;
-    c->own = 1;
-    return 0;
-}
-
-/* 0, or -1 without an exception. */
-int ga_enter_sized(ga_channel *c, PyObject *queue)
-{
-    ga_mirror *m = c->mirror;
-    if (c->slot < 0) {
-        if (ga_reserve(&m->sized, &m->sized_size, m->sized_count + 1, sizeof *m->sized) < 0)
-            return -1;
-        c->slot = m->sized_count;
-        m->sized[m->sized_count++] = c;
-    }
-    c->sized = queue;
-    c->filled = Py_SIZE(queue) != 0;
-    return 0;
 }
 
 /* -- channels come and go ---------------------------------------------------------------------- */
@@ -150,7 +83,8 @@ static void remove_channel(ga_mirror *m, ga_number *n)
     m->count--;
     ga_mark(m, n);
     ga_drop_dict(c);
-    c->changed = 0;
+    ga_leave_sized(c);
+    c->changed = c->settled = 0;
     if (c->own && m->asking && c->order > m->asking && ga_reserve(&m->gone, &m->gone_size, m->gone_count + 1, sizeof *m->gone) == 0) {
         /* The pass has begun with it in the map, so it is still asked: it stays in its place. */
         Py_INCREF(c->obj);
@@ -158,7 +92,7 @@ static void remove_channel(ga_mirror *m, ga_number *n)
         m->gone[m->gone_count++] = c;
         return;
     }
-    ga_leave_lists(c);
+    ga_leave_own(c);
     release(c);
 }
 
@@ -168,7 +102,7 @@ void ga_bury(ga_mirror *m)
     while (m->gone_count) {
         ga_channel *c = m->gone[--m->gone_count];
         PyObject *obj = c->obj;
-        ga_leave_lists(c);
+        ga_leave_own(c);
         release(c);
         Py_DECREF(obj);
     }
@@ -265,6 +199,15 @@ void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObj
     }
 }
 
+/* Whether a predicate that need not be called has read the attribute. */
+static int reads(const ga_channel *c, PyObject *name)
+{
+    for (int i = 0; c->class && i < 2; i++)
+        if (c->class->plans[i] && ga_plan_reads(c->class->plans[i], name))
+            return 1;
+    return 0;
+}
+
 void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *key)
 {
     if (event == PyDict_EVENT_CLONED || (event == PyDict_EVENT_ADDED && !PyUnicode_CheckExact(key)))
@@ -277,7 +220,7 @@ void ga_mirror_channel_event(ga_channel *c, PyDict_WatchEvent event, PyObject *k
             i++;
         if (key == ga_name_socket)
             c->renewed = 1; /* another open file, perhaps, under a number that does not leave the map */
-        else if (i == N_COUNT) {
+        else if (i == N_COUNT && !reads(c, key)) {
             if (c->own) /* the predicates may look at it */
                 ga_mirror_touch(c->mirror);
             return;
@@ -329,6 +272,13 @@ void ga_mirror_dict_replaced(PyObject *dict)
         c->renewed = 1;
         ga_mark_channel(c);
     }
+}
+
+void ga_mirror_mark_all(ga_mirror *m)
+{
+    for (int32_t i = 0; i < m->number_size; i++)
+        if (m->numbers[i].fd >= 0 && m->numbers[i].channel)
+            ga_mark_channel(m->numbers[i].channel);
 }
 
 void ga_mirror_class_changed(ga_class *class)

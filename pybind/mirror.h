@@ -14,11 +14,21 @@ void ga_number_drop_unused(ga_mirror *m, int32_t fd);    /* forgets a number of 
 void ga_mark(ga_mirror *m, ga_number *n); /* to be looked at again */
 void ga_mark_channel(ga_channel *c);
 
-/* The two lists a channel can be in: those asked in each pass, and those whose queue's length decides. */
-int ga_enter_own(ga_channel *c);                    /* 0, or -1 without an exception */
-int ga_enter_sized(ga_channel *c, PyObject *queue); /* the same */
-void ga_leave_lists(ga_channel *c);
-void ga_close_holes(ga_mirror *m); /* in mirror.own */
+/* lists.c: a channel can be in both. */
+int ga_enter_own(ga_channel *c); /* to be asked in each pass; 0, or -1 without an exception */
+void ga_leave_own(ga_channel *c);
+void ga_close_holes(ga_mirror *m);                                    /* in mirror.own */
+const Py_ssize_t *ga_length_of(PyObject *value);                      /* where a container of CPython's keeps it; NULL for anything else */
+int ga_enter_sized(ga_channel *c, const Py_ssize_t *length, int any); /* 1, 0 if it has too many, -1 without an exception */
+void ga_leave_sized(ga_channel *c);
+void ga_look_at_sizes(ga_mirror *m); /* marks those of whom a length has changed */
+
+/* settle.c: finds out what kind of channel it is, and what it waits for where no predicate has to be called in each pass.
+ * Runs Python code: `c` may be gone after it. 0, or -1 with an exception set. */
+int ga_channel_look_at(ga_channel *c);
+
+int ga_report(ga_channel *c); /* interest.c: to the engine, what the channel waits for; 0, or -1 without an exception */
+void ga_mirror_mark_all(ga_mirror *m);
 
 void ga_drop_dict(ga_channel *c);              /* watches it no longer */
 void ga_bury(ga_mirror *m);                    /* drops the channels that left while the pass was asking */

@@ -101,7 +101,7 @@ static PyObject *s_outlook(PyObject *self, PyObject *map)
     ga_mirror *m = known(map);
     if (!m || ga_ended || m->go.status != GA_SETTLED || m->go.descriptor < 0)
         Py_RETURN_NONE;
-    return Py_BuildValue("idn", m->go.descriptor, m->go.again, (Py_ssize_t)m->own_count);
+    return Py_BuildValue("idn", m->go.descriptor, m->go.again, (Py_ssize_t)m->own_count + m->lengths);
 }
 
 static PyObject *s_stats(PyObject *self, PyObject *map)

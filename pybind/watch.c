@@ -7,7 +7,7 @@
 #include "internal.h"
 
 int ga_trusted, ga_forked;
-uint64_t ga_namespace_epoch, ga_function_epoch;
+uint64_t ga_namespace_epoch, ga_plan_epoch;
 
 static int dict_watcher = -1, class_watcher = -1, function_watcher = -1;
 
@@ -108,6 +108,30 @@ void ga_unwatch(PyObject *dict)
 
 static int probe_count;
 
+/* The names of globals that plans depend on: a bit for some of them, so that a program that counts in a global of another
+ * name makes no work. */
+static uint64_t global_names;
+
+static uint64_t bit_of(PyObject *name)
+{
+    return (uint64_t)1 << (((uintptr_t)name >> 4 ^ (uintptr_t)name >> 10) & 63);
+}
+
+int ga_watch_global(PyObject *name)
+{
+    int before = (global_names & bit_of(name)) != 0;
+    global_names |= bit_of(name);
+    return before;
+}
+
+static void on_global(PyDict_WatchEvent event, PyObject *key)
+{
+    if (event <= PyDict_EVENT_DELETED && key && PyUnicode_CheckExact(key) && PyUnicode_CHECK_INTERNED(key) && !(global_names & bit_of(key)))
+        return;
+    ga_plan_epoch++;
+    ga_mirrors_touch();
+}
+
 static int on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
 {
     if (ga_forked)
@@ -128,6 +152,10 @@ static int on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObj
         break;
     case WATCH_NAMESPACE:
         ga_namespace_epoch++;
+        on_global(event, key);
+        break;
+    case WATCH_GLOBALS:
+        on_global(event, key);
         break;
     case WATCH_PROBE:
         probe_count++;
@@ -155,10 +183,12 @@ static int on_function(PyFunction_WatchEvent event, PyFunctionObject *function, 
     return 0;
 }
 
-/* `obj.__class__ = other` shows to no watcher, but it is an audited event. */
+/* `obj.__class__ = other` shows to no watcher, but it is an audited event; so is the first step of monitoring. */
 static int on_audit(const char *event, PyObject *args, void *data)
 {
     (void)data;
+    if (event[0] == 's' && !strcmp(event, "sys.monitoring.register_callback"))
+        ga_tracing_may_begin();
     if (event[0] != 'o' || strcmp(event, "object.__setattr__") || ga_forked || !PyTuple_Check(args) || PyTuple_GET_SIZE(args) != 3)
         return 0;
     PyObject *name = PyTuple_GET_ITEM(args, 1);
@@ -176,8 +206,10 @@ int ga_watch_setup(void)
         return -1;
     if ((class_watcher = PyType_AddWatcher(on_class)) < 0 || (function_watcher = PyFunction_AddWatcher(on_function)) < 0)
         PyErr_Clear(); /* every channel is asked in every pass then */
-    if (PySys_AddAuditHook(on_audit, NULL) < 0)
+    if (PySys_AddAuditHook(on_audit, NULL) < 0) {
         PyErr_Clear(); /* refused by another hook: the audit of the mirror finds it within a second */
+        ga_tracing_may_begin();
+    }
     return 0;
 }
 

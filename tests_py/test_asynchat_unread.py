@@ -1,4 +1,4 @@
-"""async_chat.ac_in_buffer while callbacks run: bytes, all of the input that has not been handed on."""
+"""async_chat.ac_in_buffer in callbacks: bytes, all of the input that has not been handed on."""
 
 import asynchat
 import asyncore
@@ -262,7 +262,7 @@ def test_without_an_input_there_is_no_attribute():
     chat = Chat.__new__(Chat)
     assert not hasattr(chat, "ac_in_buffer")
     with pytest.raises(AttributeError, match="'Chat' object has no attribute 'ac_in_buffer'"):
-        chat.ac_in_buffer
+        _ = chat.ac_in_buffer
     chat.ac_in_buffer = b"x"
     assert vars(chat) == {"ac_in_buffer": b"x"}
     del chat.ac_in_buffer

@@ -35,9 +35,7 @@ if not _complete:
     _installed.warn_if_mixed()
     del _installed
 
-_LONG_INPUT = (
-    1 << 14
-)  # bytes of input from which taking a line off its front does not copy the rest
+_LONG_INPUT = 1 << 14  # bytes of input from which a line is taken off without a copy of the rest
 _LONG_TERMINATOR = 64  # bytes up to which a terminator is simply searched for again
 _LONG = 1 << 16  # bytes of output from which the rest is a view instead of a copy
 
@@ -218,18 +216,20 @@ class _Unread:
     """
 
     __slots__ = ("at", "data", "names")
-    of: dict[int, _Unread] = {}  # by id of the channel
 
     def __init__(self, chat: async_chat, data: bytes) -> None:
         self.data, self.at = data, 0
         self.names = vars(chat)
         del chat.ac_in_buffer
-        self.of[id(chat)] = self
+        _unread_of[id(chat)] = self
 
     def put_back(self, chat: async_chat) -> None:
-        if self.of.get(id(chat)) is self:
-            del self.of[id(chat)]
+        if _unread_of.get(id(chat)) is self:
+            del _unread_of[id(chat)]
             vars(chat).setdefault("ac_in_buffer", self.data[self.at :])
+
+
+_unread_of: dict[int, _Unread] = {}  # by id of the channel
 
 
 class _Input:
@@ -240,7 +240,7 @@ class _Input:
     def __get__(self, chat: async_chat | None, owner: type) -> bytes:
         if chat is None:
             return b""  # what goes through the names of a class expects each of them to be there
-        unread = _Unread.of.get(id(chat))
+        unread = _unread_of.get(id(chat))
         if unread is not None:
             unread.put_back(chat)
         else:
@@ -266,7 +266,7 @@ def _collect(chat: async_chat) -> None:
     try:
         while True:
             if unread is not None and (
-                "ac_in_buffer" in vars(chat) or len(data) - unread.at < _LONG_INPUT
+                "ac_in_buffer" in vars(chat) or len(unread.data) - unread.at < _LONG_INPUT
             ):
                 unread.put_back(chat)
                 unread = None

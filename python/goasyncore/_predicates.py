@@ -1,91 +1,243 @@
-"""Tells what a class's predicates come down to, so that the engine need not call all of them.
+"""Tells what a class's predicates read: the engine need not call them while that is the same.
 
-Ours are known by the functions themselves. `def writable(self): return False` is what most
-subclasses have instead: what a function's code looks like that returns a constant is CPython's
-inside, so samples are compiled here and compared with.
+Ours are known by the functions themselves. Of other functions `_bytecode` says what they read; here
+that is looked up for one class: attributes must be plain ones, `len` and `bool` the builtins, and
+what is called of the channel, of `super()` or of a base class must be such a function itself.
+`explain()` says in words why a predicate is called in each pass.
+
+There are no generators here: CPython 3.12 crashes when there is no memory to make one.
 """
 
 from __future__ import annotations
 
+import builtins
 import sys
-from types import FunctionType
+from types import FunctionType, ModuleType
+
+from . import _bytecode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["chat_seen", "constant", "rules_of"]
+__all__ = ["chat_seen", "constant", "explain", "rules_of"]
 
 # pybind's ga_rule
-_ASK, _NO, _YES, _SENDER, _CHAT = range(5)
+_ASK, _YES, _SENDER, _CHAT, _PLAN = range(5)
 _RULES = {
     "dispatcher": (_YES, _YES),
     "dispatcher_with_send": (_YES, _SENDER),
     "async_chat": (_YES, _CHAT),
 }
 
+# pybind's ga_dep_kind
+_ATTRIBUTE, _METHOD, _AFTER, _OF, _GLOBAL, _CELL, _FUNCTION = range(7)
+
 # Called with asynchat's namespace when a class has async_chat's writable(). Set by _native.
 chat_seen: Callable[[dict[str, Any]], None] | None = None
 
+_NAMES = ("readable", "writable")
+_HOOKS = ("__getattribute__", "__getattr__")
+_MISSING = object()
+_DEPTH = 8  # calls within calls
+_SIMPLE = (bool, int, float, complex, str, bytes, type(None), type(...))
+_TRUE = (FunctionType, type(len), type)  # whose truth is always the same
 
-def _true(self: object) -> bool:
-    return True
-
-
-def _small(self: object) -> int:
-    return 1
-
-
-def _large(self: object) -> int:
-    return 100_000
-
-
-def _nothing(self: object) -> None:
-    return None
+# As the class has them, whatever its metaclass says.
+_mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_vars: Callable[[type], Any] = type.__dict__["__dict__"].__get__
 
 
-# The operations alone; the argument of the one that loads the constant says which one it is.
-_SHAPES = {function.__code__.co_code[::2] for function in (_true, _small, _large, _nothing)}
-_OTHER_KINDS = 0x4 | 0x8 | 0x20 | 0x80 | 0x200  # *args, **kwargs; generators and coroutines
-_CONSTANTS = (bool, int, type(None), str, bytes, float, tuple)
+class _Plan:
+    """What a predicate of a class depends on. Raises `Unclear` where that cannot be said."""
+
+    def __init__(self, mro: tuple[type, ...], function: Any) -> None:
+        self.mro = mro
+        self.attributes: dict[str, int] = {}
+        self.others: dict[tuple[Any, ...], None] = {}  # a set in the order in which they are found
+        for name in self.visit(function, 0):
+            self.attribute(name, _bytecode.TRUTH)
+
+    def dependencies(self) -> tuple[tuple[Any, ...], ...]:
+        """For pybind: (kind, where, beyond, name, what counts)."""
+        attributes = [(_ATTRIBUTE, None, None, *item) for item in self.attributes.items()]
+        return (*attributes, *[(*other, 0) for other in self.others.values()])
+
+    def note(self, kind: int, where: Any, beyond: Any, name: Any) -> None:
+        # By identity: what is held need not be hashable.
+        self.others[kind, id(where), name] = (kind, where, beyond, name)  # type: ignore[assignment]
+
+    def visit(self, function: Any, depth: int) -> set[str]:
+        """Look at a function that is called. Returns the attributes that it may return."""
+        if type(function) is not FunctionType:
+            raise _bytecode.Unclear("is not a plain function, or calls one that is not")
+        if depth > _DEPTH:
+            raise _bytecode.Unclear("calls itself, or is too complicated")
+        reads = _bytecode.analysed(function.__code__)
+        self.note(_FUNCTION, function, None, None)
+        for name in reads.builtins:
+            if self.value_of(function, (name,)) is not getattr(builtins, name):
+                raise _bytecode.Unclear(f"calls {name}(), which is not the builtin one")
+        results = {call: self.visit(self.target(function, call), depth + 1) for call in reads.calls}
+        for source, counts in reads.counts.items():
+            if isinstance(source, str):
+                self.attribute(source, counts)
+            elif source[0] == "call":
+                for name in results[source[1]]:
+                    self.attribute(name, counts)
+            else:
+                self.constant(function, source, counts)
+        returned: set[str] = set()
+        for source in reads.returned:
+            if isinstance(source, str):
+                returned.add(source)
+            elif source[0] == "call":
+                returned |= results[source[1]]
+            else:
+                self.constant(function, source, _bytecode.VALUE)
+        return returned
+
+    def attribute(self, name: str, counts: int) -> None:
+        kind = type(_lookup(self.mro, name))
+        for method in ("__get__", "__set__", "__delete__"):
+            if hasattr(kind, method):
+                raise _bytecode.Unclear(f"reads self.{name}, which is computed")
+        self.attributes[name] = max(counts, self.attributes.get(name, 0))
+
+    def target(self, function: Any, call: tuple[Any, ...]) -> Any:
+        name = call[-1]
+        if call[0] == "method":
+            self.note(_METHOD, None, None, name)
+            return _lookup(self.mro, name)
+        if call[0] == "super":
+            anchor = self.value_of(function, call[1][1:], call[1][0])
+            for at, base in enumerate(self.mro):
+                if base is anchor:
+                    self.note(_AFTER, anchor, None, name)
+                    return _lookup(self.mro[at + 1 :], name)
+        else:
+            anchor = self.value_of(function, call[1:-1])
+            for base in self.mro:
+                if base is anchor:
+                    self.note(_OF, anchor, None, name)
+                    return _lookup(_mro(base), name)
+        raise _bytecode.Unclear(f"calls {name}() of another object")
+
+    def constant(self, function: Any, source: tuple[str, ...], counts: int) -> None:
+        if source[0] == _bytecode.CELL:
+            raise _bytecode.Unclear(f"reads {source[1]}, a variable of an enclosing function")
+        value = self.value_of(function, source[1:])
+        if counts != _bytecode.IDENTITY and not (
+            _is_simple(value) or (counts == _bytecode.TRUTH and type(value) in _TRUE)
+        ):
+            raise _bytecode.Unclear(f"reads {'.'.join(source[1:])}, which is not a constant")
+
+    def value_of(self, function: Any, path: tuple[str, ...], kind: str = _bytecode.GLOBAL) -> Any:
+        """Of a global, an attribute of a module that is one, or the variable `__class__`."""
+        if kind == _bytecode.CELL:
+            cell = function.__closure__[function.__code__.co_freevars.index(path[0])]
+            self.note(_CELL, cell, None, None)
+            return cell.cell_contents if path[0] == "__class__" else None
+        space, beyond = function.__globals__, function.__builtins__
+        value: Any = _MISSING
+        for name in path:
+            if space is None or type(space) is not dict:
+                break
+            self.note(_GLOBAL, space, beyond, name)
+            value = space.get(name, _MISSING)
+            if value is _MISSING and beyond is not None:
+                value = beyond.get(name, _MISSING)
+            space, beyond = vars(value) if type(value) is ModuleType else None, None
+        else:
+            if value is not _MISSING:
+                return value
+        raise _bytecode.Unclear(f"reads {'.'.join(path)}")
 
 
-def constant(function: Any) -> bool | None:
-    """The truth of what the function returns whatever it is called with; `None`: that depends."""
-    if type(function) is not FunctionType:
-        return None
-    code = function.__code__
-    if (
-        code.co_argcount != 1
-        or code.co_kwonlyargcount
-        or code.co_flags & _OTHER_KINDS
-        or code.co_code[::2] not in _SHAPES
-    ):
-        return None
-    value = function(None)
-    return bool(value) if type(value) in _CONSTANTS else None
+def _lookup(mro: tuple[type, ...], name: str) -> Any:
+    for base in mro:
+        found = _vars(base).get(name, _MISSING)
+        if found is not _MISSING:
+            return found
+    return _MISSING
 
 
-def rules_of(cls: type) -> tuple[int, int]:
-    """What the class's readable() and writable() come down to."""
-    return _rule_of(cls, "readable", 0), _rule_of(cls, "writable", 1)
+def _is_simple(value: Any, depth: int = 3) -> bool:
+    """Whether it is another object where it is another value."""
+    if type(value) in (tuple, frozenset):
+        return depth > 0 and False not in [_is_simple(item, depth - 1) for item in value]
+    return type(value) in _SIMPLE
 
 
-def _rule_of(cls: type, name: str, at: int) -> int:
-    function = None
-    for base in reversed(cls.__mro__):
-        function = vars(base).get(name, function)
-    returns = constant(function)
-    rule = _ASK if returns is None else _YES if returns else _NO
+def rules_of(cls: type) -> tuple[Any, ...]:
+    """For each of readable() and writable(): pybind's ga_rule, what it depends on, and its answer.
+
+    The answer is None where there is one to ask for.
+    """
+    mro = _mro(cls)
+    return _rule_of(mro, "readable", 0), _rule_of(mro, "writable", 1)
+
+
+def _rule_of(mro: tuple[type, ...], name: str, at: int) -> tuple[int, Any, bool | None]:
+    function = _lookup(mro, name)
     try:
-        namespace: dict[str, Any] = function.__globals__  # type: ignore[union-attr]
+        namespace: dict[str, Any] = function.__globals__
         for pair, kind in namespace["_own_predicates"].items():
             if pair[at] is function:
                 rule = _RULES[kind][at]
+                asynchat = sys.modules.get("asynchat")
+                if rule == _CHAT and namespace is getattr(asynchat, "__dict__", None) and chat_seen:
+                    chat_seen(namespace)
+                return rule, None, None
     except Exception:  # of any kind: what stands for a predicate may be anything
-        return rule
-    asynchat = sys.modules.get("asynchat")
-    if rule == _CHAT and namespace is getattr(asynchat, "__dict__", None) and chat_seen is not None:
-        chat_seen(namespace)
-    return rule
+        pass
+    try:
+        plan = _plan_of(mro, function)
+    except _bytecode.Unclear:
+        return _ASK, None, None
+    return _PLAN, plan.dependencies(), constant(function)
+
+
+def _plan_of(mro: tuple[type, ...], function: Any) -> _Plan:
+    for base in mro[:-1]:
+        if not _vars(base).keys().isdisjoint(_HOOKS):
+            raise _bytecode.Unclear("belongs to a class with __getattr__ or __getattribute__")
+    return _Plan(mro, function)
+
+
+def constant(function: FunctionType) -> bool | None:
+    """The truth of what the function returns whatever it is called with; `None`: that depends."""
+    try:
+        reads = _bytecode.analysed(function.__code__)
+    except _bytecode.Unclear:
+        return None
+    if reads.counts or reads.calls or reads.builtins or reads.returned:
+        return None
+    try:
+        return bool(function(None))
+    except Exception:  # as 1 / 0: whoever calls it gets that
+        return None
+
+
+def explain(what: Any) -> str | None:
+    """Why a predicate is called in each pass, in words; None where the engine need not do that.
+
+    Of a class both of its predicates are looked at; of a function what can be said without one.
+    """
+    if not isinstance(what, type):
+        if type(what) is not FunctionType:
+            return "it is not a plain function"
+        try:
+            _bytecode.analysed(what.__code__)
+        except _bytecode.Unclear as why:
+            return f"it {why}"
+        return None
+    mro = _mro(what)
+    for at, name in enumerate(_NAMES):
+        if _rule_of(mro, name, at)[0] == _ASK:
+            try:
+                _plan_of(mro, _lookup(mro, name))
+            except _bytecode.Unclear as why:
+                return f"{name}() {why}"
+    return None

@@ -12,7 +12,6 @@ from . import _installed, _predicates
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
 __all__ = ["VERSION", "WORDS", "Source", "find_channels", "hidden_module"]
 
@@ -224,12 +223,12 @@ def _told_of(definition: ast.FunctionDef) -> str:
     if definition.decorator_list:
         return "is called in each pass: it is decorated"
     function = _function(definition)
-    explain: Any = getattr(_predicates, "explain", None)
-    if explain is not None:
-        return str(explain(function))
+    reason = _predicates.explain(function)
+    if reason is not None:
+        return f"is called in each pass: {reason}"
     returns = _predicates.constant(function)
     if returns is None:
-        return "is called in each pass"
+        return "is called again only when what it reads has changed"
     return f"is never called: it is always {'true' if returns else 'false'}"
 
 
@@ -243,7 +242,9 @@ def _function(definition: ast.FunctionDef) -> FunctionType:
         argument.annotation = None
     bare.args.defaults = [ast.Constant(None) for _ in bare.args.defaults]
     bare.args.kw_defaults = [ast.Constant(None) for _ in bare.args.kw_defaults]
-    tree = ast.fix_missing_locations(ast.Module([bare], type_ignores=[]))
-    namespace: dict[str, FunctionType] = {}
-    exec(compile(tree, "<predicate>", "exec"), namespace)
-    return namespace[definition.name]
+    tree = ast.parse("class Channel: pass")  # for super() and names that begin with two underscores
+    tree.body[0].body = [bare]  # type: ignore[attr-defined]
+    namespace: dict[str, type] = {}
+    exec(compile(ast.fix_missing_locations(tree), "<predicate>", "exec"), namespace)
+    function: FunctionType = vars(namespace["Channel"])[definition.name]
+    return function

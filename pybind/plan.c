@@ -1,0 +1,260 @@
+//go:build gopy_binding
+
+#include "plan.h"
+
+/* As in _predicates.py. */
+typedef enum { DEP_ATTRIBUTE, DEP_METHOD, DEP_AFTER, DEP_OF, DEP_GLOBAL, DEP_CELL, DEP_FUNCTION } ga_dep_kind;
+typedef enum { COUNTS_IDENTITY, COUNTS_TRUTH, COUNTS_VALUE } ga_counts; /* what of a value */
+
+typedef struct {
+    ga_dep_kind kind;
+    ga_counts counts;
+    PyObject *where, *beyond; /* a class, a cell, a function, or a dict and the builtins */
+    PyObject *name;           /* interned */
+    PyObject *value;          /* what was found, NULL for nothing */
+} dep;
+
+struct ga_plan {
+    PyObject *held; /* list of what the dependencies have borrowed; owned, NULL after ga_plan_take */
+    int count, answer, compared;
+    dep deps[];
+};
+
+#define DEPTH 3 /* tuples in tuples */
+
+/* Borrowed: what `name` is of the classes that come after `anchor`. */
+static PyObject *lookup_after(PyTypeObject *type, PyObject *anchor, PyObject *name)
+{
+    PyObject *mro = type->tp_mro, *found = NULL;
+    Py_ssize_t i = 0, count = mro ? PyTuple_GET_SIZE(mro) : 0;
+    while (i < count && PyTuple_GET_ITEM(mro, i) != anchor)
+        i++;
+    for (i++; i < count && !found; i++) {
+        PyObject *own = PyType_GetDict((PyTypeObject *)PyTuple_GET_ITEM(mro, i));
+        found = own ? PyDict_GetItemWithError(own, name) : NULL;
+        Py_XDECREF(own);
+    }
+    return found;
+}
+
+/* Borrowed: what it depends on now, NULL for nothing. */
+static PyObject *value_of(const dep *d, PyTypeObject *type)
+{
+    PyObject *value = NULL;
+    switch (d->kind) {
+    case DEP_ATTRIBUTE:
+    case DEP_METHOD:
+        return _PyType_Lookup(type, d->name);
+    case DEP_AFTER:
+        value = lookup_after(type, d->where, d->name);
+        break;
+    case DEP_OF:
+        return _PyType_Lookup((PyTypeObject *)d->where, d->name);
+    case DEP_GLOBAL:
+        value = PyDict_GetItemWithError(d->where, d->name);
+        if (!value && d->beyond)
+            value = PyDict_GetItemWithError(d->beyond, d->name);
+        break;
+    case DEP_CELL:
+        value = PyCell_GET(d->where);
+        break;
+    case DEP_FUNCTION:
+        break;
+    }
+    PyErr_Clear();
+    return value;
+}
+
+/* 1 where it was so before, 0 where it is so from now on, -1 without an exception where it cannot be. */
+static int see_changes(PyObject *dict, PyObject *name)
+{
+    static char owner[8] __attribute__((aligned(8)));
+    int before = ga_watch_global(name);
+    if (ga_watched(dict, WATCH_NAMESPACE) || ga_watched(dict, WATCH_GLOBALS))
+        return before;
+    return ga_only_names(dict) && ga_watch(dict, WATCH_GLOBALS, owner) == 0 ? 0 : -1;
+}
+
+/* Looks up what it depends on, and holds on to all of that. 0, or -1 with an exception set. */
+static int hold(ga_plan *plan, PyTypeObject *type)
+{
+    if (!(plan->held = PyList_New(0)))
+        return -1;
+    for (int i = 0; i < plan->count; i++) {
+        dep *d = &plan->deps[i];
+        d->value = value_of(d, type);
+        PyObject *found[] = {d->where, d->beyond, d->name, d->value};
+        for (int j = 0; j < 4; j++)
+            if (found[j] && PyList_Append(plan->held, found[j]) < 0)
+                return -1;
+    }
+    return 0;
+}
+
+/* The dependencies, and what they need to be seen to change. 1, 0 where it would not be seen, or -1 with an exception set. */
+static int parse(ga_plan *plan, PyObject *dependencies, int *again)
+{
+    for (int i = 0; i < plan->count; i++) {
+        dep *d = &plan->deps[i];
+        int kind, counts;
+        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(dependencies, i), "iOOOi", &kind, &d->where, &d->beyond, &d->name, &counts))
+            return -1;
+        d->kind = (ga_dep_kind)kind;
+        d->counts = (ga_counts)counts;
+        if (d->beyond == Py_None)
+            d->beyond = NULL;
+        plan->compared |= d->kind == DEP_CELL;
+        if (d->kind != DEP_GLOBAL)
+            continue;
+        int seen = see_changes(d->where, d->name), seen_beyond = d->beyond ? see_changes(d->beyond, d->name) : 1;
+        if (seen < 0 || seen_beyond < 0)
+            return 0;
+        *again |= !seen || !seen_beyond;
+    }
+    return 1;
+}
+
+ga_plan *ga_plan_made(PyTypeObject *type, PyObject *dependencies, PyObject *answer, int *again)
+{
+    Py_ssize_t count = PyTuple_Check(dependencies) ? PyTuple_GET_SIZE(dependencies) : 0;
+    ga_plan *plan = PyMem_RawCalloc(1, sizeof *plan + (size_t)count * sizeof *plan->deps);
+    if (!plan) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    plan->count = (int)count;
+    plan->answer = answer == Py_None ? -1 : answer == Py_True;
+    int status = parse(plan, dependencies, again);
+    if (status > 0 && hold(plan, type) == 0)
+        return plan;
+    Py_XDECREF(plan->held); /* the caller holds all of it */
+    PyMem_RawFree(plan);
+    return NULL;
+}
+
+int ga_plan_holds(const ga_plan *plan, PyTypeObject *type)
+{
+    for (int i = 0; i < plan->count; i++)
+        if (plan->deps[i].value != value_of(&plan->deps[i], type))
+            return 0;
+    return 1;
+}
+
+int ga_plan_is_compared(const ga_plan *plan)
+{
+    return plan->compared;
+}
+
+int ga_plan_still_holds(const ga_plan *plan)
+{
+    for (int i = 0; plan->compared && i < plan->count; i++)
+        if (plan->deps[i].kind == DEP_CELL && plan->deps[i].value != PyCell_GET(plan->deps[i].where))
+            return 0;
+    return 1;
+}
+
+int ga_plan_calls(const ga_plan *plan, PyObject *function)
+{
+    for (int i = 0; i < plan->count; i++)
+        if (plan->deps[i].kind == DEP_FUNCTION && plan->deps[i].where == function)
+            return 1;
+    return 0;
+}
+
+int ga_plan_reads(const ga_plan *plan, PyObject *name)
+{
+    for (int i = 0; i < plan->count; i++)
+        if (plan->deps[i].name == name && plan->deps[i].kind <= DEP_METHOD)
+            return 1;
+    return 0;
+}
+
+int ga_plan_answer(const ga_plan *plan)
+{
+    return plan->answer;
+}
+
+/* -- for a channel ----------------------------------------------------------------------------- */
+
+/* Whether it is another object where it is another value. */
+static int is_simple(PyObject *value, int depth)
+{
+    if (value == Py_None || PyBool_Check(value) || PyLong_CheckExact(value) || PyUnicode_CheckExact(value) || PyBytes_CheckExact(value) ||
+        PyFloat_CheckExact(value) || PyComplex_CheckExact(value) || value == Py_Ellipsis)
+        return 1;
+    if (PyTuple_CheckExact(value)) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(value); i++)
+            if (!depth || !is_simple(PyTuple_GET_ITEM(value, i), depth - 1))
+                return 0;
+        return 1;
+    }
+    if (!PyFrozenSet_CheckExact(value) || !depth)
+        return 0;
+    PyObject *items = PyObject_GetIter(value), *item;
+    int simple = items != NULL;
+    while (simple && (item = PyIter_Next(items))) {
+        simple = is_simple(item, depth - 1);
+        Py_DECREF(item);
+    }
+    Py_XDECREF(items);
+    simple = simple && !PyErr_Occurred();
+    PyErr_Clear();
+    return simple;
+}
+
+/* Whether it is true or false for good. */
+static int is_always_true(PyObject *value)
+{
+    return PyFunction_Check(value) || PyCFunction_CheckExact(value) || PyMethod_Check(value) || Py_IS_TYPE(value, &PyType_Type);
+}
+
+int ga_plan_settles(const ga_plan *plan, ga_channel *c)
+{
+    for (int i = 0; i < plan->count; i++) {
+        const dep *d = &plan->deps[i];
+        if (d->kind > DEP_METHOD)
+            continue;
+        PyObject *value = PyDict_GetItemWithError(c->dict, d->name);
+        if (d->kind == DEP_METHOD) {
+            if (value)
+                return 0;
+            continue;
+        }
+        if (!value && !(value = d->value))
+            continue; /* it was not read; where it appears, that tells */
+        if (d->counts == COUNTS_IDENTITY || is_simple(value, DEPTH))
+            continue;
+        const Py_ssize_t *length = d->counts == COUNTS_TRUTH ? ga_length_of(value) : NULL;
+        if (length) {
+            int status = ga_enter_sized(c, length, 0);
+            if (status <= 0)
+                return status;
+        } else if (d->counts != COUNTS_TRUTH || !is_always_true(value))
+            return 0;
+    }
+    return 1;
+}
+
+/* -- holding on -------------------------------------------------------------------------------- */
+
+PyObject *ga_plan_take(ga_plan *plan)
+{
+    PyObject *held = plan->held;
+    plan->held = NULL;
+    return held;
+}
+
+int ga_plan_take_up(ga_plan *plan, PyTypeObject *type)
+{
+    if (hold(plan, type) == 0)
+        return 0;
+    PyErr_Clear();
+    return -1;
+}
+
+PyObject *ga_plan_end(ga_plan *plan)
+{
+    PyObject *held = plan->held;
+    PyMem_RawFree(plan);
+    return held;
+}
