@@ -81,7 +81,8 @@ void ga_own_hold(ga_mirror *m, int poller, int read_end, int write_end)
 
 /* Between the last check for signals and the wait lie microseconds in which a signal interrupts nothing. So during a
  * wait of the main thread, and no longer, the waker is what signal.set_wakeup_fd() sets: a signal that comes then ends
- * the wait, whichever thread the kernel gives it to. Costs 15 ns a pass. */
+ * the wait, whichever thread the kernel gives it to. Costs
+ * 30 ns a pass (1,278 against 1,248; medians of 15 interleaved runs of 200,000 passes over one idle channel). */
 static int start_listening(ga_mirror *m)
 {
     if (!m->rests || m->wake_fds[1] < 0 || PyThread_get_thread_ident() != main_thread || !ga_wakeup_fd_works(m->wake_fds[1]))

@@ -42,4 +42,4 @@ print((resident() - before) // count)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_maps_of_one_channel_with_a_large_number(use_poll):
     each = int(run_python(f"use_poll = {use_poll}\n" + MAPS).stdout)
-    assert each < 6500  # bytes: of which the channel itself takes some 550
+    assert each < 4500  # bytes: of which the channel itself takes some 550

@@ -98,6 +98,20 @@ def test_timeouts_count_microseconds(new_pair, channels, timeout):
     assert channel.events == []
 
 
+@pytest.mark.ours_only("3.11 schedules nothing")
+def test_a_call_is_due_within_a_millisecond(goasyncore, idle, use_poll):
+    """One wait ends for it, and a millisecond's is not what it takes; the kernel's poll() alone counts those."""
+    took = []
+    for _ in range(30):
+        called = []
+        handle = goasyncore.call_later(0.0003, lambda: called.append(time.monotonic()), map=idle)
+        asyncore.loop(LIMIT, use_poll, idle, 1)
+        took.append(called[0] - handle.when())
+    assert 0 <= min(took)
+    if not use_poll or goasyncore.backend().name == "native":
+        assert min(took) < 0.0006
+
+
 @pytest.mark.parametrize("timeout", [-1, 1e300, float("nan"), "1", [], -0.0001])
 def test_timeouts_that_select_refuses(new_pair, channels, timeout):
     near, _ = new_pair()

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from support import LIMIT, pair
+from support import LIMIT, pair, run_python
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 
@@ -91,8 +91,8 @@ def late(rounds, channels, use_poll):
         slow = sum(children.one(channels, use_poll) > SOON for _ in range(rounds))
     if BACKEND != "native":
         # Between what a pass in Python does and its system call is a moment in which a signal interrupts nothing,
-        # as in select.select() and in 3.11.
-        slow -= min(slow, rounds // 30)
+        # as in select.select() and in 3.11, where 2 of 3,000 were late.
+        slow -= min(slow, max(1, rounds // 75))
     return slow
 
 
@@ -220,60 +220,53 @@ class TestWakeupFd:
 
 
 EVENT_AND_SIGNAL = """
-import asyncore, os, signal, sys
+import asyncore, os, signal, sys, time
 
 use_poll = sys.argv[1] == "poll"
 
 
-def end(number, frame):
-    os._exit(0)
-
-
-signal.signal(signal.SIGTERM, end)
-
-
 class Input(asyncore.file_dispatcher):
+    ended = None
+
     def writable(self):
         return False
 
     def handle_read(self):
         self.recv(100)
+        self.ended = time.monotonic()
 
 
-Input(0)
-os.write(1, b"ready")
-asyncore.loop(30, use_poll)
-os._exit(1)
+def wait_for_both(events, ready):
+    channel = Input(events)
+
+    def end(number, frame):
+        os._exit(channel.ended is not None and time.monotonic() - channel.ended > 1)
+
+    signal.signal(signal.SIGTERM, end)
+    os.write(ready, b"ready")
+    asyncore.loop(3, use_poll)
+
+
+late = 0
+for _ in range(100):
+    events, tell = os.pipe()
+    begins, ready = os.pipe()
+    child = os.fork()  # each loads the engine for itself
+    if child == 0:
+        try:
+            wait_for_both(events, ready)
+        finally:
+            os._exit(1)
+    assert os.read(begins, 5) == b"ready"
+    os.write(tell, b"x")
+    os.kill(child, signal.SIGTERM)
+    late += os.waitpid(child, 0)[1] != 0
+    for fd in events, tell, begins, ready:
+        os.close(fd)
+print(late)
 """
 
 
 def test_sigterm_right_after_an_event(use_poll):
-    """As a proxy that gets a message and is stopped."""
-    import subprocess
-    import sys
-
-    processes = []
-    for _ in range(25):
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-c", EVENT_AND_SIGNAL, "poll" if use_poll else "select"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-        )
-    for process in processes:
-        assert process.stdout.read(5) == b"ready"
-    late = 0
-    for process in processes:
-        process.stdin.write(b"x")
-        process.stdin.flush()
-        process.terminate()
-        try:
-            late += process.wait(5) != 0
-        except subprocess.TimeoutExpired:
-            late += 1
-            process.kill()
-            process.wait()
-        process.stdin.close()
-        process.stdout.close()
-    assert late == 0
+    """As a proxy that gets a message and is stopped, a hundred times."""
+    assert run_python(EVENT_AND_SIGNAL, "poll" if use_poll else "select").stdout == "0\n"

@@ -93,9 +93,6 @@ func (s *Selector) auditIsDue(now time.Duration) bool {
 
 // look queues an entry to be looked at, and says whether the queue is full.
 func (s *Selector) look(fd int32, e *entry) bool {
-	if s.seen == nil {
-		s.seen = make([]unix.PollFd, 0, lookAtOnce)
-	}
 	interest := s.meaning.Interest(poller.Events(e.want))
 	s.seen = append(s.seen, unix.PollFd{Fd: fd, Events: int16(interest)})
 	return len(s.seen) == lookAtOnce

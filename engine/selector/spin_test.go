@@ -5,6 +5,7 @@ package selector
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ type crowd struct {
 	t     testing.TB
 	fds   []int // to be registered
 	peers map[int]int
+	all   []int // every number that was opened, to be closed in the end
 }
 
 func newCrowd(t testing.TB) *crowd { return &crowd{t: t, peers: map[int]int{}} }
@@ -28,14 +30,21 @@ func (c *crowd) open() int {
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	require.NoError(c.t, err)
 	c.fds, c.peers[ends[0]] = append(c.fds, ends[0]), ends[1]
+	c.all = append(c.all, ends[:]...)
 	return ends[0]
 }
 
 func (c *crowd) close() {
-	for fd, peer := range c.peers {
+	slices.Sort(c.all)
+	for _, fd := range slices.Compact(c.all) {
 		unix.Close(fd)
-		unix.Close(peer)
 	}
+}
+
+// keep has a number closed in the end that has no peer.
+func (c *crowd) keep(fd int) {
+	c.peers[fd] = -1
+	c.all = append(c.all, fd)
 }
 
 // crowds make n channels each that have nothing to tell, or are always told, and may keep a wait busy.
@@ -45,7 +54,7 @@ var crowds = map[string]func(c *crowd, n int) (changes []Change){
 			var ends [2]int
 			require.NoError(c.t, unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK))
 			unix.Close(ends[1])
-			c.peers[ends[0]] = -1
+			c.keep(ends[0])
 			changes = append(changes, Change{int32(ends[0]), poller.Write, uint64(ends[0])})
 		}
 		return changes
@@ -55,7 +64,7 @@ var crowds = map[string]func(c *crowd, n int) (changes []Change){
 			fd := c.open()
 			keeper, err := unix.Dup(fd)
 			require.NoError(c.t, err)
-			c.peers[keeper] = -1
+			c.keep(keeper)
 			changes = append(changes, Change{int32(fd), poller.Read, uint64(fd)})
 		}
 		return changes
@@ -65,7 +74,7 @@ var crowds = map[string]func(c *crowd, n int) (changes []Change){
 			fd := c.open()
 			keeper, err := unix.Dup(fd)
 			require.NoError(c.t, err)
-			c.peers[keeper] = -1
+			c.keep(keeper)
 			changes = append(changes, Change{int32(fd), poller.Read, uint64(fd)})
 		}
 		return changes
@@ -81,7 +90,7 @@ var crowds = map[string]func(c *crowd, n int) (changes []Change){
 		for range n {
 			fd, err := unix.MemfdCreate("", unix.MFD_CLOEXEC)
 			require.NoError(c.t, err)
-			c.peers[fd] = -1
+			c.keep(fd)
 			changes = append(changes, Change{int32(fd), poller.Read | poller.Write, uint64(fd)})
 		}
 		return changes
@@ -106,7 +115,7 @@ func trouble(c *crowd, kind string, changes []Change) (then []Change) {
 			require.NoError(c.t, err)
 			require.NoError(c.t, unix.Dup3(idle[0], fd, unix.O_CLOEXEC))
 			unix.Close(idle[0])
-			c.peers[idle[1]] = -1
+			c.keep(idle[1])
 			then = append(then, Change{change.FD, poller.Read, change.Order + 1<<32})
 		case "forgotten":
 			then = append(then, Change{change.FD, 0, change.Order})
@@ -202,8 +211,8 @@ func hardLife(t *testing.T, name string, program []byte) {
 		}
 		fd := pick(arg)
 		switch b % 16 {
-		case 0:
-			for range 70 {
+		case 0: // more than ready has room for, but not thousands: each step would take a millisecond then
+			for n := 0; n < 70 && len(c.fds) < 400; n++ {
 				_ = p.Add(c.open(), poller.Read)
 			}
 		case 1:
@@ -218,7 +227,7 @@ func hardLife(t *testing.T, name string, program []byte) {
 			unix.Close(fd)
 		case 6: // its open file lives on
 			if keeper, err := unix.Dup(fd); err == nil {
-				c.peers[keeper] = -1
+				c.keep(keeper)
 			}
 		case 7: // replaced
 			if near, _ := unix.Dup(pick(arg + 1)); near >= 0 {

@@ -21,7 +21,7 @@ type tableSlot[E any] struct {
 	entry E
 }
 
-const smallestTable = 8
+const smallestTable = 4
 
 // Len is how many there are.
 func (t *Table[E]) Len() int { return t.count }
