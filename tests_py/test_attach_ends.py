@@ -286,3 +286,38 @@ def test_a_process_that_attaches_nothing_imports_no_asyncio():
         assert "asyncio" not in sys.modules
         """
     )
+
+
+def test_channels_are_served_after_the_engine_has_begun_anew(goasyncore, attached, run, closing):
+    """An event of an open file that no number has any more makes the engine register all that it has in a new set."""
+    idle, peer = closing(*pair())
+    gone, gones_peer = closing(*pair())
+    other, _ = closing(*pair())
+    told = []
+
+    class Reader(asyncore.dispatcher):
+        def writable(self):
+            return False
+
+        def handle_read(self):
+            told.append(self.recv(100))
+
+        def handle_error(self):
+            self.del_channel()
+
+    async def main():
+        Reader(idle, attached)
+        Reader(gone, attached)
+        goasyncore.attach(attached)
+        peer.send(b"1")
+        await until(lambda: told == [b"1"])
+        kept = os.dup(gone.fileno())
+        os.dup2(other.fileno(), gone.fileno())
+        Reader(gone, attached)
+        gones_peer.send(b"nobody's")
+        await asyncio.sleep(0.1)
+        peer.send(b"2")
+        await until(lambda: told == [b"1", b"2"])
+        os.close(kept)
+
+    run(main())

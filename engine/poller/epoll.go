@@ -70,7 +70,6 @@ func openEpoll() (Poller, error) {
 
 // create puts a new set, with the waker in it, in the place of the old one.
 func (p *epollPoller) create() error {
-	before := p.set
 	if !p.holds() {
 		p.set = -1
 	}
@@ -82,18 +81,10 @@ func (p *epollPoller) create() error {
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	p.parker.close()
-	if p.set >= 0 && unix.Dup3(set, p.set, unix.O_CLOEXEC) == nil {
-		unix.Close(set)
-		set = p.set // who holds FDs finds the successor under the same number
-	} else {
-		p.closeSet()
-		set = moveHigh(set)
-	}
+	set = moveHigh(set) // while the old one is open, so that whoever waits for that sees another number
+	p.closeSet()
 	p.set = set
-	if set != before {
-		p.renewals++
-	}
+	p.renewals++
 	if p.read < 0 {
 		return nil
 	}
