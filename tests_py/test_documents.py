@@ -27,7 +27,7 @@ pytestmark = pytest.mark.ours_only("3.11 has neither the modules nor the documen
 
 # What stands before a Python block. It prints where a socket listens on 8080's behalf.
 PRELUDE = """
-import asyncore, asynchat, socket, sys
+import asyncore, asynchat, os, socket
 real = {}
 def bind(self, address, bind=socket.socket.bind):
     if address[1:2] != (8080,):
@@ -37,7 +37,7 @@ def bind(self, address, bind=socket.socket.bind):
 def listen(self, *backlog, listen=socket.socket.listen):
     listen(self, *backlog)
     if real:
-        print("LISTENING", real[8080], file=sys.stderr, flush=True)
+        os.write(2, b"LISTENING %d\\n" % real[8080])  # at once: forked workers share the pipe
 socket.socket.bind, socket.socket.listen = bind, listen
 """
 

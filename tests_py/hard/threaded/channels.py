@@ -3,6 +3,7 @@
 import asynchat
 import asyncore
 import fcntl
+import select
 import socket
 
 
@@ -52,6 +53,7 @@ class Told:
         return channel
 
     def say(self, what):
+        self.program.wait_for_deed()
         self.program.say(f"{self.name} {what}")
 
     def reads(self):
@@ -189,6 +191,7 @@ class Bell(asyncore.dispatcher):
         asyncore.dispatcher.__init__(self, sock, program.map)
 
     def readable(self):
+        self.program.wait_for_deed()
         self.asked += 1
         self.asked_of = len(self.program.all)
         self.program.say("pass")
@@ -199,6 +202,7 @@ class Bell(asyncore.dispatcher):
         return False
 
     def handle_read(self):
+        self.program.wait_for_deed()
         self.program.say(f"bell {self.recv(100)!r}")
         self.work(self.program.in_handler)
 
@@ -220,7 +224,14 @@ class Listener(asyncore.dispatcher):
         visitor = Client(self.program, None, f"v{len(self.visitors)}")
         self.visitors.append(visitor.socket)
         visitor.buffer = b"GET\n"
-        visitor.connect(self.address)  # at once an event of this listener's
+        visitor.connect(self.address)
+        # The kernel may deliver either event late.
+        select.select([self.socket], [], [], 20)
+        select.select([], [visitor.socket], [], 20)
+
+    def handle_accept(self):
+        self.program.wait_for_deed()
+        asyncore.dispatcher.handle_accept(self)
 
     def handle_accepted(self, sock, addr):
         self.program.say("accepted")
