@@ -16,7 +16,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's
 root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="takes root")
 
 PRELUDE = """
-import asyncore, os, select, socket, sys, time, unittest.mock
+import asyncore, os, select, socket, sys, time  # and no more: what a pass imports late has to show
 
 def a_pass(use_poll=True):
     near, far = socket.socketpair()
@@ -152,6 +152,7 @@ def stand_in(*args):
     calls.append(args)
     return genuine(*args)
 for use_poll in (False, True):
+    import unittest.mock
     with unittest.mock.patch.object(module, function, stand_in):
         asyncore.loop(0.01, use_poll, channels, 1)
 seen = len(calls)
