@@ -17,7 +17,7 @@ ROWS = [
     ("idle-10000", "a message on one of 10,000 connections, the others idle", False),
     ("idle-1000", "a message on one of 1,000 connections", False),
     ("idle-0", "a message on the only connection", False),
-    ("echo-100", "a message, 100 connections busy", False),
+    ("echo-100", "a message, with 100 busy connections", False),
     ("start", "import, and the first pass", False),
     ("memory", "memory of an idle connection", True),
 ]
