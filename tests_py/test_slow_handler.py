@@ -1,4 +1,4 @@
-"""The watch on handlers that keep the loop too long."""
+"""The watch on handlers that block the loop for too long."""
 
 import asyncore
 import logging
@@ -224,4 +224,4 @@ def test_it_holds_when_it_is_set_before_the_first_loop(use_poll):
         asyncore.loop(1, {use_poll}, count=1)
         """
     )
-    assert "handle_read() kept the loop for" in ended.stderr
+    assert "handle_read() blocked the loop for" in ended.stderr

@@ -1,4 +1,4 @@
-"""The watch on handlers that keep the loop too long."""
+"""The warning about handlers that block the loop for too long."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 __all__ = ["slow_handler", "took", "watch"]
 
-limit: float | None = None  # seconds; None: nobody watches
-asked_for = False  # by the program
+limit: float | None = None  # seconds; None: handlers are not watched
+asked_for = False  # whether the program has called slow_handler()
 recent: deque[str] = deque(maxlen=10)
-"""What was reported last."""
+"""The latest warnings."""
 
-# Has the engine call the handlers through watch(), or no longer; None: no engine is loaded.
+# Makes the engine call the handlers through watch(), or directly again; None: no engine is loaded.
 _tell_engine: Callable[[Callable[..., object] | None], None] | None = None
 
 _EVENTS = ("handle_read_event", "handle_write_event", "handle_expt_event")
 
 
 def slow_handler(seconds: float | None) -> None:
-    """Log a warning when a handler keeps a loop longer than so many seconds; `None` or 0: never.
+    """Log a warning when a handler blocks a loop for longer than `seconds`; `None` or 0: never.
 
-    The warning names the channel and the method, and goes to the logger `goasyncore`; calls that
-    `call_later` and the like put off are watched too. Off from the start, and free then. Raises
-    `TypeError` for what is no number, `ValueError` for a negative one. May be called at any time,
-    from any thread; it holds for all loops of the process.
+    The warning names the channel and the method, and goes to the logger `goasyncore`. Calls that
+    `call_later` and the like have scheduled are watched too. By default nothing is watched, which
+    costs nothing. Raises `TypeError` if `seconds` is not a number, and `ValueError` if it is
+    negative. May be called at any time, from any thread; it applies to all loops of the process.
     """
     global asked_for, limit
     value = None if seconds is None else float(seconds)
@@ -47,7 +47,7 @@ def slow_handler(seconds: float | None) -> None:
 
 
 def ask_environment() -> None:
-    """Do what GOASYNCORE_SLOW_HANDLER says, where the program has not said something else."""
+    """Apply GOASYNCORE_SLOW_HANDLER, unless the program has called slow_handler()."""
     import os
 
     value = os.environ.get("GOASYNCORE_SLOW_HANDLER")
@@ -66,14 +66,14 @@ def ask_environment() -> None:
 
 
 def engine_loaded(tell: Callable[[Callable[..., object] | None], None]) -> None:
-    """Have the engine told from now on, and of what holds already."""
+    """Tell the engine the present setting, and each new one from now on."""
     global _tell_engine
     _tell_engine = tell
     tell(None if limit is None else watch)
 
 
 def forked() -> None:
-    """In a forked child, which has no engine."""
+    """Forget the engine, in a forked child."""
     global _tell_engine
     _tell_engine = None
 
@@ -89,7 +89,7 @@ def watch(obj: Any, event: str) -> None:
 
 
 def _method(obj: Any, event: str) -> str:
-    """What the event will call, as far as the channel leaves that to asyncore's own methods."""
+    """Return which handler the event calls, if the channel has not overridden the event's method."""
     dispatcher = getattr(sys.modules.get("asyncore"), "dispatcher", None)
     if event not in _EVENTS or dispatcher is None:
         return event
@@ -105,7 +105,7 @@ def _method(obj: Any, event: str) -> str:
 
 
 def took(what: Any, method: str | None, seconds: float) -> None:
-    """Report a handler, or a function that was put off, if it took too long."""
+    """Report a handler, or a scheduled function, if it took too long."""
     if limit is None or seconds <= limit:
         return
     import logging
@@ -114,7 +114,7 @@ def took(what: Any, method: str | None, seconds: float) -> None:
         name = repr(what)
     except BaseException:  # as in handle_error(): the channel may be broken, the report must not be
         name = f"<{type(what).__name__} at {id(what):#x}>"
-    told = f"{name}{f'.{method}()' if method else ''} kept the loop for {seconds:.3f} seconds"
+    told = f"{name}{f'.{method}()' if method else ''} blocked the loop for {seconds:.3f} seconds"
     recent.append(f"{time.strftime('%H:%M:%S')} {told}")
     logging.getLogger("goasyncore").warning("%s", told)
 
