@@ -77,8 +77,8 @@ int ga_setup(intptr_t tools)
         !(name_write = PyUnicode_InternFromString("write")) || !(name_exception = PyUnicode_InternFromString("_exception")) ||
         !(name_readwrite = PyUnicode_InternFromString("readwrite")))
         goto done;
-    if (ga_own_setup() == 0 && ga_fork_setup(module) == 0 && ga_ending_setup(module) == 0 && ga_services_setup(module) == 0 &&
-        ga_tracing_setup() == 0 && ga_watch_setup() == 0 && watch_modules() == 0)
+    if (ga_own_setup() == 0 && ga_fork_setup(module) == 0 && ga_run_setup(module) == 0 && ga_ending_setup(module) == 0 &&
+        ga_services_setup(module) == 0 && ga_tracing_setup() == 0 && ga_watch_setup() == 0 && watch_modules() == 0)
         status = ga_methods_setup(methods);
 done:
     PyEval_SaveThread();
@@ -256,17 +256,22 @@ static void leave(ga_mirror *m, int status)
     PyErr_SetRaisedException(exc);
 }
 
-/* Whether the functions of the pass are still what the engine stands for. 0, 1, or -1 with an exception set. */
-static int intact(ga_mirror *m)
+/* Whether the functions of a pass in that namespace, which is watched, are what the engine stands for. Asked once for
+ * each change. 0, 1, or -1 with an exception set. */
+static int intact(PyObject *names)
 {
-    if (m->namespace_epoch == ga_namespace_epoch)
+    static PyObject *last; /* borrowed: its end is a change */
+    static uint64_t last_epoch;
+    if (names == last && last_epoch == ga_namespace_epoch)
         return 1;
     uint64_t epoch = ga_namespace_epoch;
-    PyObject *answer = PyObject_CallOneArg(ga_tools.intact, m->names);
+    PyObject *answer = PyObject_CallOneArg(ga_tools.intact, names);
     int is = answer ? PyObject_IsTrue(answer) : -1;
     Py_XDECREF(answer);
-    if (is == 1)
-        m->namespace_epoch = epoch;
+    if (is == 1) {
+        last = names;
+        last_epoch = epoch;
+    }
     return is;
 }
 
@@ -280,7 +285,7 @@ static void check_before_waiting(ga_mirror *m)
     }
 }
 
-/* Every call from Go but the first of a run begins so. */
+/* Every call from Go begins so. */
 static void come_back(ga_mirror *m)
 {
     ga_take_gil();
@@ -296,7 +301,7 @@ static void collect(ga_mirror *m)
         return;
     }
     int is_intact = 1;
-    int status = PyErr_CheckSignals() < 0 || (is_intact = intact(m)) < 0 ? -1 : 0;
+    int status = PyErr_CheckSignals() < 0 || (is_intact = intact(m->names)) < 0 ? -1 : 0;
     m->go.change_count = 0;
     if (status == 0 && PyDict_GET_SIZE(m->map) == 0 && !m->settle) {
         leave(m, GA_FINISHED);
@@ -323,26 +328,15 @@ static void collect(ga_mirror *m)
     check_before_waiting(m);
 }
 
-ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int wait, int settle)
+ga_mirror *ga_begin(PyObject *map, PyObject *names, int use_poll, int wait, int settle)
 {
-    ga_take_gil();
-    ga_mirror *m = NULL;
-    if (ga_forked || ga_ended || ga_trusted == 0 || !PyDict_CheckExact((PyObject *)map))
-        goto done;
-    m = ga_mirror_of((PyObject *)map);
-    if (!m)
-        goto done;
-    if (__atomic_load_n(&m->go.busy, __ATOMIC_ACQUIRE)) { /* in this thread, from a handler, or in another one */
-        m = NULL;
-        goto done;
-    }
-    PyObject *namespace = (PyObject *)names;
-    if (watch_namespace(namespace) < 0) {
-        m = NULL;
-        goto done;
-    }
+    if (ga_ended || ga_trusted == 0 || watch_namespace(names) < 0 || intact(names) != 1)
+        return NULL;
+    ga_mirror *m = ga_mirror_of(map);
+    if (!m || __atomic_load_n(&m->go.busy, __ATOMIC_ACQUIRE)) /* in this thread, from a handler, or in another one */
+        return NULL;
     m->go.busy = 1;
-    m->names = namespace;
+    m->names = names;
     m->use_poll = (uint8_t)use_poll;
     m->forever = wait == 2;
     m->rests = wait != 0;
@@ -350,18 +344,12 @@ ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int wait, int settl
     m->settled = 0;
     m->go.status = GA_RUNNING;
     m->go.passes = 0;
-    if (m->namespace_epoch == 0)
-        m->namespace_epoch = (uint64_t)-1; /* not looked at yet */
     collect(m);
-done:
-    ga_return_to_go(m);
-    return m ? &m->go : NULL;
+    return m;
 }
 
-void ga_step(ga_map *go, const ga_ready *ready, int count, int collecting)
+void ga_tell(ga_mirror *m, const ga_ready *ready, int count, int collecting)
 {
-    ga_mirror *m = (ga_mirror *)go;
-    come_back(m);
     m->stats.passes++;
     m->waiting = 0;
     m->go.change_count = 0;
@@ -373,6 +361,13 @@ void ga_step(ga_map *go, const ga_ready *ready, int count, int collecting)
         collect(m);
     else
         leave(m, GA_FINISHED);
+}
+
+void ga_step(ga_map *go, const ga_ready *ready, int count, int collecting)
+{
+    ga_mirror *m = (ga_mirror *)go;
+    come_back(m);
+    ga_tell(m, ready, count, collecting);
     ga_return_to_go(m);
 }
 

@@ -35,13 +35,13 @@ enum {
 
 /* What Go sees of a mirrored map. Valid until the map is gone, which cannot be during a run. */
 typedef struct {
-    int32_t busy;       /* a run is under way; set by ga_enter, cleared by Go, atomically, as the run's last act */
+    int32_t busy;       /* a run is under way; set when it begins, cleared, atomically, as its last act */
     long handle;        /* Go's number for what serves the map; 0: none yet */
     int status;         /* GA_RUNNING while a run is under way */
     int passes;         /* passes completed in this run */
     int32_t timed;      /* something is to be called some day: ga_due_in says when; read by Go, atomically */
     int poller_fd;      /* the poller's epoll set or kqueue; -1: it has none */
-    ga_change *changes; /* what ga_enter and ga_step report */
+    ga_change *changes; /* what a run begins with, and what ga_step reports */
     int change_count;
     int descriptor; /* the poller's own, readable when a channel is ready; -1: it has none */
     double again;   /* seconds after which a settled map needs another pass, whatever the descriptor says; below 0: never */
@@ -56,11 +56,11 @@ int ga_setup(intptr_t tools);
 /* Takes the GIL. As ga_setup, for asynchat, which may be imported later. */
 int ga_chat_methods(intptr_t tools);
 
-/* Takes the GIL. Begins a run over the dict at address `map` for the asyncore whose namespace is at
- * `names`, and collects what its channels wait for. `wait`: 0 not at all, 1 for a timeout, 2 for ever. With `settle` an empty map does not
- * end the run. Returns the map, whose status is GA_RUNNING or tells why there is nothing to run; or NULL when passes must be portable, or
- * an exception is set. */
-ga_map *ga_enter(intptr_t map, intptr_t names, int use_poll, int wait, int settle);
+/* Needs no GIL. The map at that address: Go may not make a pointer of a number. */
+static inline ga_map *ga_at(intptr_t address)
+{
+    return (ga_map *)address;
+}
 
 /* Needs no GIL. In how many seconds something scheduled is due; below 0: nothing is. */
 double ga_due_in(ga_map *m);

@@ -33,13 +33,13 @@ static void after_fork_in_child(void)
     }
 }
 
-/* Requires the GIL. Stands before gopy's wrapper of Run, with its arguments. Greenlets leave runs in another order
- * than they entered them, which Go's frames do not bear: where a program has them, a thread makes one run at a time. */
-static PyObject *run(PyObject *self, PyObject *args)
+int ga_may_call_go(void)
 {
-    (void)self;
-    if (ga_forked || (innermost && PyDict_GetItemString(PyImport_GetModuleDict(), "greenlet")))
-        return PyLong_FromLong(0);
+    return !ga_forked && !(innermost && PyDict_GetItemString(PyImport_GetModuleDict(), "greenlet"));
+}
+
+PyObject *ga_call_go(PyObject *args)
+{
     way_out here = {.outer = innermost};
     innermost = &here;
     PyObject *result;
@@ -62,7 +62,6 @@ void ga_return_to_go(ga_mirror *m)
 
 int ga_fork_setup(PyObject *module)
 {
-    static PyMethodDef definition = {"run", run, METH_VARARGS, "run(map, names, timeout, use_poll, count)\n--\n\nAs pybind_Run."};
     PyObject *wrapped = PyObject_GetAttrString(module, "pybind_Run");
     if (!wrapped || !PyCFunction_Check(wrapped)) {
         if (wrapped)
@@ -73,12 +72,9 @@ int ga_fork_setup(PyObject *module)
     go_run = (PyCFunctionWithKeywords)(void (*)(void))PyCFunction_GET_FUNCTION(wrapped);
     go_module = PyCFunction_GET_SELF(wrapped); /* the module keeps the function, and the function this */
     Py_DECREF(wrapped);
-    PyObject *guarded = PyCFunction_New(&definition, NULL);
-    int status = guarded ? PyObject_SetAttrString(module, definition.ml_name, guarded) : -1;
-    Py_XDECREF(guarded);
-    if (status == 0 && pthread_atfork(NULL, NULL, after_fork_in_child)) {
+    if (pthread_atfork(NULL, NULL, after_fork_in_child)) {
         PyErr_NoMemory();
-        status = -1;
+        return -1;
     }
-    return status;
+    return 0;
 }

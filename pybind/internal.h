@@ -143,7 +143,6 @@ typedef struct ga_mirror {
     ga_channel **gone; /* removed while the pass was asking */
     int32_t gone_count, gone_size;
     uint64_t asking; /* order of the channel being asked, 0: none */
-    uint64_t namespace_epoch;
     double audited;
     double due;              /* when something scheduled is to be called, by ga_now(); infinite: nothing is. Read by Go, atomically */
     unsigned long attendant; /* the thread of the asyncio loop that serves the map; 0: none does */
@@ -191,7 +190,17 @@ double ga_now(void); /* time.monotonic() */
 
 /* fork.c */
 int ga_fork_setup(PyObject *module); /* 0, or -1 with an exception set */
+int ga_may_call_go(void);            /* greenlets leave runs in another order than they entered them, which Go's frames do not bear */
+PyObject *ga_call_go(PyObject *args); /* as pybind_Run; the child of a fork in a handler returns from it too */
 void ga_return_to_go(ga_mirror *m);  /* gives the GIL back; in a forked child leaves the run, with the GIL */
+
+/* bridge.c: a run. What it ends stays ended: go.status says how, and go.passes how many passes were made. */
+ga_mirror *ga_begin(PyObject *map, PyObject *names, int use_poll, int wait, int settle); /* and collects, if it is GA_RUNNING then;
+                                                                                            NULL: passes must be portable, or an exception is set */
+void ga_tell(ga_mirror *m, const ga_ready *ready, int count, int collecting); /* as ga_step, without Go around it */
+
+/* run.c */
+int ga_run_setup(PyObject *module); /* 0, or -1 with an exception set */
 
 /* guest.c */
 void ga_guest_setup(void);

@@ -92,22 +92,18 @@ func PollerName() string {
 	return p.Name()
 }
 
-// Run makes passes over the dict at address mapID until it is empty, at most count of them if that is
-// not negative. names is the address of the calling module's namespace. timeout is in seconds, below
-// zero for ever. Returns -1 when it is done, else how many passes it made: the others must be portable
-// ones. With settle an empty map ends nothing, and what the channels wait for stays with the poller; then
-// the result is count, unless passes must be portable. With a Python exception set the result means nothing.
-func Run(mapID, names int64, timeout float64, usePoll bool, count int, settle bool) (made int) {
-	var m *C.ga_map
+// Run makes the passes of a run that C has begun, over the map whose ga_map is at that address, until it is
+// empty, at most count of them if that is not negative. timeout is in seconds, below zero for ever. Returns -1
+// when it is done, else how many passes it made: the others must be portable ones. With settle an empty map ends
+// nothing, and what the channels wait for stays with the poller; then the result is count, unless passes must be
+// portable. With a Python exception set the result means nothing.
+func Run(address int64, timeout float64, usePoll bool, count int, settle bool) (made int) {
+	m := (*C.ga_map)(C.ga_at(C.intptr_t(address)))
 	defer func() {
 		if r := recover(); r != nil {
 			text := C.CString(fmt.Sprintf("the engine failed: %v\n%s", r, debug.Stack()))
 			C.ga_panic(m, text)
 			C.free(unsafe.Pointer(text))
-		}
-		if m != nil {
-			// Only now may another thread enter: the status has been read, the selector is free.
-			atomic.StoreInt32((*int32)(unsafe.Pointer(&m.busy)), 0)
 		}
 	}()
 	makeRoom()
@@ -115,30 +111,13 @@ func Run(mapID, names int64, timeout float64, usePoll bool, count int, settle bo
 	if timeout >= 0 {
 		options.Timeout = time.Duration(timeout * float64(time.Second))
 	}
-	var poll, settled C.int
 	if usePoll {
 		options.Meaning = selector.Poll
-		poll = 1
 	}
-	wait := C.int(1)
-	if timeout == 0 {
-		wait = 0
-	} else if timeout < 0 {
-		wait = 2
-	}
-	if settle {
-		settled = 1
-	}
-	if mapID == 0 || names == 0 {
-		panic("Run takes the addresses of two dicts")
-	}
-	m = C.ga_enter(C.intptr_t(mapID), C.intptr_t(names), poll, wait, settled)
 	if m == nil {
-		return 0
+		panic("Run takes the address of a map")
 	}
-	if m.status == C.GA_RUNNING {
-		serve(m, options)
-	}
+	serve(m, options)
 	if m.status == C.GA_FINISHED {
 		return finished
 	}

@@ -26,7 +26,7 @@ type dictSource struct {
 	m        *C.ga_map
 	selector *selector.Selector
 	renewed  int  // what selector.Renewed() was when C was told the descriptors
-	entered  bool // ga_enter has collected already what the first Step asks for
+	entered  bool // C has collected already what the first Step asks for
 	due      func() time.Duration
 	opened   func() bool
 }
@@ -71,7 +71,7 @@ func sourceOf(m *C.ga_map) (*dictSource, error) {
 	return source, nil
 }
 
-// begin prepares for a run that ga_enter has begun. It says whether there is something left to run.
+// begin prepares for a run that C has begun. It says whether there is something left to run.
 func (s *dictSource) begin() bool {
 	s.entered = true
 	return s.tellDescriptors()

@@ -18,6 +18,7 @@ import sys
 import warnings
 from _thread import allocate_lock, start_new_thread
 from collections import deque
+from errno import EMFILE, ENFILE, ENOMEM
 from types import BuiltinFunctionType
 
 from . import _agenda, _counts, _portable, _slow
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 
 _CHOICES = ("auto", "native", "portable")
 
-_FINISHED = -1  # pybind_Run: the map is empty, or as many passes were made as asked for
-_FOREVER = -1.0
+_FINISHED = -1  # run(): the map is empty, or as many passes were made as asked for
 _RESERVED = 2 << 30  # bytes: 1.6e9 measured with two processors, and a stack for each thread
 _THREADS = 8  # that Go starts at once, and some to spare
+_SHORTAGES = (EMFILE, ENFILE, ENOMEM)  # that pass
 _LONGEST = 2e6  # seconds that select and poll take for sure
 
 _socket_class = socket.socket
@@ -83,14 +84,25 @@ def _cannot_load() -> str | None:
         return "the engine needs 2 GiB of address space, and RLIMIT_AS leaves less"
     if not _has_threads():
         return f"the engine needs {_THREADS} threads, and the system gives no more"
+    refusal = _refusal()
+    return None if refusal is None else f"the engine cannot wait here: {refusal}"
+
+
+def _refusal() -> OSError | None:
+    """What the system, or a sandbox, says to what the engine waits with; Go has not begun yet."""
     try:
-        # As a sandbox allows it; Go has not begun yet.
         if hasattr(select, "epoll"):
             select.epoll().close()
         if hasattr(os, "eventfd"):
             os.close(os.eventfd(0))
     except OSError as why:
-        return f"the engine cannot wait here: {why}"
+        if why.errno not in _SHORTAGES:  # with those the engine waits with poll(2) and a pipe
+            return why
+    try:
+        for end in os.pipe():
+            os.close(end)
+    except OSError as why:
+        return why
     return None
 
 
@@ -260,14 +272,12 @@ def serve(
         _choose()
     left = -1 if count is None else min(max(count, 0), sys.maxsize)
     while map and left:
-        done = 0
         if _binding is None:
             _portable.passes(namespace, timeout, use_poll, map, None if left < 0 else left)
             return
-        if type(map) is dict and intact(namespace):
-            done = _run(_binding, namespace, timeout, use_poll, map, left)
-            if done == _FINISHED:
-                return
+        done = _binding.run(namespace, timeout, use_poll, map, left, False)
+        if done == _FINISHED:
+            return
         if left > 0:
             left -= done
         if map and left:
@@ -307,7 +317,7 @@ def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[in
     _choose()
     binding = _binding  # a handler may fork
     if binding is not None and type(map) is dict and intact(namespace):
-        binding.run(id(map), id(namespace), 0.0, False, 1, True)
+        binding.run(namespace, 0.0, False, map, 1, True)
         outlook: tuple[int, float, int] | None = binding.outlook(map)
         if outlook is not None:
             return outlook
@@ -358,28 +368,6 @@ def stats(map: MutableMapping[Any, Any]) -> tuple[Any, ...]:
     both = made if engine is None else [sum(pair) for pair in zip(made, engine, strict=True)]
     all_are = _binding is None and counts.passes
     return (*both, counts.passes, str(_reason) if all_are else counts.why)
-
-
-def _run(
-    binding: ModuleType,
-    namespace: dict[str, Any],
-    timeout: Any,
-    use_poll: bool,
-    map: dict[Any, Any],
-    count: int,
-) -> int:
-    """Let the engine make passes. Returns how many it made, or `_FINISHED`."""
-    if timeout is None:
-        seconds = _FOREVER
-    elif type(timeout) not in (int, float) or not -_LONGEST < timeout < _LONGEST:
-        return 0  # what select or poll say to it
-    elif use_poll:
-        seconds = int(timeout * 1000) / 1000  # select.poll counts in milliseconds
-    elif timeout < 0:
-        return 0
-    else:
-        seconds = float(timeout)
-    return binding.run(id(map), id(namespace), seconds, use_poll, count, False)  # type: ignore[no-any-return]
 
 
 def _after_fork_in_child() -> None:

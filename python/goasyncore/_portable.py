@@ -91,6 +91,8 @@ def passes(
     `why` says why they are portable ones, where others over the map are not.
     """
     if why is not None:
+        if use_poll and timeout is not None:
+            int(timeout * 1000)  # a wrong timeout is refused before a wrong map
         _counts.running(map).why = why
     make = poll_passes if use_poll else select_passes
     if count is None:

@@ -45,7 +45,7 @@ def test_a_panic_is_a_runtime_error_with_the_stack(use_poll, channels):
             with pytest.raises(
                 RuntimeError, match=r"the engine failed: (.|\n)*goroutine"
             ) as caught:
-                _native._binding.run(0, 0, 0.0, use_poll, 1, False)
+                _native._binding.pybind_Run(0, 0.0, use_poll, 1, False)
             assert "pybind.Run" in str(caught.value)
             self.send(self.recv(100))
 

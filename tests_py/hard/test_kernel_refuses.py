@@ -1,5 +1,6 @@
 """The kernel has no descriptors, memory or room left: who asked is told, all else goes on."""
 
+import errno
 import pathlib
 import subprocess
 import sys
@@ -127,7 +128,7 @@ served(channels, third, fourth)
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("error", ["EMFILE", "ENFILE", "ENOMEM", "EPERM", "ENOSYS"])
+@pytest.mark.parametrize("error", ["EMFILE", "ENFILE", "ENOMEM"])
 def test_an_engine_without_its_poller_serves_with_another(use_poll, error):
     done = run(
         """
@@ -145,6 +146,32 @@ print(goasyncore.backend().poller)
     )
     if goasyncore.backend().name == "native":
         assert done.stdout == "poll\n"
+
+
+@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+def test_a_sandbox_without_epoll_gets_portable_passes(use_poll, error):
+    """Go's runtime wants epoll some time, and ends the process where it gets none."""
+    done = run(
+        """
+refuse("epoll_create1", sys.argv[2])
+os.environ["GOASYNCORE_BACKEND"] = "native"
+try:
+    goasyncore.backend()
+except ImportError as why:
+    print(why)
+os.environ["GOASYNCORE_BACKEND"] = "auto"
+channels = {}
+served(channels, *[connect(channels) for _ in range(3)])
+print(goasyncore.backend().reason)
+""",
+        use_poll,
+        error,
+    )
+    if goasyncore.backend().name == "native":
+        reason = f"the engine cannot wait here: [Errno {getattr(errno, error)}]"
+        refused, portable = done.stdout.splitlines()
+        assert refused.startswith(f"GOASYNCORE_BACKEND is native, but {reason}"), refused
+        assert portable.startswith(reason), portable
 
 
 ERRORS = {
