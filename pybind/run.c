@@ -10,7 +10,7 @@
 #define FEW 32      /* numbers that one look at all of them costs less than a crossing to Go and back */
 #define LONGEST 2e6 /* seconds that select and poll take for sure */
 
-/* The meanings of ready, as in engine/selector. */
+/* The meanings of ready, as in engine/selector/meaning.go. */
 static uint32_t interest(uint32_t want, int use_poll)
 {
     return want & GA_READ || !use_poll ? want | GA_PRIORITY : want;

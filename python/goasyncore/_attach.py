@@ -11,8 +11,7 @@ import asyncio
 import asyncore
 import contextlib
 
-from . import _agenda, _counts, _native, _portable
-from ._by_poll import IN, OUT
+from . import _agenda, _counts, _native
 from ._clock import clock
 
 TYPE_CHECKING = False
@@ -191,13 +190,15 @@ class _Attachment:
 
     def _wait_for_channels(self) -> float:
         """Wait for each channel. Returns 0 when one cannot be waited for, else -1."""
-        channels = _portable.snapshot(self.map)
+        channels = dict(self.map.items())
         _counts.counts_of(self.map).asked += 2 * len(channels)
         wanted = {}
-        for key, want in _portable.ask(channels, {}):
+        for key, obj in channels.items():
+            want = _READ if obj.readable() else 0
+            if obj.writable() and not obj.accepting:
+                want |= _WRITE
             if want:
-                number = key if isinstance(key, int) else key.fileno()
-                wanted[number] = (_READ if want & IN else 0) | (_WRITE if want & OUT else 0)
+                wanted[key if isinstance(key, int) else key.fileno()] = want
         return -1.0 if self._wait_for(wanted) else 0.0
 
     def _wait_for(self, wanted: dict[int, int]) -> bool:

@@ -81,12 +81,6 @@ class Registered:
             self.pollster.unregister(key)
         self.told[key] = want
 
-    def tell_all(self, news: list[tuple[Any, int]], counts: Counts) -> None:
-        """Tell what several wait for."""
-        counts.changes += len(news)
-        for key, want in news:
-            self.tell(key, want)
-
     def forget(self, channels: Container[Any]) -> None:
         """Tell it to wait for no others than these."""
         for key in [key for key in self.told if key not in channels]:

@@ -21,7 +21,7 @@ from collections import deque
 from errno import EMFILE, ENFILE, ENOMEM
 from types import BuiltinFunctionType
 
-from . import _agenda, _counts, _portable, _slow
+from . import _agenda, _counts, _genuine, _portable, _slow, _waker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def intact(namespace: dict[str, Any]) -> bool:
     for name, function in own.items():
         if namespace.get(name) is not function:
             return False
-    return _portable.genuine(namespace)
+    return _genuine.genuine(namespace)
 
 
 def _choose() -> None:
@@ -324,7 +324,7 @@ def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[in
     if map:
         _portable.passes(namespace, 0, False, map, 1, _why_portable(namespace, 0, map))
     else:
-        _portable.call_due(map)
+        _waker.call_due(map)
     return -1, -1.0, len(map)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     type Map = MutableMapping[Any, Any]
 
-__all__ = ["Waker", "left_of", "number", "of_thread", "sure", "wake"]
+__all__ = ["Waker", "call_due", "left_of", "number", "of_thread", "sure", "wake"]
 
 _POSSIBLE = os.name == "posix"  # elsewhere select takes sockets alone
 
@@ -164,6 +164,12 @@ def wake(map: Map) -> None:
         waker = reference()
         if waker is not None and waker.map is map:
             waker.wake()
+
+
+def call_due(map: Map) -> None:
+    """Call what was scheduled for now."""
+    if _agenda.due(map) <= clock.now():
+        _agenda.run(map)
 
 
 _agenda.wake_portable = wake

@@ -1,0 +1,290 @@
+"""Passes with the meaning of `select.select`, which serves numbers below 1024; see `_portable`."""
+
+from __future__ import annotations
+
+import select
+
+from . import _agenda, _counts, _slow
+from ._by_poll import IN, NOTHING, OUT, PRI, Registered, looked, select_by_poll
+from ._clock import clock
+from ._counts import table
+from ._genuine import missing, name_in, own_poll, own_select, own_sleep
+from ._waker import call_due, left_of, number, of_thread, sure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from typing import Any
+
+    from ._counts import Counts
+    from ._waker import Waker
+
+    type Namespace = dict[str, Any]
+    type Map = MutableMapping[Any, Any]
+    type Ready = tuple[list[Any], list[Any], list[Any]]
+
+__all__ = ["select_passes"]
+
+# Channels; with more, what poll(2) saves is less than making select's meaning of it takes.
+_FEW = 16
+_FD_SETSIZE = 1024  # the numbers that select.select takes are below
+
+
+def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
+    """Make passes with select's meaning of ready, at most `count` if that is not negative."""
+    counts = table.get(id(map))
+    if counts is None or (
+        counts.held is not map and map.get(counts.key, counts) is not counts.witness()
+    ):
+        counts = _counts.running(map)
+    while map and count:
+        count -= 1
+        channels = {**map} if type(map) is dict else dict(map.items())
+        try:
+            by_select = namespace["select"].select
+        except KeyError:
+            raise missing("select") from None
+        many = len(channels)
+        counts.asked += many + many
+        # poll(2) takes half of select(2)'s time where it has only to look.
+        if (
+            by_select is own_select
+            and ((many <= _FEW and timeout == 0) or many >= _FD_SETSIZE)
+            and _sleeps_itself(namespace)
+        ):
+            try:  # two threads may loop over one map
+                there = counts.registered.pop()
+            except IndexError:
+                there = Registered()
+            told = there.told
+            for key, obj in channels.items():
+                read = obj.readable()
+                write = obj.writable()
+                if read:
+                    want = 7 if write and not obj.accepting else 3
+                elif write:
+                    want = 2 if obj.accepting else 6
+                else:
+                    want = 0
+                try:
+                    if told[key] == want:
+                        continue
+                except KeyError:
+                    pass
+                counts.changes += 1
+                there.tell(key, want)
+            if len(told) != many:
+                there.forget(channels)
+            if timeout != 0 or there.waker >= 0:
+                ready = select_by_poll(there, channels, timeout, map, counts)
+            else:
+                events = there.pollster.poll(0)
+                if not events:
+                    ready = NOTHING
+                elif len(events) == 1 and events[0][1] == IN and not there.keys:
+                    ready = [events[0][0]], [], []
+                else:
+                    ready = looked(there, events, channels)
+                if not there.stale and not there.keys:
+                    counts.registered.append(there)
+        else:
+            ready = _ask_and_select(namespace, by_select, channels, timeout, map, counts)
+        counts.passes += 1
+        reads, writes, others = ready
+        if reads:
+            _tell(namespace, "read", reads, channels, map, counts)
+        if writes:
+            _tell(namespace, "write", writes, channels, map, counts)
+        if others:
+            _tell(namespace, "_exception", others, channels, map, counts)
+        if _agenda.agendas:
+            call_due(map)
+
+
+def _ask_and_select(
+    namespace: Namespace,
+    by_select: Any,
+    channels: dict[Any, Any],
+    timeout: Any,
+    map: Map,
+    counts: Counts,
+) -> Ready:
+    own = by_select is own_select
+    readers: list[Any] = []
+    writers: list[Any] = []
+    everybody: list[Any] = []
+    for key, obj in channels.items():
+        read = obj.readable()
+        write = obj.writable()
+        if read:
+            readers.append(key)
+            everybody.append(key)
+            if write and not obj.accepting:
+                writers.append(key)
+        elif write:
+            everybody.append(key)
+            if not obj.accepting:
+                writers.append(key)
+    counts.changes += len(everybody)  # the kernel is told anew in each pass
+    lists = readers, writers, everybody
+    try:
+        if own and everybody:
+            if timeout == 0:
+                ready: Ready = by_select(readers, writers, everybody, timeout)
+                return ready
+            waker = of_thread.waker
+            if waker is not None:
+                found = _quick_select(waker, lists, channels, timeout, map)
+                if found is not None:
+                    return found
+        return _select(namespace, by_select, channels, lists, timeout, map, counts)
+    except ValueError:
+        if not (own and own_poll and _beyond(everybody)):
+            raise
+        wants = dict.fromkeys(channels, 0)
+        for keys, want in ((readers, IN), (writers, OUT), (everybody, PRI)):
+            for key in keys:
+                if key in wants:  # not the waker
+                    wants[key] |= want
+        there = Registered()
+        for key, want in wants.items():
+            there.tell(key, want)
+        counts.changes += len(wants)
+        return select_by_poll(there, channels, timeout, map, counts)
+
+
+def _sleeps_itself(namespace: Namespace) -> bool:
+    """Whether poll(2) can stand for select: no scheduler replaced what a pass waits with."""
+    try:
+        return own_poll is not None and namespace["time"].sleep is own_sleep
+    except (KeyError, AttributeError):
+        return False
+
+
+def _tell(
+    namespace: Namespace,
+    name: str,
+    keys: list[Any],
+    channels: dict[Any, Any],
+    map: Map,
+    counts: Counts,
+) -> None:
+    told = 0
+    try:
+        for key in keys:
+            obj = channels[key]
+            if map.get(key) is obj:
+                told += 1
+                try:
+                    tell = namespace[name]
+                except KeyError:
+                    raise missing(name) from None
+                tell(obj if _slow.limit is None else _slow.watched(namespace, name, tell, obj))
+    finally:
+        counts.events += told
+    if len(map) != len(channels) and not counts.fits(map):
+        _counts.keep(map, counts)
+
+
+def _beyond(keys: list[Any]) -> bool:
+    """Whether select.select has refused a number because it is too large, perhaps the waker's."""
+    numbers = [key if isinstance(key, int) else key.fileno() for key in keys]
+    largest = max([number(), *numbers])
+    return min([0, *numbers]) >= 0 and largest >= _FD_SETSIZE
+
+
+def _quick_select(
+    waker: Waker, lists: Ready, channels: dict[Any, Any], timeout: Any, map: Map
+) -> Ready | None:
+    """select.select where nobody has ever scheduled anything; `None` where it takes more care."""
+    readers, writers, everybody = lists
+    number = waker.number
+    if waker.map is not None or number < 0 or number in channels:
+        return None
+    waker.map = map
+    readers.append(number)
+    try:
+        if _agenda.used:
+            return None
+        ready: Ready = select.select(readers, writers, everybody, timeout)
+    except OSError:
+        if waker.intact():
+            raise
+        return None
+    finally:
+        readers.pop()
+        waker.map = None
+    if ready[0] and ready[0][-1] == number:
+        ready[0].pop()
+        return ready if any(ready) else None
+    return ready
+
+
+def _select(
+    namespace: Namespace,
+    by_select: Any,
+    channels: dict[Any, Any],
+    lists: Ready,
+    timeout: Any,
+    map: Map,
+    counts: Counts,
+) -> Ready:
+    """select.select for a wait that takes time, and can be ended if nobody has replaced it."""
+    readers, writers, everybody = lists
+    waker = None
+    if by_select is own_select and (everybody or _sleeps(namespace, timeout)):
+        waker = of_thread.waker
+        # Only programs that schedule something need to be sure each time: it takes a microsecond.
+        if (
+            waker is None
+            or waker.map is not None
+            or waker.number < 0
+            or waker.number in channels
+            or _agenda.used
+        ):
+            waker = sure(channels)
+    ready: Ready
+    if waker is None:
+        limit = _agenda.shortened(timeout, map)
+        if not everybody:
+            name_in(namespace, "time").sleep(limit)
+            return NOTHING
+        reads, writes, others = by_select(readers, writers, everybody, limit)
+        known = channels.__contains__  # whatever a scheduler's may return
+        return list(filter(known, reads)), list(filter(known, writes)), list(filter(known, others))
+    waker.map = map
+    try:
+        # No clock where nothing was ever scheduled: should that happen now, the timeout begins
+        # again, once.
+        began = clock.now() if _agenda.used else 0.0
+        left = timeout
+        while True:
+            number = waker.number
+            if number >= 0:
+                readers.append(number)
+            limit = _agenda.shortened(left, map) if _agenda.agendas else left
+            try:
+                ready = by_select(readers, writers, everybody, limit)
+            except OSError:
+                if number < 0 or waker.intact():
+                    raise
+                ready = [], [], []
+            else:
+                if not ready[0] or ready[0][-1] != number:
+                    return ready
+                ready[0].pop()
+            readers.pop()
+            if waker.woken(counts) or any(ready):
+                return ready
+            left = left_of(timeout, began)
+    finally:
+        waker.map = None
+
+
+def _sleeps(namespace: Namespace, timeout: Any) -> bool:
+    """Whether a wait for nobody is a sleep in which a waker makes no difference to see."""
+    return (
+        name_in(namespace, "time").sleep is own_sleep
+        and type(timeout) in (int, float)
+        and timeout > 0
+    )

@@ -1,0 +1,61 @@
+"""CPython's own functions that a pass waits with, and whether an asyncore module finds these.
+
+Schedulers put their own in the place of them, and execute asyncore's source again with another
+`select`; so a pass looks into the namespace of the asyncore module that was called.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from types import BuiltinFunctionType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    type Namespace = dict[str, Any]
+
+__all__ = ["genuine", "missing", "name_in", "own_poll", "own_select", "own_sleep"]
+
+_GENUINE = [
+    (module, name, getattr(module, name))
+    for module, name in ((select, "select"), (select, "poll"), (time, "sleep"))
+    if hasattr(module, name)
+]
+
+
+def genuine(namespace: Namespace) -> bool:
+    """Whether the asyncore module waits with CPython's own functions."""
+    if namespace.get("select") is not select or namespace.get("time") is not time:
+        return False
+    for module, name, function in _GENUINE:
+        # A scheduler may have replaced them before this module was imported.
+        if getattr(module, name, None) is not function or type(function) is not BuiltinFunctionType:
+            return False
+    return True
+
+
+def _own(module: Any, name: str) -> Any:
+    """CPython's function; None where a scheduler had replaced it before this import."""
+    function = getattr(module, name, None)
+    return function if type(function) is BuiltinFunctionType else None
+
+
+own_select, own_poll, own_sleep = (
+    _own(select, "select"),
+    _own(select, "poll"),
+    _own(time, "sleep"),
+)
+
+
+def missing(name: str) -> NameError:
+    """What a global of the asyncore module is when a program has deleted it."""
+    return NameError(f"name {name!r} is not defined", name=name)
+
+
+def name_in(namespace: Namespace, name: str) -> Any:
+    try:
+        return namespace[name]
+    except KeyError:
+        raise missing(name) from None
