@@ -102,15 +102,15 @@ class Sparse:
 
     def measure(self, server: Server, settings: Settings) -> Measurement:
         messages = max(4, int(settings.window / self.gap))
-        with serving(server, settings.machine.server_core, "echo", 0) as running:
-            with socket.create_connection(("127.0.0.1", running.port)) as client:
-                for number in range(messages + 1):
-                    if number == 1:  # the first is for what a server does once
-                        began = ran(running.pid)
-                    client.sendall(b"x")
-                    client.recv(1)
-                    time.sleep(self.gap)
-                return Measurement((ran(running.pid) - began) / messages, about=running.about)
+        serve = serving(server, settings.machine.server_core, "echo", 0)
+        with serve as running, socket.create_connection(("127.0.0.1", running.port)) as client:
+            for number in range(messages + 1):
+                if number == 1:  # the first is for what a server does once
+                    began = ran(running.pid)
+                client.sendall(b"x")
+                client.recv(1)
+                time.sleep(self.gap)
+            return Measurement((ran(running.pid) - began) / messages, about=running.about)
 
 
 @dataclass(frozen=True)

@@ -289,7 +289,9 @@ def test_a_process_that_attaches_nothing_imports_no_asyncio():
 
 
 def test_channels_are_served_after_the_engine_has_begun_anew(goasyncore, attached, run, closing):
-    """An event of an open file that no number has any more makes the engine register all that it has in a new set."""
+    """An event of an open file that no number has any more makes the engine register all that it
+    has in a new set.
+    """
     idle, peer = closing(*pair())
     gone, gones_peer = closing(*pair())
     other, _ = closing(*pair())

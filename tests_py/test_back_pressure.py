@@ -1,4 +1,5 @@
-"""Servers with back-pressure: open channels that wait for nothing, and peers that send all the same.
+"""Servers with back-pressure: open channels that wait for nothing, and peers that send all the
+same.
 
 No event of theirs may keep the loop from signals, timeouts and the other channels.
 """
@@ -8,11 +9,11 @@ from support import run_python
 
 PEERS = 200
 
-SERVER = """
+SERVER = f"""
 import asyncore, signal, socket, sys
 
 use_poll, size, leave = sys.argv[1] == "poll", int(sys.argv[2]), sys.argv[3] == "leave"
-count = {count}
+count = {PEERS}
 
 
 class Busy(asyncore.dispatcher):
@@ -71,7 +72,7 @@ try:
 except asyncore.ExitNow:
     sys.exit()
 sys.exit("nobody was told")
-""".format(count=PEERS)
+"""
 
 
 @pytest.mark.parametrize("size", [1, 3000])

@@ -1,4 +1,6 @@
-"""A clock that stands still, as freezegun's: in `time`, and in every module with a name for one of its functions."""
+"""A clock that stands still, as freezegun's: in `time`, and in every module with a name for one of
+its functions.
+"""
 
 import asyncore
 import sys

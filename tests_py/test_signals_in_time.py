@@ -49,7 +49,9 @@ class Pipe(asyncore.file_dispatcher):
 
 
 class Children:
-    """Children that end at once: the pipe closes, and then comes the SIGCHLD, whose handler ends the loop."""
+    """Children that end at once: the pipe closes, and then comes the SIGCHLD, whose handler ends
+    the loop.
+    """
 
     def __init__(self):
         self.reaped = self.waiting = False
@@ -90,8 +92,8 @@ def late(rounds, channels, use_poll):
     with handled(signal.SIGCHLD, children.reap):
         slow = sum(children.one(channels, use_poll) > SOON for _ in range(rounds))
     if BACKEND != "native":
-        # Between what a pass in Python does and its system call is a moment in which a signal interrupts nothing,
-        # as in select.select() and in 3.11, where 2 of 3,000 were late.
+        # Between what a pass in Python does and its system call is a moment in which a signal
+        # interrupts nothing, as in select.select() and in 3.11, where 2 of 3,000 were late.
         slow -= min(slow, max(1, rounds // 75))
     return slow
 

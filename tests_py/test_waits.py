@@ -1,4 +1,5 @@
-"""A wait ends by an event, its timeout or a signal. What another thread changes meanwhile ends none.
+"""A wait ends by an event, its timeout or a signal. What another thread changes meanwhile ends
+none.
 
 The next pass sees it, as in 3.11: programs rely on that without knowing.
 """
@@ -76,7 +77,9 @@ class Loop:
         time.sleep(0.005)
 
     def waits_on(self):
-        """Whether the wait that is under way goes on: then the passes are counted by the bell alone."""
+        """Whether the wait that is under way goes on: then the passes are counted by the bell
+        alone.
+        """
         asked = self.ringer.asked
         time.sleep(A_MOMENT)
         return self.ringer.asked == asked and self.thread.is_alive()
@@ -451,7 +454,7 @@ def test_a_descriptor_closed_behind_the_map_shows_in_the_next_pass(
 
 @pytest.mark.parametrize("use_poll", [False, True], ids=["select", "poll"])
 def test_a_signal_handler_that_closes_the_last_channel_ends_the_wait(use_poll, channels, served):
-    """As 3.11, which calls select(2) again after a signal; it made EBADF of it, where we are done."""
+    """As 3.11, which calls select(2) again after a signal; that raised EBADF, and here it ends."""
     import signal
 
     near, far = pair()
@@ -462,7 +465,7 @@ def test_a_signal_handler_that_closes_the_last_channel_ends_the_wait(use_poll, c
     try:
         asyncore.loop(LIMIT, use_poll, channels)
     except OSError as why:
-        assert not use_poll and why.errno == 9  # noqa: PT017
+        assert not use_poll and why.errno == 9
     finally:
         signal.signal(signal.SIGALRM, old)
     assert time.monotonic() - began < LIMIT / 2

@@ -51,7 +51,8 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-# asyncore imports this module: its import costs little, and evaluates no string, as making a named tuple does.
+# asyncore imports this module: its import costs little, and evaluates no string, as making a named
+# tuple does.
 _LATE = {
     "Backend": "_answers",
     "Handle": "_callbacks",

@@ -29,4 +29,5 @@ def genuine(when: float) -> float:
     """What a time of the program's `time.monotonic()` is by this clock."""
     if time.monotonic is clock.now:
         return when
-    return clock.now() + (when - time.monotonic())
+    now: float = clock.now()
+    return now + (when - time.monotonic())

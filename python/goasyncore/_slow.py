@@ -89,7 +89,7 @@ def watch(obj: Any, event: str) -> None:
 
 
 def _method(obj: Any, event: str) -> str:
-    """Return which handler the event calls, if the channel has not overridden the event's method."""
+    """Return which handler the event calls where the channel has not overridden its method."""
     dispatcher = getattr(sys.modules.get("asyncore"), "dispatcher", None)
     if event not in _EVENTS or dispatcher is None:
         return event

@@ -36,8 +36,10 @@ def test_bench(job: Job, workshop: Workshop, first_python: Interpreter, tmp_path
     assert "native" in results["servers"]["goasyncore"]
     assert "scales idle down from 5,000 to 200" in told
     titles = [case["title"] for case in results["cases"]]
-    for begin in ("echo, 5 active", "echo, 1 active beside 200 idle", "connect", "stream in",
-                  "stream out", "lines", "echo, a message every 20 ms", "pass over 20 idle, own", "import", "memory"):  # fmt: skip
+    for begin in (
+        "echo, 5 active", "echo, 1 active beside 200 idle", "connect", "stream in", "stream out",
+        "lines", "echo, a message every 20 ms", "pass over 20 idle, own", "import", "memory",
+    ):  # fmt: skip
         assert any(title.startswith(begin) for title in titles), begin
     for case in results["cases"]:
         assert told.count(f"\n{case['title']}  ") == (2 if case["rate_unit"] else 1)
