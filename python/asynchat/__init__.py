@@ -1,7 +1,7 @@
 """Channels for protocols of commands and responses, on top of `asyncore`.
 
-An `async_chat` collects what arrives until its terminator (a string, or a number of bytes) and then
-calls `found_terminator()`; what it has to say goes through a queue of data and producers.
+An `async_chat` collects the data that arrives up to a terminator (a string, or a number of bytes)
+and then calls `found_terminator()`. It sends from a queue of data and producers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     class _Producer(Protocol):
         def more(self) -> Any: ...
 
-else:  # not asyncore's, because asyncore may be somebody else's
+else:  # not asyncore's, because asyncore may be another package's
 
     def _loose(method):
         return method
@@ -28,8 +28,8 @@ __all__ = ["async_chat", "asyncore", "deque", "find_prefix_at_end", "simple_prod
 
 _complete = hasattr(asyncore, "_Backlog")
 if not _complete:
-    # Another distribution has put its asyncore in the place of ours. Channels do on that what they
-    # do on ours, but the loop is theirs, and nobody else would say so.
+    # Another distribution has overwritten our asyncore. Channels work on it as on ours, but the
+    # loop is not ours, and nothing else would report that.
     from goasyncore import _installed
 
     _installed.warn_if_mixed()
@@ -68,7 +68,7 @@ class async_chat(asyncore.dispatcher):
         asyncore.dispatcher.__init__(self, sock, map)
 
     def collect_incoming_data(self, data: bytes) -> None:
-        """Called with what arrives before the terminator, piece by piece; never with nothing."""
+        """Called with each piece of data before the terminator. No piece is empty."""
         raise NotImplementedError("collect_incoming_data() must be overridden")
 
     def _collect_incoming_data(self, data: bytes) -> None:
@@ -80,11 +80,11 @@ class async_chat(asyncore.dispatcher):
         return data
 
     def found_terminator(self) -> None:
-        """Called when the terminator has arrived, or as many bytes as it says."""
+        """Called when the terminator, or the number of bytes that it gives, has arrived."""
         raise NotImplementedError("found_terminator() must be overridden")
 
     def set_terminator(self, term: bytes | int | None) -> None:
-        """Collect up to `term` from now on: bytes, a number of bytes, or all if `None` or empty.
+        """Set the terminator: bytes, or a number of bytes; `None` or empty: there is none.
 
         Raises `ValueError` for a negative number.
         """
@@ -95,13 +95,13 @@ class async_chat(asyncore.dispatcher):
         self.terminator = term
 
     def get_terminator(self) -> bytes | int | None:
-        """The terminator in force; of a number, what is still to come."""
+        """Return the terminator; if it is a number, the number of bytes that are still missing."""
         return self.terminator  # type: ignore[no-any-return]
 
     # -- reading ------------------------------------------------------------------------------
 
     def handle_read(self) -> None:
-        """Receive, and hand what came to `collect_incoming_data()` and `found_terminator()`."""
+        """Receive data; call `collect_incoming_data()` and `found_terminator()` for it."""
         try:
             data = self.recv(self.ac_in_buffer_size)
         except BlockingIOError:
@@ -124,7 +124,7 @@ class async_chat(asyncore.dispatcher):
 
     @_loose
     def push(self, data: bytes | bytearray | memoryview) -> None:
-        """Queue bytes and send at once what the socket takes. `TypeError` for other types."""
+        """Queue bytes, and send as much as possible at once. `TypeError` for other types."""
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data to push must be bytes-like, not {type(data).__name__}")
         size = self.ac_out_buffer_size
@@ -152,7 +152,7 @@ class async_chat(asyncore.dispatcher):
         return self.producer_fifo or not self.connected
 
     def close_when_done(self) -> None:
-        """Close the channel when all that is queued has been sent."""
+        """Close the channel when everything in the queue has been sent."""
         self.producer_fifo.append(None)
         _tell_attendant(self)
 
@@ -195,13 +195,13 @@ class async_chat(asyncore.dispatcher):
             return
 
     def discard_buffers(self) -> None:
-        """Forget what was received and not handed on, and all that is queued."""
+        """Drop the input that was not delivered yet, and the queue."""
         self.ac_in_buffer = b""
         del self.incoming[:]
         self.producer_fifo.clear()
 
 
-# In module functions, not in methods: subclasses have long used any name for theirs.
+# These are functions, not methods, because subclasses may use any name for their methods.
 
 
 def _tell_attendant(chat: async_chat) -> None:
@@ -210,9 +210,9 @@ def _tell_attendant(chat: async_chat) -> None:
 
 
 class _Unread:
-    """Input of which the front has been handed on: in the place of ever shorter copies of the rest.
+    """Input of which the beginning has been delivered; it avoids a copy of the rest at each step.
 
-    While a channel has one, its attribute ac_in_buffer is missing; who reads that makes it.
+    While a channel has one, its attribute ac_in_buffer is missing, and is made when it is read.
     """
 
     __slots__ = ("at", "data", "names")
@@ -233,13 +233,13 @@ _unread_of: dict[int, _Unread] = {}  # by id of the channel
 
 
 class _Input:
-    """Makes ac_in_buffer of what is unread. An attribute of the channel itself goes before it."""
+    """Makes ac_in_buffer from the unread input, if the channel has no such attribute itself."""
 
     natively = staticmethod(lambda chat: None)  # puts back what the engine has unread
 
     def __get__(self, chat: async_chat | None, owner: type) -> bytes:
         if chat is None:
-            return b""  # what goes through the names of a class expects each of them to be there
+            return b""  # code that goes through the names of a class expects each of them to exist
         unread = _unread_of.get(id(chat))
         if unread is not None:
             unread.put_back(chat)
@@ -257,10 +257,10 @@ async_chat.ac_in_buffer = _input  # type: ignore[assignment]
 
 
 def _collect(chat: async_chat) -> None:
-    """Hand on what is in the input buffer, as far as the terminators go.
+    """Deliver the input buffer to the callbacks, up to the last terminator in it.
 
-    The terminator is asked for each time, and the input loses its front after the callback, because
-    a callback may change either: one that raises, or looks, finds the data still there.
+    A callback may change the terminator and the buffer, so the terminator is looked up each time.
+    Data is removed after its callback: one that raises, or reads the buffer, finds it still there.
     """
     unread: _Unread | None = None
     try:
@@ -326,7 +326,7 @@ def _collect(chat: async_chat) -> None:
 
 
 def _is_plain(kind: type) -> bool:
-    """Whether the instances' attributes are stored and found the ordinary way."""
+    """Return whether the attributes of instances are stored and found in the ordinary way."""
     for base in kind.__mro__:
         names = vars(base)
         if names.get("ac_in_buffer", _input) is not _input or (
@@ -347,7 +347,7 @@ def _drop(chat: async_chat, size: int, unread: _Unread | None) -> None:
 
 
 def _search(chat: async_chat, terminator: Any, data: Any, start: int) -> tuple[int, int]:
-    """Where the terminator stands in the input, or -1 and how much of it stands at the end."""
+    """Return the position of the terminator, or -1 and how much of it is at the input's end."""
     if len(terminator) > _LONG_TERMINATOR and isinstance(
         terminator, (bytes, bytearray, memoryview)
     ):
@@ -361,8 +361,8 @@ def _search(chat: async_chat, terminator: Any, data: Any, start: int) -> tuple[i
 class _Matcher:
     """Looks for one long terminator in an input that grows.
 
-    It knows what it has seen, so that input which comes a byte at a time is not searched from the
-    beginning of the terminator again and again (Knuth, Morris and Pratt's search).
+    It remembers what it has seen, so that input which arrives a byte at a time is not compared with
+    the beginning of the terminator again and again (the search of Knuth, Morris and Pratt).
     """
 
     def __init__(self, terminator: bytes) -> None:
@@ -397,7 +397,7 @@ class _Matcher:
         at = start + size
         self.matched = 0
         while at < there:
-            if not size:  # nothing begun: no need to look at each byte
+            if not size:  # no match has begun, so not every byte has to be looked at
                 found = data.find(terminator, at)
                 if found >= 0:
                     return found, 0
@@ -413,28 +413,28 @@ class _Matcher:
 
 
 def _rest(data: Any, size: int) -> Any:
-    """`data[size:]`, without copying a long rest again at each step."""
+    """Return `data[size:]` without copying a long rest at each step."""
     if len(data) - size < _LONG or not isinstance(data, (bytes, bytearray)):
         return data[size:]
     return memoryview(data)[size:]
 
 
 class simple_producer:
-    """A producer of a string, `buffer_size` of it at a time."""
+    """A producer of a string, in pieces of `buffer_size`."""
 
     def __init__(self, data: Buffer | str, buffer_size: int = 512) -> None:
         self.data: Any = data
         self.buffer_size = buffer_size
 
     def more(self) -> bytes | Any:
-        """Return the next piece, empty at the end."""
+        """Return the next piece; it is empty at the end."""
         piece = self.data[: self.buffer_size]
         self.data = _rest(self.data, len(piece)) if len(piece) < len(self.data) else b""
         return bytes(piece) if isinstance(piece, memoryview) else piece
 
 
 def find_prefix_at_end(haystack: Any, needle: Any) -> int:
-    """How long a beginning of `needle` (not all of it) stands at the end of `haystack`."""
+    """Return how much of the beginning of `needle` (not all of it) `haystack` ends with."""
     longest = min(len(needle) - 1, len(haystack))
     if longest < 1:
         return longest
@@ -447,7 +447,7 @@ def find_prefix_at_end(haystack: Any, needle: Any) -> int:
     return 0
 
 
-# As in asyncore: what the engine stands for, and which functions get native calls.
+# As in asyncore: the functions that the engine replaces, and those that get native calls.
 _own_predicates = {(async_chat.readable, async_chat.writable): "async_chat"}
 _own_methods = (
     (

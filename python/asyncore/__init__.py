@@ -1,12 +1,13 @@
 """Asynchronous sockets: channels, and a loop that tells them what happened.
 
-A channel is a `dispatcher` (or anything with its methods) that stands in a map under the number of
-its descriptor. `loop()` asks each channel what it waits for, waits for all of them together, and
-calls the `handle_*` methods of those that became ready.
+A channel is a `dispatcher` (or any object with its methods) in a map, under the number of its
+descriptor. A pass is one iteration of the loop: it asks each channel what it waits for, by calling
+`readable()` and `writable()`, waits for all of them together, and calls the `handle_*` methods of
+the channels that are ready.
 
-This is the module that Python had until 3.11; the passes of its loop run in goasyncore's engine
-where that can be loaded, and in pure Python elsewhere. A map and its channels may be changed by any
-thread; the handlers run in the thread that called `loop()`, `poll()` or `poll2()`.
+Python had this module until 3.11. Here the passes run in goasyncore's engine if it can be loaded,
+and otherwise in pure Python. Any thread may change a map and its channels. The handlers run in the
+thread that called `loop()`, `poll()` or `poll2()`.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
         def setblocking(self, flag: bool, /) -> object: ...
         def getpeername(self) -> Any: ...
 
-    # `X | Any` is an X to who reads it, and a program may put something else in its place. What it
-    # puts there (a TLS socket, a bytearray) has methods that an X has not: a class stands for both.
+    # `X | Any` reads as an X, and a program may assign something else. What it assigns (a TLS
+    # socket, a bytearray) has methods that an X does not have, so a class stands for both.
     class _AnySocket(socket.socket):
         def __getattr__(self, name: str, /) -> Any: ...
 
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     type _Bytes = _AnyBytes | Any
     type _Map = MutableMapping[Any, Any]
 
-    class _Method[**P, R]:  # a bare Callable in a union is no method, says pyright of protocols
+    class _Method[**P, R]:  # pyright: a bare Callable in a union is not a method
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
         @overload
         def __get__(self, channel: None, owner: Any, /) -> Callable[Concatenate[Any, P], R]: ...
@@ -69,14 +70,14 @@ if TYPE_CHECKING:
         def __get__(self, channel: Any, owner: Any, /) -> Any: ...
 
     def _loose[C, **P, R](method: Callable[Concatenate[C, P], R]) -> _Method[P, R] | Any:
-        """Have a method's calls checked, but not its overrides.
+        """Make type checkers check the calls of a method, but not its overrides.
 
-        Without it the parameters could be wide for callers, who have a bytearray to send, or narrow
-        enough for subclasses whose `send()` takes `bytes`, but not both.
+        Callers need wide parameters, to send a bytearray for example. Subclasses need narrow ones,
+        if their `send()` accepts `bytes` only. Without this, the annotation could not be both.
         """
 
     def _by_position[C, S, A](method: Callable[[C, S, A], None]) -> Callable[[C, S, A], None]:
-        """Let overrides name the parameters as they like: the loop gives them by position."""
+        """Let overrides choose the names of parameters: the loop passes them by position."""
 
 else:
 
@@ -125,7 +126,7 @@ __all__ = [
 _DISCONNECTED = frozenset({ECONNRESET, ENOTCONN, ESHUTDOWN, ECONNABORTED, EPIPE, EBADF})
 
 socket_map: dict[int, Any] = {}
-"""The map that `loop()` serves and channels join when they are given none: number → channel."""
+"""The default map of `loop()` and of channels: from number to channel."""
 
 _SEND_SIZE = 1 << 16  # bytes that dispatcher_with_send hands to the socket in one call
 
@@ -147,14 +148,14 @@ def _strerror(err: int) -> str:
 # -- the pass ---------------------------------------------------------------------------------
 
 
-# What a handler raises, whatever it is, is its channel's own affair, but for what leaves the loop.
+# Any exception of a handler goes to its channel's handle_error(), except those that leave the loop.
 
 
 def read(obj: Any) -> None:
-    """Tell a channel that it is readable.
+    """Call the handler of a readable channel.
 
-    What its handler raises goes to its `handle_error()`; `ExitNow`, `KeyboardInterrupt` and
-    `SystemExit` are raised.
+    An exception of the handler goes to the channel's `handle_error()`; `ExitNow`,
+    `KeyboardInterrupt` and `SystemExit` are raised.
     """
     try:
         obj.handle_read_event()
@@ -165,7 +166,7 @@ def read(obj: Any) -> None:
 
 
 def write(obj: Any) -> None:
-    """Tell a channel that it is writable; errors as in `read()`."""
+    """Call the handler of a writable channel; errors are treated as in `read()`."""
     try:
         obj.handle_write_event()
     except _reraised_exceptions:
@@ -184,9 +185,9 @@ def _exception(obj: Any) -> None:
 
 
 def readwrite(obj: Any, flags: int) -> None:
-    """Tell a channel what `select.poll` reported in `flags`; errors as in `read()`.
+    """Call the handlers for the `flags` of `select.poll`; errors are treated as in `read()`.
 
-    An `OSError` that says that the connection is lost calls `handle_close()` instead.
+    For an `OSError` which means that the connection is lost, it calls `handle_close()` instead.
     """
     try:
         if flags & select.POLLIN:
@@ -209,8 +210,8 @@ def readwrite(obj: Any, flags: int) -> None:
 def poll(timeout: float | None = 0.0, map: _Map | None = None) -> None:
     """Make one pass with the meaning of `select.select`.
 
-    `timeout` is in seconds, `None` waits for ever. Raises `ValueError` for a negative timeout and
-    `OSError` (EBADF) when a number in the map is no open descriptor.
+    `timeout` is in seconds; `None` waits without a limit. Raises `ValueError` for a negative
+    timeout, and `OSError` (EBADF) if a number in the map is not an open descriptor.
     """
     if map is None:
         map = socket_map
@@ -221,8 +222,8 @@ def poll(timeout: float | None = 0.0, map: _Map | None = None) -> None:
 def poll2(timeout: float | None = 0.0, map: _Map | None = None) -> None:
     """Make one pass with the meaning of `select.poll`.
 
-    `timeout` is in seconds, `None` or a negative number waits for ever. A number in the map that is
-    no open descriptor closes its channel.
+    `timeout` is in seconds; `None` or a negative number waits without a limit. If a number in the
+    map is not an open descriptor, its channel is closed.
     """
     if map is None:
         map = socket_map
@@ -243,11 +244,11 @@ def loop(
     map: _Map | None = None,
     count: int | None = None,
 ) -> None:
-    """Make passes until the map is empty, at most `count` of them when that is given.
+    """Make passes until the map is empty, at most `count` of them if that is given.
 
-    `timeout` is how long one pass waits at most, in seconds; `use_poll` chooses `poll2()` over
-    `poll()`; `map` defaults to `socket_map`. Leaves early with what the predicates raise, what
-    `handle_error()` raises, and `ExitNow`, `KeyboardInterrupt` or `SystemExit` from any handler.
+    One pass waits at most `timeout` seconds. `use_poll` selects `poll2()` instead of `poll()`;
+    `map` defaults to `socket_map`. Raises what `readable()`, `writable()` and `handle_error()`
+    raise, and `ExitNow`, `KeyboardInterrupt` or `SystemExit` from any handler.
     """
     if map is None:
         map = socket_map
@@ -263,8 +264,8 @@ def loop(
             count -= 1
 
 
-# Maps whose channels an asyncio loop serves (goasyncore.attach): id → who is to be told that
-# something has changed outside a pass, and the number that has come into the map or left it.
+# The maps that an asyncio loop serves (goasyncore.attach), by id: a function to call after a change
+# outside a pass, with the number that was added to the map or removed from it.
 _attended: dict[int, Callable[[Any], None]] = {}
 
 
@@ -280,8 +281,8 @@ def _tell_attendant(map: _Map, number: Any = None) -> None:
 class dispatcher:
     """A channel around one non-blocking socket.
 
-    Subclasses override the `handle_*` methods that they care about, and `readable()` and
-    `writable()`, which every pass asks.
+    Subclasses override the `handle_*` methods that they need, and `readable()` and `writable()`,
+    which the loop calls to find out what the channel waits for.
     """
 
     debug: bool | Any = False
@@ -298,9 +299,9 @@ class dispatcher:
     _fileno: int | Any
 
     def __init__(self, sock: _SocketLike | None = None, map: _Map | None = None) -> None:
-        """Make a channel of `sock`, registered in `map`, or one without a socket yet.
+        """Make a channel of `sock` and put it into `map`, or make one without a socket.
 
-        Raises the `OSError` of asking for the peer's name, unless that says "not connected".
+        Raises the `OSError` of `getpeername()`, unless that means "not connected".
         """
         self._map = socket_map if map is None else map
         self._fileno = None
@@ -308,8 +309,8 @@ class dispatcher:
             self.socket = None
             return
         sock.setblocking(False)
-        # Asked before the channel is in the map: the question lets other threads run, and one that
-        # loops over the map would find a channel whose __init__() has not come to its end.
+        # Called before the channel is in the map, because other threads may run meanwhile. One that
+        # loops over the map would find a channel whose __init__() has not returned.
         try:
             peer = sock.getpeername()
         except OSError as why:
@@ -348,7 +349,7 @@ class dispatcher:
             _tell_attendant(map, self._fileno)
 
     def del_channel(self, map: Any = None) -> None:
-        """Take the channel out of `map` (by default its own); it need not be there."""
+        """Remove the channel from `map` (by default its own), if it is there."""
         fd = self._fileno
         if map is None:
             map = self._map
@@ -366,13 +367,13 @@ class dispatcher:
         self.set_socket(sock)
 
     def set_socket(self, sock: Any, map: Any = None) -> None:
-        """Take `sock` as the channel's socket and register it."""
+        """Make `sock` the channel's socket and put the channel into its map."""
         self.socket = sock
         self._fileno = sock.fileno()
         self.add_channel(map)
 
     def set_reuse_addr(self) -> None:
-        """Let the address be bound again at once; where that is refused, nothing happens."""
+        """Allow the address to be bound again at once. If that is refused, nothing happens."""
         level, option = socket.SOL_SOCKET, socket.SO_REUSEADDR
         try:
             flags = self.socket.getsockopt(level, option)
@@ -383,11 +384,11 @@ class dispatcher:
     # `bool | Any`, because overrides give the length of what is to be sent, or the buffer itself.
 
     def readable(self) -> bool | Any:
-        """Whether the channel waits for data; asked in every pass."""
+        """Return whether the channel waits for data."""
         return True
 
     def writable(self) -> bool | Any:
-        """Whether the channel waits for room to send; asked in every pass."""
+        """Return whether the channel waits for room to send."""
         return True
 
     def listen(self, num: int) -> None:
@@ -403,7 +404,7 @@ class dispatcher:
         return self.socket.bind(addr)  # type: ignore[return-value]
 
     def connect(self, address: Any) -> None:
-        """Begin to connect; `handle_connect()` tells when it is done. Raises `OSError`."""
+        """Begin to connect; `handle_connect()` is called when it is done. Raises `OSError`."""
         self.connected = False
         self.connecting = True
         err = self.socket.connect_ex(address)
@@ -417,13 +418,13 @@ class dispatcher:
             raise OSError(err, errorcode[err])
 
     def accept(self) -> tuple[_Socket, Any] | None:
-        """Return `(socket, address)` of a new connection, or `None` when there is none (any more).
+        """Return `(socket, address)` of a new connection, or `None` if there is none.
 
         Raises `OSError`.
         """
         try:
             sock, addr = self.socket.accept()
-        except TypeError:  # a socket's wrapper that answers None
+        except TypeError:  # a wrapper of a socket that returns None
             return None
         except OSError as why:
             if why.errno in (EWOULDBLOCK, EAGAIN, ECONNABORTED):
@@ -433,9 +434,9 @@ class dispatcher:
 
     @_loose
     def send(self, data: Buffer) -> int:
-        """Send some of `data`; return how many bytes, 0 when the socket takes none now.
+        """Send some of `data` and return how many bytes were sent, 0 if none can be sent now.
 
-        A lost connection calls `handle_close()` and returns 0; other `OSError`s are raised.
+        If the connection is lost, calls `handle_close()` and returns 0. Raises other `OSError`s.
         """
         try:
             sent: int = self.socket.send(data)
@@ -451,8 +452,8 @@ class dispatcher:
     def recv(self, buffer_size: int) -> bytes:
         """Receive at most `buffer_size` bytes.
 
-        The end of the stream or a lost connection calls `handle_close()` and returns `b""`; other
-        `OSError`s are raised, `BlockingIOError` among them.
+        At the end of the stream, or if the connection is lost, calls `handle_close()` and returns
+        `b""`. Raises other `OSError`s, including `BlockingIOError`.
         """
         try:
             data: bytes = self.socket.recv(buffer_size)
@@ -478,7 +479,7 @@ class dispatcher:
                 if why.errno not in (ENOTCONN, EBADF):
                     raise
 
-    @_loose  # nothing here calls it, so an override may take anything
+    @_loose  # nothing here calls it, so an override may have any parameters
     def log(self, message: Any) -> None:
         """Write a line to the hit log: standard error."""
         sys.stderr.write(f"log: {message!s}\n")
@@ -489,7 +490,7 @@ class dispatcher:
             print(f"{type!s}: {message!s}")
 
     def handle_read_event(self) -> None:
-        """Called by the loop when the socket is readable: finds out which event that means."""
+        """Called by the loop when the socket is readable; calls the handler for the event."""
         if self.accepting:
             self.handle_accept()
             return
@@ -498,7 +499,7 @@ class dispatcher:
         self.handle_read()
 
     def handle_connect_event(self) -> None:
-        """Called when a connection was made or failed. Raises `OSError` when it failed."""
+        """Called when a connection was made or has failed. Raises `OSError` if it has failed."""
         err = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if err:
             raise OSError(err, _strerror(err))
@@ -507,7 +508,7 @@ class dispatcher:
         self.connecting = False
 
     def handle_write_event(self) -> None:
-        """Called by the loop when the socket is writable: finds out which event that means."""
+        """Called by the loop when the socket is writable; calls the handler for the event."""
         if self.accepting:
             return
         if not self.connected and self.connecting:
@@ -515,7 +516,7 @@ class dispatcher:
         self.handle_write()
 
     def handle_expt_event(self) -> None:
-        """Called by the loop for priority data, or where that is how an error shows."""
+        """Called by the loop for priority data, and for errors that are reported in that way."""
         if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.handle_close()
         else:
@@ -526,7 +527,7 @@ class dispatcher:
         _, kind, value, info = compact_traceback()
         try:
             channel = repr(self)
-        except BaseException:  # the channel may be broken; the report must not be
+        except BaseException:  # the channel may be broken, but the report must work
             channel = f"<__repr__(self) failed for object at {id(self):x}>"
         problem = f"uncaptured python exception, closing channel {channel} ({kind}:{value} {info})"
         self.log_info(problem, "error")
@@ -545,7 +546,7 @@ class dispatcher:
         self.log_info("unhandled write event", "warning")
 
     def handle_connect(self) -> None:
-        """Called when the connection that `connect()` began is made."""
+        """Called when the connection that `connect()` began is established."""
         self.log_info("unhandled connect event", "warning")
 
     def handle_accept(self) -> None:
@@ -561,21 +562,20 @@ class dispatcher:
         self.log_info("unhandled accepted event", "warning")
 
     def handle_close(self) -> None:
-        """Called when the connection is lost or at its end."""
+        """Called when the connection is lost or has ended."""
         self.log_info("unhandled close event", "warning")
         self.close()
 
 
 class _Backlog(bytearray):
-    """What `out_buffer` is while more is buffered than one call sends.
+    """The class of `out_buffer` while it holds more than one call sends.
 
-    What is sent is taken off in place, and what is added goes to the end in place: with bytes each
-    of the two copies all the rest.
+    Data is removed and appended in place: with bytes, both would copy all the rest.
     """
 
 
 class dispatcher_with_send(dispatcher):
-    """A dispatcher that keeps what the socket does not take yet, and sends it when it does."""
+    """A dispatcher that buffers what cannot be sent yet, and sends it when the socket is ready."""
 
     out_buffer: _Bytes
 
@@ -584,7 +584,7 @@ class dispatcher_with_send(dispatcher):
         self.out_buffer = b""
 
     def initiate_send(self) -> None:
-        """Hand the first of what is buffered to the socket."""
+        """Send the first part of the buffer."""
         waiting = self.out_buffer
         if type(waiting) is not _Backlog and len(waiting) <= _SEND_SIZE:
             sent = dispatcher.send(self, waiting[:_SEND_SIZE])
@@ -593,7 +593,7 @@ class dispatcher_with_send(dispatcher):
         if type(waiting) is not _Backlog:
             self.out_buffer = waiting = _Backlog(waiting)
         sent = dispatcher.send(self, bytes(memoryview(waiting)[:_SEND_SIZE]))
-        if self.out_buffer is not waiting:  # handle_close() has put something else in its place
+        if self.out_buffer is not waiting:  # handle_close() has replaced it
             self.out_buffer = self.out_buffer[sent:]
             return
         del waiting[:sent]
@@ -608,7 +608,7 @@ class dispatcher_with_send(dispatcher):
 
     @_loose
     def send(self, data: Buffer) -> None:
-        """Buffer `data` and send what the socket takes at once. Raises as `dispatcher.send()`."""
+        """Buffer `data`, and send as much as possible at once. Raises as `dispatcher.send()`."""
         if self.debug:
             self.log_info(f"sending {data!r}")
         waiting = self.out_buffer
@@ -646,8 +646,8 @@ def compact_traceback() -> tuple[tuple[str, str, str], type[BaseException], Base
 def close_all(map: _Map | None = None, ignore_all: bool | int = False) -> None:
     """Close all channels of `map` (by default `socket_map`) and clear it.
 
-    A channel that was closed already is passed over. Other `Exception`s are raised unless
-    `ignore_all` is true; `ExitNow`, `KeyboardInterrupt` and `SystemExit` always are.
+    Channels that are already closed are skipped. Raises other `Exception`s unless `ignore_all` is
+    true, and always `ExitNow`, `KeyboardInterrupt` and `SystemExit`.
     """
     if map is None:
         map = socket_map
@@ -672,7 +672,7 @@ if os.name == "posix":
         It owns a duplicate of `fd`, so either can be closed without the other.
         """
 
-        fd: int = -1  # what __del__ finds when there was nothing to duplicate
+        fd: int = -1  # for __del__, if os.dup() raises
 
         def __init__(self, fd: int) -> None:
             self.fd = os.dup(fd)
@@ -684,17 +684,17 @@ if os.name == "posix":
 
         @_loose
         def recv(self, *args: Any) -> bytes:
-            """Read at most that many bytes. Raises `OSError`."""
+            """Read and return at most that many bytes. Raises `OSError`."""
             return os.read(self.fd, *args)
 
         @_loose
         def send(self, *args: Any) -> int:
-            """Write some of the bytes, return how many. Raises `OSError`."""
+            """Write some of the bytes and return how many. Raises `OSError`."""
             return os.write(self.fd, *args)
 
         @_loose
         def getsockopt(self, level: int, optname: int, buflen: int | None = None) -> int:
-            """Answer 0 for `SO_ERROR`; a file has no other option: `NotImplementedError`."""
+            """Return 0 for `SO_ERROR`. Raises `NotImplementedError` for any other option."""
             if (level, optname) != (socket.SOL_SOCKET, socket.SO_ERROR) or buflen:
                 raise NotImplementedError("a file has no socket option but SO_ERROR")
             return 0
@@ -703,7 +703,7 @@ if os.name == "posix":
         write = send
 
         def close(self) -> None:
-            """Close the duplicate; again does nothing."""
+            """Close the duplicate. A second call does nothing."""
             fd, self.fd = self.fd, -1
             if fd >= 0:
                 os.close(fd)
@@ -718,7 +718,7 @@ if os.name == "posix":
         socket: _Socket
 
         def __init__(self, fd: int | _HasFileno, map: _Map | None = None) -> None:
-            """Take a number or anything with `fileno()`, and make it non-blocking."""
+            """Make a channel of a number or an object with `fileno()`, and make it non-blocking."""
             dispatcher.__init__(self, None, map)
             self.connected = True
             try:
@@ -729,7 +729,7 @@ if os.name == "posix":
             os.set_blocking(number, False)
 
         def set_file(self, fd: int) -> None:
-            """Take a duplicate of `fd` as the channel's file and register it."""
+            """Make a duplicate of `fd` the channel's file, and put the channel into its map."""
             self.socket = file_wrapper(fd)
             self._fileno = self.socket.fileno()
             self.add_channel()
@@ -750,14 +750,14 @@ def _hide_annotations(names: dict[str, Any]) -> None:
         function.__annotations__ = {}
 
 
-# What the engine stands for. Where a program has put something else in the place of one of these,
-# its own is called: the passes are portable, or the predicate is asked in each pass.
+# The functions that the engine replaces. If a program has replaced one of these itself, the
+# program's is called: the passes are portable, or the predicate is called in each pass.
 _own_tells = {"read": read, "write": write, "_exception": _exception, "readwrite": readwrite}
 _own_predicates = {
     (dispatcher.readable, dispatcher.writable): "dispatcher",
     (dispatcher.readable, dispatcher_with_send.writable): "dispatcher_with_send",
 }
-# The engine gives the first three native calls, and does what the others do where they are ours.
+# The first three get native calls. The engine does what the others do, unless they are replaced.
 _own_methods = (
     dispatcher,
     (dispatcher.recv, dispatcher.send, dispatcher_with_send.send),

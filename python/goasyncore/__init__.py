@@ -1,4 +1,4 @@
-"""What goasyncore has beside the drop-in modules `asyncore` and `asynchat`."""
+"""The functions that goasyncore adds to the drop-in modules asyncore, asynchat and smtpd."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         reason: str
 
     class Stats(NamedTuple):
-        """What the loops over a map have done since the first of them."""
+        """What the loops over a map have done since the first one began."""
 
         passes: int
         events: int
@@ -51,8 +51,8 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-# asyncore imports this module: its import costs little, and evaluates no string, as making a named
-# tuple does.
+# asyncore imports this module, so its import must be cheap and evaluate no string, as making a
+# named tuple would.
 _LATE = {
     "Backend": "_answers",
     "Handle": "_callbacks",
@@ -74,12 +74,12 @@ def __getattr__(name: str) -> Any:
 
 
 def backend() -> Backend:
-    """Return which backend serves, with which poller, and why.
+    """Return which backend is in use, with which poller, and why.
 
-    `name` is "native" or "portable", `poller` the readiness call underneath ("epoll", "kqueue",
-    "poll", "select"), `reason` a sentence. Loads the engine if that has not happened yet. Raises
-    `ValueError` for an unknown `GOASYNCORE_BACKEND`, and `ImportError` when that is "native" and
-    the engine does not load. May be called from any thread.
+    `name` is "native" (the Go engine) or "portable" (pure Python). `poller` is the system call that
+    waits ("epoll", "kqueue", "poll", "select"), `reason` a sentence. Loads the engine if that has
+    not happened yet. Raises `ValueError` for an unknown `GOASYNCORE_BACKEND`, and `ImportError` if
+    that is "native" and the engine does not load. May be called from any thread.
     """
     from . import _answers, _native
 
@@ -89,13 +89,19 @@ def backend() -> Backend:
 def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
     """Return what the loops over `map` (by default `asyncore.socket_map`) have done so far.
 
-    `passes` were made; `events` were told to channels, each a call of a `handle_*_event` method or
-    of `handle_close`; `predicates_asked` counts the calls of `readable()` and `writable()`: those
-    that the engine knows the answers of are not called; `interest_changes` is how often the kernel
-    was told that a channel waits for something else, which a portable pass does for each channel;
-    `wake_ups` is how often `wake()`, or a call that was scheduled meanwhile, ended or shortened a
-    wait; `portable_passes` is how many of the passes the engine did not make, and `portable_reason`
-    why it did not make the last of these. May be called from any thread, and from a handler.
+    A pass is one iteration of the loop. The fields are
+
+    - `passes`: the number of passes;
+    - `events`: calls of a `handle_*_event` method, or of `handle_close`, by the loop;
+    - `predicates_asked`: calls of `readable()` and `writable()`, which the engine does not call
+      where it knows the result;
+    - `interest_changes`: registrations that were sent to the kernel because a channel waits for
+      something else; a portable pass sends all of them;
+    - `wake_ups`: waits that were ended or shortened by `wake()` or by a call scheduled meanwhile;
+    - `portable_passes`: passes that the engine did not make;
+    - `portable_reason`: why the last of these was portable.
+
+    May be called from any thread, and from a handler.
     """
     from . import _answers, _maps, _native
 
@@ -105,11 +111,17 @@ def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
 def channels(map: MutableMapping[Any, Any] | None = None) -> Channels:
     """Return what is in `map` (by default `asyncore.socket_map`): a list that prints as a table.
 
-    A row has `number`, the key in the map; `kind`, the name of the class; `state` ("listening",
-    "connecting", "connected", "not connected"); `waits_for` ("read", "write", "read write", or
-    nothing; "?" where a predicate raises); `buffered`, the bytes that are not sent yet (of
-    producers that cannot be counted: none); `peer`, the address; and `idle`, the seconds since data
-    last came or went, where the kernel knows (of TCP, on Linux), or else `None`.
+    The fields of a row are
+
+    - `number`: the key in the map;
+    - `kind`: the name of the class;
+    - `state`: "listening", "connecting", "connected" or "not connected";
+    - `waits_for`: "read", "write", "read write" or ""; "?" if `readable()` or `writable()` raises;
+    - `buffered`: the number of bytes that are not sent yet, without those of other producers than
+      asynchat's;
+    - `peer`: the address;
+    - `idle`: the seconds since data was last sent or received, or `None`; the kernel reports it for
+      TCP on Linux only.
 
     Calls `readable()` and `writable()` of each channel, as a pass does. May be called from any
     thread, and from a handler.
@@ -120,9 +132,9 @@ def channels(map: MutableMapping[Any, Any] | None = None) -> Channels:
 
 
 def dump_on(signum: int, map: MutableMapping[Any, Any] | None = None) -> None:
-    """Have the signal print `channels(map)`, slow handlers and the stack to standard error.
+    """Make a signal print `channels(map)`, slow handlers and the stack to standard error.
 
-    As `faulthandler.register()` does for stacks; it takes the place of the signal's handler. Raises
+    It is similar to `faulthandler.register()`, and replaces the signal's handler. Raises
     `ValueError` outside the main thread, as `signal.signal()` does.
     """
     from . import _channels, _maps
@@ -133,23 +145,23 @@ def dump_on(signum: int, map: MutableMapping[Any, Any] | None = None) -> None:
 def attach(
     map: MutableMapping[Any, Any] | None = None, loop: asyncio.AbstractEventLoop | None = None
 ) -> None:
-    """Have the asyncio loop `loop` serve the channels of `map` from now on, until `detach()`.
+    """Let the asyncio loop `loop` serve the channels of `map` until `detach()` is called.
 
-    `map` defaults to `asyncore.socket_map`, `loop` to the running one; uvloop's will do. No
-    `asyncore.loop()` is needed then: passes are made, with the meaning of `asyncore.poll()`,
-    whenever a channel is ready, a call put off is due or the loop's own thread has changed
-    something. An empty map ends nothing.
+    `map` defaults to `asyncore.socket_map`, `loop` to the running loop; it may be uvloop's. No
+    `asyncore.loop()` is needed then. A pass, with the meaning of `asyncore.poll()`, is made
+    whenever a channel is ready, a scheduled call is due, or the loop's own thread has changed
+    something. The service does not end when the map is empty.
 
-    What would leave `asyncore.loop()` ends the service: the map is detached; `KeyboardInterrupt`
-    and `SystemExit` leave the asyncio loop too, `ExitNow` does no more, and anything else goes to
-    that loop's exception handler.
+    An exception that would leave `asyncore.loop()` detaches the map. `KeyboardInterrupt` and
+    `SystemExit` also leave the asyncio loop, `ExitNow` has no other effect, and any other exception
+    goes to that loop's exception handler.
 
-    Channels may be made, closed and sent to from the loop's other code. Code of yours that changes
-    in place what its own `readable()` or `writable()` looks at calls `wake()` then, and so does
-    another thread after any change.
+    Other code in the loop may create and close channels, and send on them. Call `wake()` after your
+    code has modified, in place, an object that your own `readable()` or `writable()` reads; another
+    thread has to call it after any change.
 
-    Raises `RuntimeError` when there is no running loop to default to, when the loop is closed, and
-    when another one serves the map. May be called in the loop's thread, and before it runs.
+    Raises `RuntimeError` if `loop` is not given and no loop is running, if the loop is closed, or
+    if another loop serves the map. May be called in the loop's thread, and before the loop runs.
     """
     from . import _maps
 
@@ -162,7 +174,7 @@ def attach(
 
 
 def detach(map: MutableMapping[Any, Any] | None = None) -> None:
-    """End what `attach()` began; where nothing serves `map`, do nothing. The channels stay open.
+    """End what `attach()` began. If no loop serves `map`, do nothing. The channels stay open.
 
     May be called from any thread, and from a handler.
     """

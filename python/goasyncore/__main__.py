@@ -51,7 +51,7 @@ def _say_versions() -> None:
 
 
 def _say_holders(holders: list[Holder]) -> bool:
-    """Tell whose modules they are. Returns whether all are ours."""
+    """Print whose modules they are. Returns whether all are ours."""
     for held in holders:
         verdict = "ours:" if held.ours else "HIDDEN by" if held.hides else "NOT OURS:"
         _say(held.module, verdict, held.owner, f"({held.file})" if held.file else "")
@@ -80,7 +80,7 @@ def _say_holders(holders: list[Holder]) -> bool:
 
 
 def _say_backend() -> bool:
-    """Tell what serves. Returns whether that is what GOASYNCORE_BACKEND asks for."""
+    """Print the backend. Returns whether it is what GOASYNCORE_BACKEND requires."""
     try:
         serving = backend()
     except (ImportError, ValueError) as why:
@@ -94,7 +94,7 @@ def _say_backend() -> bool:
 
 
 def _how_to_build() -> list[str]:
-    """What to do about an installation without the engine, where it could have one."""
+    """Return what to do about an installation without the engine, in lines."""
     # Go's libraries do not load there (golang/go#54805).
     if "musl" in (sysconfig.get_config_var("SOABI") or ""):
         return ["this is the pure-Python wheel: the engine does not load on musl"]
@@ -128,7 +128,7 @@ def _say_self_test() -> bool:
 
 def _report(folder: str | None) -> int:
     if folder is not None:
-        # As `python folder/program.py` would have it, instead of the folder that this runs in.
+        # As in `python folder/program.py`, instead of the current folder.
         if not sys.flags.safe_path:
             del sys.path[0]
         sys.path.insert(0, folder)
@@ -139,15 +139,15 @@ def _report(folder: str | None) -> int:
 
 
 def _program(path: str) -> str:
-    """The folder that imports are looked for in when the program at `path` runs."""
+    """Return the folder in which imports are searched when the program at `path` runs."""
     if not os.path.exists(path):
-        raise argparse.ArgumentTypeError(f"{path} is no file, no folder and no command")
+        raise argparse.ArgumentTypeError(f"{path} is not a file, a folder or a command")
     path = os.path.realpath(path)
     return path if os.path.isdir(path) else os.path.dirname(path)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the arguments say, print it and return the exit status."""
+    """Run the command that the arguments give, and return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     name = f"{os.path.basename(sys.executable or 'python')} -m goasyncore"
     command = arguments[0] if arguments else None
@@ -179,7 +179,7 @@ def _status() -> int:
     try:
         status = main()
         sys.stdout.flush()
-    except BrokenPipeError:  # `| head`, which has seen enough
+    except BrokenPipeError:  # as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status

@@ -1,7 +1,7 @@
-"""Calls put off until later: timers, and calls from other threads, for the loop over a map.
+"""Scheduled calls: timers, and calls from other threads, for the loop over a map.
 
-Each map for which there is something to call has an agenda. The loop asks it how soon to come back
-from a wait, and runs it at the end of each pass.
+Each map for which calls are pending has an agenda. The loop gets the time of the next call from it
+before a wait, and runs the agenda at the end of each pass (one iteration of the loop).
 The functions of this module may be called from any thread and from signal handlers.
 """
 
@@ -38,7 +38,7 @@ __all__ = [
 
 _NEVER = float("inf")
 _AT_ONCE = float("-inf")
-_MANY_CANCELLED = 64  # timers; as many have to be waiting in vain before it pays to sort them out
+_MANY_CANCELLED = 64  # timers; with fewer cancelled ones it is not worth removing them
 
 # Tells the engine when the loop over a map has something to call; None: no engine is loaded.
 _tell_engine: Callable[[dict[Any, Any], float], None] | None = None
@@ -51,7 +51,7 @@ observers: dict[int, Callable[[], None]] = {}
 
 
 class Handle:
-    """A call that was put off. Its methods may be called from any thread."""
+    """A scheduled call. Its methods may be called from any thread."""
 
     __slots__ = ("__weakref__", "_agenda", "_args", "_cancelled", "_function", "_when")
 
@@ -63,7 +63,7 @@ class Handle:
         self._agenda: _Agenda | None = None
 
     def cancel(self) -> None:
-        """Forget the call and what it holds; after the call, or a second time, does nothing."""
+        """Forget the call and release its objects; does nothing after the call or a second time."""
         if self._function is not None:
             self._cancelled = True
             self._function, self._args = None, ()
@@ -72,11 +72,11 @@ class Handle:
                 _exclusively(_forget, agenda)
 
     def cancelled(self) -> bool:
-        """Whether `cancel()` came before the call."""
+        """Return whether `cancel()` was called before the call was made."""
         return self._cancelled
 
     def when(self) -> float:
-        """When the call is due, in seconds of `time.monotonic()`."""
+        """Return when the call is due, in seconds of `time.monotonic()`."""
         return self._when
 
     def __repr__(self) -> str:
@@ -107,7 +107,7 @@ class Handle:
 
 
 def _leaving() -> tuple[type[BaseException], ...]:
-    """What leaves the loop: what the asyncore module lets out of its handlers."""
+    """Return the exceptions that leave the loop: those that asyncore raises from handlers."""
     asyncore = sys.modules.get("asyncore")
     return getattr(asyncore, "_reraised_exceptions", (KeyboardInterrupt, SystemExit))
 
@@ -116,10 +116,10 @@ class _Agenda:
     __slots__ = ("cancelled", "map", "nudged", "soon", "timers")
 
     def __init__(self, map: Map) -> None:
-        self.map = map  # held as long as there is something to call
+        self.map = map  # referenced while there is something to call
         self.timers: list[tuple[float, int, Handle]] = []
         self.soon: deque[Handle] = deque()
-        self.nudged = False  # the wait that is under way, or else the next one, ends at once
+        self.nudged = False  # the present wait, or else the next one, ends at once
         self.cancelled = 0  # of the timers
 
     def due(self) -> float:
@@ -127,7 +127,7 @@ class _Agenda:
             return _AT_ONCE
         try:
             return self.timers[0][0]
-        except IndexError:  # another thread may have just taken it
+        except IndexError:  # another thread has just removed it
             return _NEVER
 
     def idle(self) -> bool:
@@ -140,9 +140,8 @@ _numbers = count()
 
 # -- one at a time --------------------------------------------------------------------------------
 #
-# A signal handler runs in the main thread between any two steps of what that was doing, so a lock
-# alone is not enough: what comes in the middle of another operation of the same thread waits for
-# its end.
+# A signal handler can run in the main thread in the middle of one of these operations, so a lock
+# alone is not enough: the operation that the handler calls is made when the other one has ended.
 
 _lock = RLock()
 _inside = False
@@ -169,7 +168,7 @@ def _exclusively(operation: Callable[..., object], *args: Any) -> None:
 
 
 def engine_loaded(tell: Callable[[dict[Any, Any], float], None]) -> None:
-    """Have the engine told from now on, and of what there is already."""
+    """Tell the engine what is scheduled, and each change from now on."""
     global _tell_engine
     _tell_engine = tell
     for agenda in list(agendas.values()):
@@ -177,7 +176,7 @@ def engine_loaded(tell: Callable[[dict[Any, Any], float], None]) -> None:
 
 
 def forked() -> None:
-    """In a forked child, whose other threads are gone in the middle of whatever they did."""
+    """Start afresh in a forked child: other threads of the parent may have held the lock."""
     global _inside, _lock, _tell_engine
     _lock = RLock()
     _inside = False
@@ -194,7 +193,7 @@ def _agenda_of(map: Map) -> _Agenda:
 
 
 def _settle(map: Map) -> None:
-    """Tell the engine when to come back, and forget an agenda with nothing on it."""
+    """Tell the engine when the next call is due, and drop an agenda without calls."""
     agenda = agendas.get(id(map))
     if agenda is not None:
         while agenda.timers and agenda.timers[0][2]._cancelled:
@@ -225,7 +224,7 @@ def _nudge(map: Map) -> None:
 
 
 def _advance(agenda: _Agenda, before: float) -> None:
-    """Settle an agenda on which something was put, and wake those for whom that is sooner."""
+    """Settle an agenda after an addition, and end waits that would be too long now."""
     _settle(agenda.map)
     if agenda.due() < before:
         if wake_portable is not None:
@@ -248,14 +247,14 @@ def _forget(agenda: _Agenda) -> None:
 
 
 def schedule(map: Map, handle: Handle, when: float | None) -> None:
-    """Put a call on the map's agenda: for that time of the clock, or for the end of the pass."""
+    """Add a call to the map's agenda, for a time of the clock or, if None, the end of the pass."""
     global used
     used = True
     _exclusively(_schedule, map, handle, when)
 
 
 def nudge(map: Map) -> None:
-    """End the wait that a loop over the map is in, or else the next one."""
+    """End the present wait of a loop over the map, or else the next one."""
     global used
     used = True
     _exclusively(_nudge, map)
@@ -265,16 +264,16 @@ def nudge(map: Map) -> None:
 
 
 def due(map: Map) -> float:
-    """When the loop over the map has something to call, in seconds of `time.monotonic()`.
+    """Return when the next call for the map is due, in seconds of `time.monotonic()`.
 
-    Infinite when there is nothing, negative infinite for at once.
+    Returns infinity if there is none, and minus infinity for a call that is due at once.
     """
     agenda = agendas.get(id(map))
     return _NEVER if agenda is None else agenda.due()
 
 
 def shortened(timeout: Any, map: Map) -> Any:
-    """The timeout of a wait, or how long until something is due."""
+    """Return the timeout of a wait, or the time until the next call if that is shorter."""
     if not agendas:
         return timeout
     when = due(map)
@@ -285,9 +284,9 @@ def shortened(timeout: Any, map: Map) -> Any:
 
 
 def run(map: Map) -> None:
-    """Call what is due. What is put off meanwhile waits for another pass.
+    """Make the calls that are due. Calls that are scheduled meanwhile wait for the next pass.
 
-    Raises what leaves the loop; the calls after that one wait for the next.
+    Raises the exceptions that leave the loop; the calls after that one wait for the next pass.
     """
     agenda = agendas.get(id(map))
     if agenda is None:
@@ -297,7 +296,7 @@ def run(map: Map) -> None:
         for _ in range(len(agenda.soon)):
             try:
                 handle = agenda.soon.popleft()
-            except IndexError:  # another loop over the map was quicker
+            except IndexError:  # another loop over the map has made it
                 break
             handle._call()
     finally:

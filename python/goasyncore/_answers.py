@@ -1,4 +1,4 @@
-"""The named tuples that functions of goasyncore return."""
+"""The named tuples that `backend()` and `stats()` return."""
 
 from collections import namedtuple
 

@@ -1,4 +1,4 @@
-"""What programs put off: `call_later` and its like, for the loop over a map. See `_agenda`."""
+"""`call_later()`, `call_at()`, `call_soon_threadsafe()` and `wake()`. See `_agenda`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ __all__ = ["Handle", "call_at", "call_later", "call_soon_threadsafe", "wake"]
 def call_later(
     seconds: float, function: Callable[..., object], *args: Any, map: Map | None = None
 ) -> Handle:
-    """Have the loop over `map` call `function(*args)` after so many seconds.
+    """Schedule a call: the loop over `map` calls `function(*args)` after `seconds`.
 
-    The loop comes back from its wait in time for it, and calls it at the end of that pass; calls
-    are made in the order in which they are due. `map` defaults to `asyncore.socket_map`. A call
-    that is pending does not keep the loop going: that ends with its map, and the next one makes the
-    call.
+    The loop ends its wait in time, and makes the call at the end of that pass; calls are made in
+    the order in which they are due. `map` defaults to `asyncore.socket_map`. A pending call does
+    not keep the loop running: the loop ends when its map is empty, and the next one makes the call.
 
-    What the call raises is logged, with its traceback, to the logger `goasyncore`; `ExitNow`,
-    `KeyboardInterrupt` and `SystemExit` leave the loop. Raises `TypeError` for a function that
-    cannot be called or seconds that are no number, `ValueError` for not-a-number. May be called
-    from any thread, and from a signal handler.
+    An exception of the call is logged, with its traceback, to the logger `goasyncore`; `ExitNow`,
+    `KeyboardInterrupt` and `SystemExit` leave the loop. Raises `TypeError` if `function` cannot be
+    called or `seconds` is not a number, and `ValueError` if it is NaN. May be called from any
+    thread, and from a signal handler.
     """
     return call_at(time.monotonic() + seconds, function, *args, map=map)
 
@@ -41,7 +40,7 @@ def call_later(
 def call_at(
     when: float, function: Callable[..., object], *args: Any, map: Map | None = None
 ) -> Handle:
-    """As `call_later`, at a time of the clock `time.monotonic()`."""
+    """Schedule a call as `call_later` does, for a time of the clock `time.monotonic()`."""
     when = float(when + 0.0)  # float() alone would take strings
     if when != when:
         raise ValueError("the time is not a number")
@@ -55,9 +54,9 @@ def call_at(
 def call_soon_threadsafe(
     function: Callable[..., object], *args: Any, map: Map | None = None
 ) -> Handle:
-    """Have the loop over `map` call `function(*args)` at the end of the pass that it is in.
+    """Schedule a call for the end of the present pass, and end a wait that is in progress.
 
-    A wait that is under way ends at once. Otherwise as `call_later`.
+    Otherwise the same as `call_later`.
     """
     map = checked(map)
     handle = _handle(function, args, time.monotonic())
@@ -66,17 +65,17 @@ def call_soon_threadsafe(
 
 
 def wake(map: Map | None = None) -> None:
-    """End the wait that a loop over `map` is in, or else the next one.
+    """End the present wait of a loop over `map`, or else the next one.
 
-    The pass is over with nothing ready: `poll()`, `poll2()` and `loop(count=1)` return, and a loop
-    asks its channels again. What other threads have changed ends no wait by itself. May be called
+    The pass ends with no channel ready: `poll()`, `poll2()` and `loop(count=1)` return, and a loop
+    asks its channels again. Changes by other threads do not end a wait themselves. May be called
     from any thread, and from a signal handler.
     """
     _agenda.nudge(checked(map))
 
 
 def _handle(function: Callable[..., object], args: tuple[Any, ...], when: float) -> Handle:
-    import logging  # noqa: F401 - before there is something to log, and no descriptor to load it by
+    import logging  # noqa: F401 - later there may be no descriptor left to load it with
 
     if not callable(function):
         raise TypeError(f"a function is needed, not {type(function).__name__}")

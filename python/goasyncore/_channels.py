@@ -1,4 +1,4 @@
-"""What is in a map now, for people to read."""
+"""`channels()` and `dump_on()`: what is in a map now, for people to read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TCP_INFO, _SENT, _RECEIVED = 11, 44, 52
 
 
 class Channels(list[Row]):
-    """The channels of a map when it was made; prints as a table."""
+    """The channels of a map at one moment; prints as a table."""
 
     def __init__(self, map: Map) -> None:
         super().__init__(_row(key, channel) for key, channel in list(map.items()))
@@ -80,7 +80,7 @@ def _waits_for(channel: Any) -> str:
         waits = ["read"] if channel.readable() else []
         if channel.writable() and not getattr(channel, "accepting", False):
             waits.append("write")
-    except Exception:  # of any kind: the program's, which is told of it by the loop
+    except Exception:  # any kind: the loop will report it to the program
         return "?"
     return " ".join(waits)
 
@@ -88,7 +88,7 @@ def _waits_for(channel: Any) -> str:
 def _buffered(channel: Any) -> int:
     waiting = [getattr(channel, "out_buffer", b""), *list(getattr(channel, "producer_fifo", ()))]
     sized = (bytes, bytearray, memoryview, str)
-    # asynchat's own producers have their data; what others will say, nobody knows.
+    # asynchat's own producers have their data; what others will return is unknown.
     data = [getattr(item, "data", item) for item in waiting]
     return sum(len(item) for item in data if isinstance(item, sized))
 
@@ -98,7 +98,7 @@ def _peer(channel: Any) -> str:
         return ""
     try:
         address = channel.socket.getpeername()
-    except Exception:  # not connected, or it is no socket
+    except Exception:  # not connected, or not a socket
         address = getattr(channel, "addr", None)
     if isinstance(address, tuple) and len(address) >= 2:
         host = f"[{address[0]}]" if ":" in str(address[0]) else address[0]
@@ -111,7 +111,7 @@ def _idle(channel: Any) -> float | None:
         return None
     try:
         info = channel.socket.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 104)
-    except Exception:  # not TCP, not open, or no socket
+    except Exception:  # not TCP, not open, or not a socket
         return None
     if len(info) < _RECEIVED + 4 or getattr(channel, "accepting", False):
         return None
@@ -143,11 +143,11 @@ def _report(map: Map, frame: FrameType | None) -> str:
 def _print(text: str) -> None:
     try:
         number = sys.stderr.fileno()
-    except (AttributeError, OSError, ValueError):  # closed, or a test's
+    except (AttributeError, OSError, ValueError):  # closed, or replaced in a test
         if sys.stderr is not None:
             sys.stderr.write(text)
         return
-    # Past its buffer, which the signal may have come in the middle of.
+    # Not through its buffer, because the signal may have interrupted a write to that.
     data = text.encode("utf-8", "backslashreplace")
     while data:
         data = data[os.write(number, data) :]

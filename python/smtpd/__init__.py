@@ -68,12 +68,12 @@ if TYPE_CHECKING:
         def write(self, text: str, /) -> object: ...
         def flush(self) -> object: ...
 
-    # The documented pair; one of IPv6 has more, and a program's own family something else.
+    # The documented pair. An IPv6 address has more items, and other families differ.
     type _Address = tuple[str, int] | Any
-    # `None` where nothing follows the command; the programs that override these say `str`.
+    # `None` if nothing follows the command; programs that override these annotate `str`.
     type _Argument = str | Any
 
-else:  # not asyncore's, because asyncore may be somebody else's
+else:  # not asyncore's, because asyncore may be another package's
 
     def _loose(method):
         return method
@@ -86,7 +86,7 @@ __version__ = "Python SMTP proxy version 0.3"
 
 
 class Devnull:
-    """A stream that drops what is written."""
+    """A stream that discards what is written."""
 
     def write(self, msg: str) -> None:
         pass
@@ -96,7 +96,7 @@ class Devnull:
 
 
 DEBUGSTREAM: _Output | Any = Devnull()
-"""Where connections, commands and addresses are told; `-d` makes it standard error."""
+"""Where connections, commands and addresses are logged; with `-d`, standard error."""
 NEWLINE = "\n"
 COMMASPACE = ", "
 DATA_SIZE_DEFAULT = 33554432
@@ -113,19 +113,19 @@ _SYNTAX = {
     "QUIT": "QUIT",
     "VRFY": "VRFY <address>",
 }
-_PARAMETERS = {"MAIL", "RCPT"}  # with parameters after the address, once EHLO was said
-_PIECES = 256  # so many pieces of a message are joined to one
+_PARAMETERS = {"MAIL", "RCPT"}  # with parameters after the address, after EHLO
+_PIECES = 256  # this many pieces of a message are joined to one
 
 
 def __getattr__(name: str) -> str:
-    # 3.4's programs use it still; 3.11 had it no more, so dir() and a star import have it neither.
+    # For programs of 3.4's time. 3.11 did not have it, so dir() and a star import omit it.
     if name == "EMPTYSTRING":
         return ""
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def usage(code: int, msg: str = "") -> NoReturn:
-    """Print how the command is used, and `msg`, to standard error; exit with `code`."""
+    """Print the command's usage and `msg` to standard error; exit with `code`."""
     print((__doc__ or "") % globals(), file=sys.stderr)
     if msg:
         print(msg, file=sys.stderr)
@@ -133,7 +133,7 @@ def usage(code: int, msg: str = "") -> NoReturn:
 
 
 def _renamed(old: str, new: str) -> Any:
-    """A property under a name of Python 2's time that leads to the attribute `new`."""
+    """Return a property for an old name of the attribute `new`."""
 
     def get(channel: SMTPChannel) -> Any:
         warn(
@@ -155,15 +155,15 @@ def _renamed(old: str, new: str) -> Any:
 
 
 class SMTPChannel(asynchat.async_chat):
-    """One client's connection: takes its commands and hands its messages to the server."""
+    """One client's connection: executes its commands and passes its messages to the server."""
 
     COMMAND: int = 0
     DATA: int = 1
 
     command_size_limit: int = 512
-    """Bytes that a command's line may have, without its end."""
+    """The maximum length of a command's line in bytes, without the line end."""
     command_size_limits: defaultdict[str, int] = collections.defaultdict(lambda: 512)  # noqa: RUF012
-    """The same for single commands, which extensions make longer; in force after EHLO."""
+    """The same for single commands, which extensions make longer; used after EHLO."""
 
     smtp_server: SMTPServer | Any
     conn: asyncore._Socket
@@ -186,7 +186,7 @@ class SMTPChannel(asynchat.async_chat):
 
     @property
     def max_command_size_limit(self) -> int:
-        """The greatest of all commands' limits."""
+        """The largest limit of all commands."""
         return max(self.command_size_limits.values(), default=self.command_size_limit)
 
     def __init__(
@@ -199,7 +199,7 @@ class SMTPChannel(asynchat.async_chat):
         enable_SMTPUTF8: bool = False,
         decode_data: bool = False,
     ) -> None:
-        """Greet the client on `conn`. Closes it where it has gone already.
+        """Greet the client on `conn`. Closes `conn` if the client is already gone.
 
         Raises `ValueError` if both `enable_SMTPUTF8` and `decode_data` are true.
         """
@@ -235,7 +235,7 @@ class SMTPChannel(asynchat.async_chat):
         self.push(f"220 {self.fqdn} {__version__}")
 
     def _set_post_data_state(self) -> None:
-        """Forget the message; what its data was stays to be read."""
+        """Forget the message, but keep its data readable."""
         self.smtp_state = self.COMMAND
         self.mailfrom = None
         self.rcpttos = []
@@ -244,7 +244,7 @@ class SMTPChannel(asynchat.async_chat):
         self.set_terminator(b"\r\n")
 
     def _set_rset_state(self) -> None:
-        """Forget all but the greeting."""
+        """Forget everything except the greeting."""
         self._set_post_data_state()
         self.received_data = ""
         self.received_lines = []
@@ -265,7 +265,7 @@ class SMTPChannel(asynchat.async_chat):
 
     @_loose
     def push(self, msg: str) -> None:
-        """Send a line. Its text is ASCII, or UTF-8 after a `MAIL` with SMTPUTF8."""
+        """Send a line. It is encoded as ASCII, or as UTF-8 after a `MAIL` with SMTPUTF8."""
         asynchat.async_chat.push(
             self, bytes(msg + "\r\n", "utf-8" if self.require_SMTPUTF8 else "ascii")
         )
@@ -278,14 +278,14 @@ class SMTPChannel(asynchat.async_chat):
         else:
             limit = self.data_size_limit
         if limit:
-            # Some more than the limit is kept, to be refused when its end comes; the rest is not.
+            # Slightly more than the limit is kept, so that the line is refused at its end.
             if self.num_bytes > limit:
                 return
             self.num_bytes += len(data)
-        # A character may arrive in two pieces.
+        # The bytes of a character may arrive in two pieces.
         self.received_lines.append(self._decoder.decode(data) if self._decode_data else data)
         if len(self.received_lines) - self._joined >= _PIECES:
-            # Somebody who sends two bytes at a time would have us keep forty for them.
+            # If a client sends two bytes at a time, the list would need forty bytes for them.
             pieces = self.received_lines[self._joined :]
             self.received_lines[self._joined :] = [self._emptystring.join(pieces)]
             self._joined += 1
@@ -360,7 +360,7 @@ class SMTPChannel(asynchat.async_chat):
         self.push("250 HELP")
 
     def _greeted(self, command: str, arg: str | None) -> bool:
-        """Whether that is the first greeting, with a name; otherwise it is refused."""
+        """Return whether this is the first greeting, with a name; refuse it otherwise."""
         if not arg:
             self._refuse_syntax(command)
         elif self.seen_greeting:
@@ -428,7 +428,7 @@ class SMTPChannel(asynchat.async_chat):
             self.push("250 OK")
 
     def _takes(self, parameters: dict[str, Any]) -> bool:
-        """Take the parameters of MAIL that are known, and refuse the others."""
+        """Accept the known parameters of MAIL, and refuse the others."""
         if not self._decode_data and parameters.pop("BODY", "7BIT") not in ("7BIT", "8BITMIME"):
             self.push("501 Error: BODY can only be one of 7BIT, 8BITMIME")
             return False
@@ -497,9 +497,9 @@ class SMTPChannel(asynchat.async_chat):
         self.push(f"501 {self._syntax(command)}")
 
     def _addressed(self, command: str, keyword: str, arg: str | None) -> tuple[str, str]:
-        """The address and what follows it; where something is wrong, refuse and return no address.
+        """Return the address and what follows it, or refuse and return no address.
 
-        Parameters take an EHLO.
+        Parameters are allowed only after EHLO.
         """
         address, rest = "", ""
         if arg:
@@ -510,13 +510,13 @@ class SMTPChannel(asynchat.async_chat):
         return address, rest
 
     def _strip_command_keyword(self, keyword: str, arg: str) -> str:
-        """What follows the keyword, or nothing if it is another one."""
+        """Return what follows the keyword, or nothing if it is another keyword."""
         if arg[: len(keyword)].upper() != keyword:
             return ""
         return arg[len(keyword) :].strip()
 
     def _getaddr(self, arg: str | None) -> tuple[str, str]:
-        """The address at the beginning, without its brackets, and what follows it."""
+        """Return the address at the beginning, without its brackets, and what follows it."""
         if not arg:
             return "", ""
         parse = get_angle_addr if arg.lstrip().startswith("<") else get_addr_spec
@@ -524,7 +524,7 @@ class SMTPChannel(asynchat.async_chat):
         return address.addr_spec, rest
 
     def _getparams(self, params: list[str]) -> dict[str, Any] | None:
-        """The parameters by name; one without a value is True. `None` if one is malformed."""
+        """Return the parameters by name, True if without a value. `None` if one is malformed."""
         found: dict[str, Any] = {}
         for parameter in params:
             name, equals, value = parameter.partition("=")
@@ -540,10 +540,10 @@ def _check_text(enable_SMTPUTF8: object, decode_data: object) -> None:
 
 
 class SMTPServer(asyncore.dispatcher):
-    """Listens at an address, and gives each message that comes in to `process_message()`."""
+    """Listens at an address, and passes each message to `process_message()`."""
 
     channel_class: type[SMTPChannel] | Any = SMTPChannel
-    """What is made of each connection."""
+    """The class of the channel for each connection."""
 
     data_size_limit: int | Any
     enable_SMTPUTF8: bool
@@ -557,10 +557,10 @@ class SMTPServer(asyncore.dispatcher):
         enable_SMTPUTF8: bool = False,
         decode_data: bool = False,
     ) -> None:
-        """Listen at `localaddr`; `remoteaddr` is for subclasses that hand messages on.
+        """Listen at `localaddr`; `remoteaddr` is for subclasses that forward messages.
 
-        A message may have `data_size_limit` bytes, `None` or 0 is no limit. With `decode_data`,
-        messages are decoded from UTF-8, otherwise they are bytes. Raises `ValueError` if both
+        A message may have `data_size_limit` bytes; `None` or 0 means no limit. With `decode_data`,
+        messages are decoded from UTF-8; otherwise they are bytes. Raises `ValueError` if both
         `enable_SMTPUTF8` and `decode_data` are true.
         """
         self._localaddr = localaddr
@@ -598,7 +598,7 @@ class SMTPServer(asyncore.dispatcher):
     def process_message(
         self, peer: _Address, mailfrom: str, rcpttos: list[str], data: Any, **kwargs: Any
     ) -> str | None:
-        """Take a message. To be overridden.
+        """Process a message. Subclasses must override this.
 
         `peer` is the client's address; `mailfrom` and `rcpttos` are the raw addresses that it
         named. `data` is the message: its lines end in a newline, and the dots that SMTP puts before
@@ -606,20 +606,20 @@ class SMTPServer(asyncore.dispatcher):
         bytes come with keywords: `mail_options` and `rcpt_options`, lists of the parameters of MAIL
         and of the last RCPT, in capital letters ("BODY=8BITMIME", "SMTPUTF8").
 
-        Return `None` for the reply "250 OK", or another reply as SMTP has it.
+        Return `None` for the reply "250 OK", or a string with another SMTP reply.
         """
         raise NotImplementedError
 
 
 class DebuggingServer(SMTPServer):
-    """Prints messages to standard output, and drops them."""
+    """Prints messages to standard output, and discards them."""
 
     def _print_message_content(self, peer: _Address, data: Any) -> None:
         in_headers = True
         for line in data.splitlines():
             if in_headers and not line:
                 mark = f"X-Peer: {peer[0]}"
-                # What bytes come from is shown as well: their repr.
+                # Bytes are printed as their repr.
                 print(mark if isinstance(data, str) else repr(mark.encode()))
                 in_headers = False
             print(line if isinstance(data, str) else repr(line))
@@ -639,7 +639,7 @@ class DebuggingServer(SMTPServer):
 
 
 class PureProxy(SMTPServer):
-    """Hands each message on to the server at `remoteaddr`. It takes `decode_data=True`."""
+    """Forwards each message to the server at `remoteaddr`. Requires `decode_data=True`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As `SMTPServer`; raises `ValueError` for a true keyword `enable_SMTPUTF8`."""
@@ -659,7 +659,7 @@ class PureProxy(SMTPServer):
         return None
 
     def _deliver(self, mailfrom: str, rcpttos: list[str], data: str) -> dict[str, Any]:
-        """Send the message; return who refused it: address → code and text."""
+        """Send the message; return the recipients that were refused, with code and text."""
         import smtplib
 
         try:
@@ -680,7 +680,7 @@ class PureProxy(SMTPServer):
 
 
 class Options:
-    """What the command line says; the class has the defaults."""
+    """The options of the command line; the class has the defaults."""
 
     setuid: bool = True
     classname: str = "PureProxy"
@@ -693,7 +693,7 @@ class Options:
 
 
 def parseargs() -> Options:
-    """Read `sys.argv`; exit with a message where it is wrong."""
+    """Parse `sys.argv`; exit with a message if it is wrong."""
     global DEBUGSTREAM
     try:
         found, places = getopt.getopt(

@@ -6,15 +6,15 @@ import os
 import smtpd
 import sys
 
-# As the one file that the module was, this one has all names: `--class DebuggingServer` is looked
-# up here, and so is a class of the program that a debugger or a profiler runs in this place.
+# In 3.11 the module was one file, so this one has all its names: `--class DebuggingServer` is
+# looked up here, and so is a class of a program that a debugger or a profiler runs as `__main__`.
 from smtpd import *  # noqa: F403
 
 import goasyncore
 
 
 def main() -> None:
-    smtpd.program = sys.argv[0]  # which was not known yet when the package was imported
+    smtpd.program = sys.argv[0]  # which was not known when the package was imported
     options = smtpd.parseargs()
     module, _, name = options.classname.rpartition(".")
     if "." in options.classname:
@@ -35,8 +35,8 @@ def main() -> None:
 
 
 def _become_nobody() -> None:
-    """Give up root's rights, those of its groups included, once the port is bound."""
-    goasyncore.backend()  # its files may be root's alone
+    """Give up root's privileges, including its groups, after the port is bound."""
+    goasyncore.backend()  # its files may be readable by root only
     try:
         import pwd
     except ImportError:
