@@ -275,14 +275,18 @@ static int intact(PyObject *names)
     return is;
 }
 
+void ga_give_up(ga_mirror *m)
+{
+    ga_unlisten(m);
+    ga_mirror_retell_changes(m);
+    leave(m, GA_RAISED);
+}
+
 /* What a signal handler does now to what was collected counts in the next pass, as in a select.select() under way. */
 static void check_before_waiting(ga_mirror *m)
 {
-    if (ga_listen_and_check(m) < 0) {
-        ga_unlisten(m);
-        ga_mirror_retell_changes(m);
-        leave(m, GA_RAISED);
-    }
+    if (ga_listen_and_check(m) < 0)
+        ga_give_up(m);
 }
 
 /* Every call from Go begins so. */

@@ -189,14 +189,15 @@ void ga_take_gil(void);
 double ga_now(void); /* time.monotonic() */
 
 /* fork.c */
-int ga_fork_setup(PyObject *module); /* 0, or -1 with an exception set */
-int ga_may_call_go(void);            /* greenlets leave runs in another order than they entered them, which Go's frames do not bear */
+int ga_fork_setup(PyObject *module);  /* 0, or -1 with an exception set */
+int ga_may_call_go(void);             /* greenlets leave runs in another order than they entered them, which Go's frames do not bear */
 PyObject *ga_call_go(PyObject *args); /* as pybind_Run; the child of a fork in a handler returns from it too */
-void ga_return_to_go(ga_mirror *m);  /* gives the GIL back; in a forked child leaves the run, with the GIL */
+void ga_return_to_go(ga_mirror *m);   /* gives the GIL back; in a forked child leaves the run, with the GIL */
 
 /* bridge.c: a run. What it ends stays ended: go.status says how, and go.passes how many passes were made. */
-ga_mirror *ga_begin(PyObject *map, PyObject *names, int use_poll, int wait, int settle); /* and collects, if it is GA_RUNNING then;
-                                                                                            NULL: passes must be portable, or an exception is set */
+/* Begins one and collects, if it is GA_RUNNING then. NULL: passes must be portable, or an exception is set. */
+ga_mirror *ga_begin(PyObject *map, PyObject *names, int use_poll, int wait, int settle);
+void ga_give_up(ga_mirror *m); /* ends it before the engine has heard what was collected; with an exception set */
 void ga_tell(ga_mirror *m, const ga_ready *ready, int count, int collecting); /* as ga_step, without Go around it */
 
 /* run.c */

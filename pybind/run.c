@@ -52,10 +52,9 @@ static int made_here(ga_mirror *m)
         known[count].order = n->channel->order;
         known[count++].ready = (ga_ready){n->fd, n->told};
     }
-    int found;
-    Py_BEGIN_ALLOW_THREADS
-    found = poll(seen, (nfds_t)count, 0);
-    Py_END_ALLOW_THREADS
+    PyThreadState *thread = PyEval_SaveThread(); /* others wait for their turn, perhaps */
+    int found = poll(seen, (nfds_t)count, 0);
+    PyEval_RestoreThread(thread);
     if (found < 0)
         return 0;
     for (int i = 0; i < count && found; i++) {
@@ -127,6 +126,8 @@ static PyObject *run(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
         }
     } else if (m->go.status != GA_RAISED)
         made = PyLong_FromLong(m->go.status == GA_FINISHED ? -1 : m->go.passes);
+    if (m->go.status == GA_RUNNING) /* Go could not be called */
+        ga_give_up(m);
     __atomic_store_n(&m->go.busy, 0, __ATOMIC_RELEASE);
     return made;
 }

@@ -1,7 +1,7 @@
 """Programs that make their passes themselves: what has changed counts in the very next call.
 
-Such a call must not cost more than it has to, so nothing that a call has found is looked up anew in the
-next one unless something has changed. Each test is about one kind of change.
+A call does not look up again what an earlier one has found, unless something has changed. Each test
+is about one kind of change.
 """
 
 import asynchat
@@ -72,7 +72,7 @@ def test_an_event_is_told_in_the_next_call_and_in_each_after_it(call, channels, 
     assert first(channels).events == ["read", "read"]
 
 
-# What changes, on a channel whose socket is readable: before it the channel is told, after it no more.
+# What changes on a channel whose socket is readable. It is told before that, and never after it.
 ENDS = {
     "readable of the instance": lambda channel: setattr(channel, "readable", lambda: False),
     "what readable reads": lambda channel: setattr(channel, "wants", ""),

@@ -253,7 +253,7 @@ class _Input:
 
 
 _input = _Input()
-async_chat.ac_in_buffer = _input  # type: ignore[assignment]
+async_chat.ac_in_buffer = _input
 
 
 def _collect(chat: async_chat) -> None:

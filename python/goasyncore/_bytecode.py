@@ -40,7 +40,7 @@ GLOBAL = "global"  # (GLOBAL, name, attribute, ...)
 CELL = "cell"  # (CELL, name)
 _METHOD = "method"  # (_METHOD, name): of self
 _SUPER = "super"  # (_SUPER, class, name): of super(class, self)
-_PLAIN = (_READ, frozenset())
+_PLAIN: tuple[str, frozenset[Any]] = (_READ, frozenset())
 
 _BUILTINS = ("len", "bool")
 _OTHER_KINDS = 0x4 | 0x8 | 0x20 | 0x80 | 0x200  # *args, **kwargs; generators and coroutines

@@ -55,7 +55,7 @@ class _Plan:
     def __init__(self, mro: tuple[type, ...], function: Any) -> None:
         self.mro = mro
         self.attributes: dict[str, int] = {}
-        self.others: dict[tuple[Any, ...], None] = {}  # a set in the order in which they are found
+        self.others: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # in the order of their finding
         for name in self.visit(function, 0):
             self.attribute(name, _bytecode.TRUTH)
 
@@ -66,7 +66,7 @@ class _Plan:
 
     def note(self, kind: int, where: Any, beyond: Any, name: Any) -> None:
         # By identity: what is held need not be hashable.
-        self.others[kind, id(where), name] = (kind, where, beyond, name)  # type: ignore[assignment]
+        self.others[kind, id(where), name] = (kind, where, beyond, name)
 
     def visit(self, function: Any, depth: int) -> set[str]:
         """Look at a function that is called. Returns the attributes that it may return."""
