@@ -34,7 +34,7 @@ int ga_wakeup_fd_works(int fd)
     if (works >= 0)
         return works;
     int before = _PyRuntime.signals.wakeup.fd, warn = _PyRuntime.signals.wakeup.warn_on_full_buffer;
-    PyObject *signals = PyImport_ImportModule("signal");
+    PyObject *signals = PyImport_ImportModule("_signal");
     PyObject *set = signals ? PyObject_GetAttrString(signals, "set_wakeup_fd") : NULL;
     PyObject *args = set ? Py_BuildValue("(i)", fd) : NULL;
     PyObject *how = args ? Py_BuildValue("{s:i}", "warn_on_full_buffer", warn) : NULL;

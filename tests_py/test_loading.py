@@ -64,11 +64,14 @@ os.chroot(sys.argv[1])
 os.chdir("/")
 a_pass()
 a_pass(False)
+import goasyncore
+assert goasyncore.stats({}).passes == 0
+print(goasyncore.backend().name)
 """,
         tmp_path,
         env={"GOASYNCORE_BACKEND": backend},
     )
-    assert not ran.stderr
+    assert (ran.stdout, ran.stderr) == ("portable\n", "")
 
 
 @root
@@ -110,6 +113,9 @@ except OSError:
     pass
 asyncore.loop(20, True, channels, 1)
 assert channel.got == b"x"
+import goasyncore
+assert goasyncore.stats(channels).passes == 1
+assert goasyncore.backend().name == "portable"
 while held:
     os.close(held.pop())
 a_pass()
@@ -127,8 +133,26 @@ sys.path_hooks[:] = []
 sys.path_importer_cache.clear()
 a_pass()
 a_pass(False)
+import goasyncore
+assert goasyncore.stats({}).passes == 0
+assert goasyncore.backend().name == "portable"
 """
     )
+
+
+@with_extension
+def test_without_a_path_the_engine_loads():
+    ran = run(
+        """
+import resource  # without it nobody knows how much room there is
+sys.path[:] = []
+a_pass()
+a_pass(False)
+import goasyncore
+print(goasyncore.backend().name)
+"""
+    )
+    assert (ran.stdout, ran.stderr) == ("native\n", "")
 
 
 @with_extension

@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
     from typing import Any, NamedTuple
 
     from ._callbacks import Handle, call_at, call_later, call_soon_threadsafe, wake
@@ -51,12 +51,9 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-# asyncore imports this module, so its import must be cheap and evaluate no string, as making a
-# named tuple would.
+# asyncore imports this module, so its import must be cheap.
 _LATE = {
-    "Backend": "_answers",
     "Handle": "_callbacks",
-    "Stats": "_answers",
     "call_at": "_callbacks",
     "call_later": "_callbacks",
     "call_soon_threadsafe": "_callbacks",
@@ -65,12 +62,38 @@ _LATE = {
 }
 
 
+# Made when they are first needed, because making one evaluates a string; no file is read for it.
+_NAMED_TUPLES = {
+    "Backend": (
+        "name poller reason",
+        "What serves the passes of `asyncore.loop()` in this process.",
+    ),
+    "Stats": (
+        "passes events predicates_asked interest_changes wake_ups portable_passes portable_reason",
+        "What the loops over a map have done since the first of them.",
+    ),
+}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _NAMED_TUPLES:
+        return _named_tuple(name)
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = getattr(__import__(f"{__name__}.{_LATE[name]}"), _LATE[name])
     value = globals()[name] = getattr(module, name)
     return value
+
+
+def _named_tuple(name: str) -> Any:
+    if name not in globals():
+        from collections import namedtuple  # asyncore has it loaded already, by way of socket
+
+        fields, meaning = _NAMED_TUPLES[name]
+        made: Any = namedtuple(name, fields, module=__name__)  # type: ignore[misc]
+        made.__doc__ = meaning
+        globals().setdefault(name, made)  # there is one, whatever thread was quicker
+    return globals()[name]
 
 
 def backend() -> Backend:
@@ -81,9 +104,10 @@ def backend() -> Backend:
     not happened yet. Raises `ValueError` for an unknown `GOASYNCORE_BACKEND`, and `ImportError` if
     that is "native" and the engine does not load. May be called from any thread.
     """
-    from . import _answers, _native
+    from . import _native
 
-    return _answers.Backend(*_native.report())
+    kind: Callable[..., Backend] = _named_tuple("Backend")
+    return kind(*_native.report())
 
 
 def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
@@ -103,9 +127,10 @@ def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
 
     May be called from any thread, and from a handler.
     """
-    from . import _answers, _maps, _native
+    from . import _counts, _native
 
-    return _answers.Stats(*_native.stats(_maps.checked(map)))
+    kind: Callable[..., Stats] = _named_tuple("Stats")
+    return kind(*_native.stats(_counts.checked(map)))
 
 
 def channels(map: MutableMapping[Any, Any] | None = None) -> Channels:
@@ -126,9 +151,9 @@ def channels(map: MutableMapping[Any, Any] | None = None) -> Channels:
     Calls `readable()` and `writable()` of each channel, as a pass does. May be called from any
     thread, and from a handler.
     """
-    from . import _channels, _maps
+    from . import _channels, _counts
 
-    return _channels.Channels(_maps.checked(map))
+    return _channels.Channels(_counts.checked(map))
 
 
 def dump_on(signum: int, map: MutableMapping[Any, Any] | None = None) -> None:
@@ -137,9 +162,9 @@ def dump_on(signum: int, map: MutableMapping[Any, Any] | None = None) -> None:
     It is similar to `faulthandler.register()`, and replaces the signal's handler. Raises
     `ValueError` outside the main thread, as `signal.signal()` does.
     """
-    from . import _channels, _maps
+    from . import _channels, _counts
 
-    _channels.dump_on(signum, _maps.checked(map))
+    _channels.dump_on(signum, _counts.checked(map))
 
 
 def attach(
@@ -163,10 +188,10 @@ def attach(
     Raises `RuntimeError` if `loop` is not given and no loop is running, if the loop is closed, or
     if another loop serves the map. May be called in the loop's thread, and before the loop runs.
     """
-    from . import _maps
+    from . import _counts
 
-    checked = _maps.checked(map)
-    if not _maps.are_ours():
+    checked = _counts.checked(map)
+    if not _counts.are_ours():
         return
     from . import _attach
 
@@ -180,9 +205,9 @@ def detach(map: MutableMapping[Any, Any] | None = None) -> None:
     """
     import sys
 
-    from . import _maps
+    from . import _counts
 
-    checked = _maps.checked(map)
+    checked = _counts.checked(map)
     begun = sys.modules.get(f"{__name__}._attach")  # it imports asyncio
     if begun is not None:
         begun.detach(checked)

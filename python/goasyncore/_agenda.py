@@ -8,17 +8,17 @@ The functions of this module may be called from any thread and from signal handl
 from __future__ import annotations
 
 import sys
-from _heapq import heapify, heappop, heappush
 from _thread import RLock
 from collections import deque
 from itertools import count
 
 from . import _slow
-from ._clock import clock
+from ._genuine import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
+    from types import ModuleType
     from typing import Any
 
     type Map = MutableMapping[Any, Any]
@@ -134,6 +134,13 @@ class _Agenda:
         return not (self.timers or self.soon or self.nudged)
 
 
+def _heap() -> ModuleType:
+    # Loaded by the first timer: asyncore's import does without it, and so do loops without timers.
+    import _heapq
+
+    return _heapq
+
+
 agendas: dict[int, _Agenda] = {}
 used = False  # whether this process has ever scheduled anything
 _numbers = count()
@@ -197,7 +204,7 @@ def _settle(map: Map) -> None:
     agenda = agendas.get(id(map))
     if agenda is not None:
         while agenda.timers and agenda.timers[0][2]._cancelled:
-            heappop(agenda.timers)
+            _heap().heappop(agenda.timers)
             agenda.cancelled -= 1
         if agenda.idle():
             del agendas[id(map)]
@@ -210,7 +217,7 @@ def _schedule(map: Map, handle: Handle, when: float | None) -> None:
     before = agenda.due()
     if when is not None:
         handle._agenda = agenda
-        heappush(agenda.timers, (when, next(_numbers), handle))
+        _heap().heappush(agenda.timers, (when, next(_numbers), handle))
     else:
         agenda.soon.append(handle)
     _advance(agenda, before)
@@ -238,7 +245,7 @@ def _forget(agenda: _Agenda) -> None:
     agenda.cancelled += 1
     if agenda.cancelled > _MANY_CANCELLED and agenda.cancelled * 2 > len(agenda.timers):
         agenda.timers = [timer for timer in agenda.timers if not timer[2]._cancelled]
-        heapify(agenda.timers)
+        _heap().heapify(agenda.timers)
         agenda.cancelled = 0
     _settle(agenda.map)
 
@@ -308,7 +315,7 @@ def _take(agenda: _Agenda) -> None:
     now = clock.now()
     timers = agenda.timers
     while timers and timers[0][0] <= now:
-        handle = heappop(timers)[2]
+        handle = _heap().heappop(timers)[2]
         handle._agenda = None
         if handle._cancelled:
             agenda.cancelled -= 1

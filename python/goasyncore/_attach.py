@@ -12,7 +12,7 @@ import asyncore
 import contextlib
 
 from . import _agenda, _counts, _native
-from ._clock import clock
+from ._genuine import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

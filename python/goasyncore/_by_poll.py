@@ -12,7 +12,7 @@ from errno import EBADF
 from os import strerror
 
 from . import _agenda
-from ._clock import clock
+from ._genuine import clock
 from ._waker import left_of, of_thread, sure
 
 TYPE_CHECKING = False

@@ -6,9 +6,8 @@ import select
 
 from . import _agenda, _counts, _slow
 from ._by_poll import IN, NOTHING, OUT, PRI, Registered, looked, select_by_poll
-from ._clock import clock
 from ._counts import table
-from ._genuine import missing, name_in, own_poll, own_select, own_sleep
+from ._genuine import clock, missing, name_in, own_poll, own_select, own_sleep
 from ._waker import call_due, left_of, number, of_thread, sure
 
 TYPE_CHECKING = False

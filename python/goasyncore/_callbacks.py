@@ -7,8 +7,8 @@ from math import inf
 
 from . import _agenda
 from ._agenda import Handle
-from ._clock import genuine
-from ._maps import checked
+from ._counts import checked
+from ._genuine import genuine_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def call_at(
     map = checked(map)
     handle = _handle(function, args, when)
     if when < inf:
-        _agenda.schedule(map, handle, genuine(when))
+        _agenda.schedule(map, handle, genuine_time(when))
     return handle
 
 

@@ -1,12 +1,14 @@
-"""Counts of what the loop over a map has done in portable passes; the engine has its own.
+"""The map that a function is about, and counts of what portable passes over it have done.
 
-What is known of a map is kept under its id, and must not keep it alive: with it would live its
-channels. But a plain dict cannot be referenced weakly. So the channels that stood in it last are,
-and while one of them still does, it is the same map; an empty one holds nobody, and is held.
+The engine has its own counts. What is known of a map is kept under its id, and must not keep it
+alive: with it would live its channels. But a plain dict cannot be referenced weakly. So the
+channels that stood in it last are, and while one of them still does, it is the same map; an empty
+one holds nobody, and is held.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from _weakref import ref  # weakref itself takes longer to import than all of this package
 from itertools import islice
@@ -20,10 +22,13 @@ if TYPE_CHECKING:
 
     type Map = MutableMapping[Any, Any]
 
-__all__ = ["Counts", "counts_of", "keep", "running", "table"]
+__all__ = ["Counts", "are_ours", "checked", "counts_of", "keep", "running", "table"]
 
 _WITNESSES = 4
 _MANY = 64  # maps that are known at once
+
+_OURS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+_warned = False
 
 
 def _gone() -> None:
@@ -140,3 +145,42 @@ def keep(map: Map, counts: Counts) -> None:
     table[id(map)] = counts
     while len(table) > _MANY:
         del table[next(iter(table))]
+
+
+def checked(map: Map | None) -> Map:
+    """The map, or `asyncore.socket_map`. Raises `TypeError` for what channels cannot be put into.
+
+    Warns, once per process, where the loops are not ours and do nothing that goasyncore says.
+    """
+    are_ours()
+    if map is None:
+        import asyncore
+
+        return asyncore.socket_map
+    kind = type(map)
+    # As much as asyncore itself asks of one.
+    if not all(hasattr(kind, name) for name in ("items", "__setitem__", "__delitem__")):
+        raise TypeError(f"a map of channels is needed, not {kind.__name__}")
+    return map
+
+
+def are_ours() -> bool:
+    """Whether the asyncore in force is ours."""
+    global _warned
+    import asyncore
+
+    if hasattr(asyncore, "_own_tells"):
+        return True
+    if not _warned:
+        _warned = True
+        import warnings
+
+        from . import _installed
+
+        warnings.warn(
+            f"{asyncore.__file__} is not goasyncore's: its loop does nothing that goasyncore is "
+            f"asked for; `{_installed.python()} -m goasyncore` says what cures it",
+            RuntimeWarning,
+            skip_file_prefixes=(_OURS,),
+        )
+    return False

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     type Namespace = dict[str, Any]
 
-__all__ = ["genuine", "missing", "name_in", "own_poll", "own_select", "own_sleep"]
+__all__ = [
+    "clock",
+    "genuine",
+    "genuine_time",
+    "missing",
+    "name_in",
+    "own_poll",
+    "own_select",
+    "own_sleep",
+]
 
 _GENUINE = [
     (module, name, getattr(module, name))
@@ -47,6 +56,31 @@ own_select, own_poll, own_sleep = (
     _own(select, "poll"),
     _own(time, "sleep"),
 )
+
+
+def _genuine_now() -> float:
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+class clock:
+    """`now()` is `time.monotonic()`, in seconds, whatever a program puts in its place.
+
+    freezegun puts a clock there that stands still, and replaces the function in every module that
+    has it under a name of its own. It does not look into classes.
+    """
+
+    # It may stand still already when the first pass imports this.
+    now = staticmethod(
+        time.monotonic if type(time.monotonic) is BuiltinFunctionType else _genuine_now
+    )
+
+
+def genuine_time(when: float) -> float:
+    """What a time of the program's `time.monotonic()` is by this clock."""
+    if time.monotonic is clock.now:
+        return when
+    now: float = clock.now()
+    return now + (when - time.monotonic())
 
 
 def missing(name: str) -> NameError:

@@ -81,7 +81,7 @@ def _cannot_load() -> str | None:
     if "t" in getattr(sys, "abiflags", ""):  # PYTHON_GIL=1 gives it the lock, not an extension
         return "the engine needs the GIL, and this is a free-threaded build of CPython"
     if not _has_address_space():
-        return "the engine needs 2 GiB of address space, and RLIMIT_AS leaves less"
+        return "the engine needs 2 GiB of address space, and RLIMIT_AS is less, or cannot be read"
     if not _has_threads():
         return f"the engine needs {_THREADS} threads, and the system gives no more"
     refusal = _refusal()
@@ -175,13 +175,11 @@ def _decide() -> None:
     if obstacle is None:
         try:
             binding = _load()
-        except ModuleNotFoundError as why:
-            if why.name is None or not why.name.startswith(f"{__package__}."):
-                raise
-            obstacle = "the engine is not part of this installation, or cannot be read any more"
         except Exception as why:
             obstacle = f"the engine does not load: {type(why).__name__}: {why}"
-            if wanted == "auto":
+            if isinstance(why, ImportError) and str(why.name).startswith(f"{__package__}."):
+                obstacle = "the engine is not part of this installation, or cannot be read any more"
+            elif wanted == "auto":
                 warnings.warn(f"asyncore is slower than it could be: {obstacle}", RuntimeWarning, 5)
         else:
             _binding = binding
@@ -206,9 +204,12 @@ def _load() -> ModuleType:
     import asyncore
     import atexit
 
-    import goasyncore._binding as binding  # type: ignore[import-not-found]
+    # What portable passes do without. First, because Go begins with the extension. In this form the
+    # error of what cannot be found names it.
+    import goasyncore._predicates as _predicates
+    import goasyncore._watchers as _watchers
 
-    from . import _predicates, _watchers  # what portable passes do without
+    import goasyncore._binding as binding  # type: ignore[import-not-found] # isort: skip
 
     tools = (
         *(_predicates.rules_of, _Aftermath, intact, _agenda.run, deque, asyncore._Backlog),

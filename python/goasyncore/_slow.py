@@ -6,7 +6,7 @@ import sys
 import time
 from collections import deque
 
-from ._clock import clock
+from ._genuine import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from _thread import _local
 from _weakref import ref
 
 from . import _agenda
-from ._clock import clock
+from ._genuine import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Waker:
             self.number, self._write = _aside(self.number), _aside(self._write)
             os.set_blocking(self.number, False)
             os.set_blocking(self._write, False)
-        except (OSError, ImportError):
+        except OSError:
             self._close()
         return self.number >= 0
 
@@ -121,12 +121,12 @@ def left_of(timeout: Any, began: float) -> Any:
 
 def _aside(fd: int) -> int:
     """The same descriptor under a large number, if there is one."""
-    import fcntl
-
     try:
+        import fcntl  # a library to load in many builds, which costs more than our own modules
+
         moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
-    except OSError:
-        return fd  # the limit is lower
+    except (OSError, ImportError):
+        return fd  # the limit is lower, or the library out of reach
     os.close(fd)
     return moved
 
