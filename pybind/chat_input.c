@@ -178,6 +178,8 @@ static PyObject *ga_handle_read_in(PyObject *self, PyObject *dict, PyObject *con
     PyObject *call[] = {self, size}, *data = size ? ga_recv(self, call + 1, 1, NULL) : NULL;
     Py_XDECREF(size);
     if (!data) {
+        if (size)
+            ga_pass_through(ga_methods[M_RECV].function);
         if (!size || !PyErr_ExceptionMatches(PyExc_OSError))
             return NULL;
         if (PyErr_ExceptionMatches(PyExc_BlockingIOError)) {

@@ -281,7 +281,7 @@ int ga_services_setup(PyObject *module); /* 0, or -1 with an exception set */
 int ga_call_due(ga_mirror *m);           /* runs Python code; 0, or -1 with an exception set */
 
 /* methods.c */
-void ga_pass_through(PyObject *function); /* an exception is set: its traceback gets the frame of that function, which was gone round */
+void ga_pass_through(PyObject *function); /* an exception is set: its traceback gets the frame of that function, unless it begins with it */
 int ga_methods_setup(PyObject *tools);    /* 0, or -1 with an exception set */
 void ga_methods_end(void);                /* the functions are called as before */
 

@@ -7,6 +7,8 @@
  * Anything else takes the Python call, which stays the definition of what is right. */
 #include "methods.h"
 
+#include <frameobject.h>
+
 struct ga_method ga_methods[M_COUNT];
 struct ga_str ga_str;
 PyTypeObject *ga_dispatcher;
@@ -78,6 +80,15 @@ void ga_pass_through(PyObject *function)
     if (!function || !PyFunction_Check(function))
         return;
     PyCodeObject *code = (PyCodeObject *)PyFunction_GET_CODE(function);
+    PyObject *exc = PyErr_GetRaisedException(), *traceback = PyException_GetTraceback(exc);
+    /* It was called after all, as the way back of the native call. */
+    PyCodeObject *outer = traceback ? PyFrame_GetCode(((PyTracebackObject *)traceback)->tb_frame) : NULL;
+    int shows = outer == code;
+    Py_XDECREF(outer);
+    Py_XDECREF(traceback);
+    PyErr_SetRaisedException(exc);
+    if (shows)
+        return;
     const char *name = PyUnicode_AsUTF8(code->co_name), *file = PyUnicode_AsUTF8(code->co_filename);
     if (name && file)
         _PyTraceback_Add(name, file, code->co_firstlineno);

@@ -17,7 +17,7 @@ extern struct ga_method {
 #define GA_STRINGS(X) \
     X(socket) X(recv) X(send) X(debug) X(initiate_send) X(out_buffer) X(incoming) X(producer_fifo) \
     X(connected) X(handle_close) X(handle_error) X(ac_out_buffer_size) X(join) X(ac_in_buffer_size) X(ac_in_buffer) \
-    X(terminator) X(get_terminator) X(collect_incoming_data) X(found_terminator) X(more) X(appendleft)
+    X(terminator) X(get_terminator) X(collect_incoming_data) X(found_terminator) X(more) X(appendleft) X(_attended)
 /* clang-format on */
 #define GA_STRING(name) *name,
 extern struct ga_str {
@@ -49,7 +49,10 @@ extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if so
         Py_ssize_t count = PyVectorcall_NARGS(flags);                                                                                      \
         if (count == 0 || !ga_may(method))                                                                                                 \
             return ga_methods[method].python(function, args, flags, keywords);                                                             \
-        return name(args[0], args + 1, count - 1, keywords);                                                                               \
+        PyObject *result = name(args[0], args + 1, count - 1, keywords);                                                                   \
+        if (!result)                                                                                                                       \
+            ga_pass_through(ga_methods[method].function);                                                                                  \
+        return result;                                                                                                                     \
     }                                                                                                                                      \
     struct name##_called_
 

@@ -461,5 +461,6 @@ _own_methods = (
 )
 
 if _complete:
+    asyncore._unnamed.update(function.__code__ for function in (_collect, _search, _drop))
     asyncore._hide_annotations(globals())
 del annotations, TYPE_CHECKING

@@ -39,6 +39,7 @@ from goasyncore import _native
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Buffer, Callable, MutableMapping
+    from types import CodeType
     from typing import Any, Concatenate, Protocol, overload
 
     class _HasFileno(Protocol):
@@ -624,6 +625,10 @@ class dispatcher_with_send(dispatcher):
 # -- for handle_error, and for the end of a program ---------------------------------------------
 
 
+_OURS = os.path.join(os.path.dirname(_native.__file__), "")
+_unnamed: set[CodeType] = set()  # asynchat puts its code here
+
+
 def compact_traceback() -> tuple[tuple[str, str, str], type[BaseException], BaseException, str]:
     """Describe the exception being handled in one line.
 
@@ -637,7 +642,9 @@ def compact_traceback() -> tuple[tuple[str, str, str], type[BaseException], Base
     places = []
     while tb is not None:
         code = tb.tb_frame.f_code
-        places.append((code.co_filename, code.co_name, str(tb.tb_lineno)))
+        # Of functions that only this asyncore has, the one that raised it counts at most.
+        if tb.tb_next is None or not (code in _unnamed or code.co_filename.startswith(_OURS)):
+            places.append((code.co_filename, code.co_name, str(tb.tb_lineno)))
         tb = tb.tb_next
     info = " ".join(f"[{'|'.join(place)}]" for place in places)
     return places[-1], kind, value, info
