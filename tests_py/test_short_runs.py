@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import threading
+import time
 
 import pytest
 from support import LIMIT, Recorder, one_pass, pair, poll_function
@@ -363,6 +364,33 @@ def test_a_replaced_function_of_the_module_is_called_by_the_next_call(
     call()
     assert len(told) <= 1
     assert len(first(channels).events) == len(before) + 2 - len(told)
+
+
+def open_numbers():
+    found = set()
+    for number in range(300):
+        try:
+            os.fstat(number)
+        except OSError:
+            continue
+        found.add(number)
+    return found
+
+
+def test_a_call_that_does_not_wait_needs_no_descriptor_of_the_loops(use_poll, channels, closing):
+    near, far = closing(*pair())
+    channel = Recorder(near, channels)
+    before = open_numbers()
+    settle(lambda: one_pass(use_poll, channels))
+    for number in open_numbers() - before:
+        os.close(number)
+    far.send(b"x")
+    began, calls = time.monotonic(), 0
+    while time.monotonic() - began < 0.01:  # the engine looks after its own each millisecond
+        one_pass(use_poll, channels)
+        calls += 1
+    assert channel.events == ["read"] * calls
+    assert open_numbers() == before
 
 
 @pytest.mark.ours_only("3.11 counts nothing")

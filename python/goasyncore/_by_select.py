@@ -31,10 +31,13 @@ _FD_SETSIZE = 1024  # the numbers that select.select takes are below
 
 def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
     """Make passes with select's meaning of ready, at most `count` if that is not negative."""
-    counts = table.get(id(map))
-    if counts is None or (
-        counts.held is not map and map.get(counts.key, counts) is not counts.witness()
-    ):
+    try:
+        counts = table[id(map)]
+        if counts.held is not map and (
+            type(map) is not dict or map[counts.key] is not counts.witness()
+        ):
+            counts = _counts.running(map)
+    except KeyError:
         counts = _counts.running(map)
     while map and count:
         count -= 1

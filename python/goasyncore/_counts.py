@@ -63,7 +63,7 @@ class Counts:
         self.empty: Map | None = None
         self.reference: ref[Any] | None = None
         self.witnesses: list[tuple[int, ref[Any]]] = []  # number and channel
-        # The first of them, for who has no time: `map.get(key, self) is witness()`.
+        # The first of them, for who has no time: `map[key] is witness()`, of a plain dict.
         self.key: int | None = None
         self.witness: Callable[[], Any] = _gone
 

@@ -54,10 +54,13 @@ def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> Non
     """Make passes with poll's meaning of ready, at most `count` if that is not negative."""
     if timeout is not None and timeout != 0:
         timeout = int(timeout * 1000)
-    counts = table.get(id(map))
-    if counts is None or (
-        counts.held is not map and map.get(counts.key, counts) is not counts.witness()
-    ):
+    try:
+        counts = table[id(map)]
+        if counts.held is not map and (
+            type(map) is not dict or map[counts.key] is not counts.witness()
+        ):
+            counts = _counts.running(map)
+    except KeyError:
         counts = _counts.running(map)
     while map and count:
         count -= 1
