@@ -87,12 +87,12 @@ def __getattr__(name: str) -> Any:
 
 def _named_tuple(name: str) -> Any:
     if name not in globals():
-        from collections import namedtuple  # asyncore has it loaded already, by way of socket
+        from collections import namedtuple  # already loaded, by asyncore's import of socket
 
         fields, meaning = _NAMED_TUPLES[name]
         made: Any = namedtuple(name, fields, module=__name__)  # type: ignore[misc]
         made.__doc__ = meaning
-        globals().setdefault(name, made)  # there is one, whatever thread was quicker
+        globals().setdefault(name, made)  # only one is kept, whichever thread was first
     return globals()[name]
 
 

@@ -1,8 +1,9 @@
-"""An asyncio loop that serves the channels of a map, so that both kinds of code share a thread.
+"""`attach()` and `detach()`: an asyncio loop serves the channels of a map, in one thread.
 
-The engine has a descriptor that is readable when a channel is ready or something has changed in the
-loop's own thread: the asyncio loop waits for that one. In the portable backend it waits for each
-channel's own. What other threads change is seen by the next pass, as in `asyncore.loop()`.
+The engine has a descriptor that is readable when a channel is ready or when something has changed
+in the loop's own thread. The asyncio loop waits for that descriptor. On the portable backend it
+waits for the descriptor of each channel. The next pass sees what other threads have changed, as in
+`asyncore.loop()`.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["attach", "detach"]
 
-# Seconds after which predicates of the program's own are asked though nothing has happened, as
-# asyncore.loop() does by its timeout: they may look at the clock, or at what nobody tells of.
+# Seconds after which the program's own predicates are called although nothing has happened, as the
+# timeout of asyncore.loop() does: they may depend on the time, or on what we cannot watch.
 _AT_THE_LATEST = 30.0
-_LONGEST = 86400.0  # seconds: as long as asyncio itself waits at most
+_LONGEST = 86400.0  # seconds: the longest wait of asyncio itself
 
 _READ, _WRITE = 1, 2
 
@@ -59,7 +60,7 @@ class _Attachment:
         self.map = map
         self.loop = loop
         self._registered: dict[int, int] = {}  # number → what the asyncio loop waits for
-        self._engine = -1  # the engine's descriptor, while that is all there is to wait for
+        self._engine = -1  # the engine's descriptor, if the loop waits for that alone
         self._planned = False
         self._ended = False
         self._due = 0.0  # when to make a pass at the latest, by the clock
@@ -73,7 +74,7 @@ class _Attachment:
         self._plan()
 
     def end(self) -> None:
-        """Serve no more."""
+        """End the service."""
         self._ended = True
         _attachments.pop(id(self.map), None)
         asyncore._attended.pop(id(self.map), None)
@@ -96,12 +97,12 @@ class _Attachment:
     # -- what brings the next pass ------------------------------------------------------------
 
     def _changed(self, number: Any) -> None:
-        """Something has changed outside a pass, in any thread; `number` has come or gone."""
+        """Note a change outside a pass, in any thread; `number` was added or removed."""
         if self._engine >= 0:
             _native.touch(self.map)
             return
         here = self._in_loop()
-        if number in self._registered:  # it may be another open file's by now, or at once
+        if number in self._registered:  # it may soon belong to another open file
             if here:
                 self._wait_for_one(number, 0)
             else:
@@ -110,7 +111,7 @@ class _Attachment:
             self._plan()
 
     def _due_sooner(self) -> None:
-        """Something is to be called sooner than was known. May be called from any thread."""
+        """Note that the next call is due earlier than before. May be called from any thread."""
         seconds = _agenda.due(self.map) - clock.now()
         if seconds <= 0:
             self._plan()
@@ -130,7 +131,7 @@ class _Attachment:
             self.end()
 
     def _set_timer(self, seconds: float) -> None:
-        """Make a pass after so many seconds, if none comes sooner."""
+        """Make a pass after so many seconds, if none is made before."""
         seconds = min(seconds, _LONGEST)
         self._due = clock.now() + seconds
         if self._timer is None or self._timer_at > self._due:
@@ -147,7 +148,7 @@ class _Attachment:
     def _on_timer(self) -> None:
         self._timer = None
         left = self._due - clock.now()
-        if left > 0.001:  # passes have put it off
+        if left > 0.001:  # passes have postponed it
             self._set_timer(left)
         else:
             self._pass()
@@ -189,7 +190,7 @@ class _Attachment:
         self._set_timer(max(0.0, seconds))
 
     def _wait_for_channels(self) -> float:
-        """Wait for each channel. Returns 0 when one cannot be waited for, else -1."""
+        """Wait for each channel. Returns 0 if that is impossible for one of them, else -1."""
         channels = dict(self.map.items())
         _counts.counts_of(self.map).asked += 2 * len(channels)
         wanted = {}
@@ -202,7 +203,7 @@ class _Attachment:
         return -1.0 if self._wait_for(wanted) else 0.0
 
     def _wait_for(self, wanted: dict[int, int]) -> bool:
-        """Have the asyncio loop wait for just these. Returns whether it can."""
+        """Make the asyncio loop wait for exactly these. Returns whether it can."""
         for number in [n for n in self._registered if n not in wanted]:
             self._wait_for_one(number, 0)
         return all([self._wait_for_one(number, want) for number, want in wanted.items()])
@@ -219,7 +220,7 @@ class _Attachment:
                 loop.add_reader(number, call)
             if want & ~before & _WRITE:
                 loop.add_writer(number, call)
-        except OSError:  # a regular file, or none at all: the next pass says which
+        except OSError:  # a regular file, or not open: the next pass finds out
             before, want = _READ | _WRITE, 0
         with contextlib.suppress(OSError):  # it may have been closed
             if before & ~want & _READ:

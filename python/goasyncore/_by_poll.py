@@ -1,7 +1,7 @@
-"""Waiting with poll(2): in poll's meaning, and in select's for numbers that select does not take.
+"""Waiting with poll(2): with poll's meaning, and with select's for numbers that select refuses.
 
-poll(2) is given the numbers in each call, so nothing stays in the kernel: a number is what it is in
-that call, whatever was closed or opened before.
+poll(2) gets the numbers in each call, so the kernel keeps none of them: a number means what it
+means during that call, whatever was closed or opened before.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ __all__ = [
 IN, PRI, OUT = 1, 2, 4  # poll(2)'s, everywhere
 _ERR, _HUP, _NVAL = 8, 16, 32
 
-# poll(2) reports a hang-up to a channel that waits for room to write only; select does not. Such a
-# channel is left out of the wait, and looked at again this often (seconds).
+# poll(2) reports a hang-up to a channel that waits only for room to write; select does not. Such a
+# channel is left out of the wait, and checked again after this time (seconds).
 _LOOK_AGAIN = 0.5
 NOTHING: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
 _LONGEST = 2**31 - 1  # milliseconds that one call of poll(2) can wait
@@ -54,22 +54,22 @@ _poll: Any = getattr(select, "poll", None)  # before a program replaces it
 
 
 class Registered:
-    """A poll object, and what it was told: a pass tells it only what is new."""
+    """A poll object, and what is registered in it: a pass only registers changes."""
 
     __slots__ = ("in_order", "keys", "pollster", "stale", "told", "waker")
 
     def __init__(self, waker: int = -1) -> None:
-        self.told: dict[Any, int] = {}  # key to what is waited for, 0: nothing
+        self.told: dict[Any, int] = {}  # from key to what it waits for; 0: nothing
         self.keys: dict[int, Any] = {}  # by the number, of keys that are not numbers themselves
         self.in_order = True  # of the poll object: that of `told`
-        self.stale = False  # the next pass shall begin with another one
+        self.stale = False  # the next pass must begin with a new one
         self.waker = waker
         self.pollster = _poll()
         if waker >= 0:
             self.pollster.register(waker, IN)  # first, so that it is reported first
 
     def tell(self, key: Any, want: int) -> None:
-        """Tell what the channel under a key waits for."""
+        """Register what the channel under a key waits for."""
         before = self.told.get(key, 0)
         if want:
             if not before and key in self.told:
@@ -82,25 +82,25 @@ class Registered:
         self.told[key] = want
 
     def forget(self, channels: Container[Any]) -> None:
-        """Tell it to wait for no others than these."""
+        """Remove all registrations except these."""
         for key in [key for key in self.told if key not in channels]:
             self.tell(key, 0)
             del self.told[key]
 
     def sort(self, events: list[tuple[int, int]], channels: dict[Any, Any]) -> None:
-        """Put the events into the order of the channels."""
+        """Sort the events into the order of the channels."""
         if not self.in_order or list(self.told) != list(channels):
             places = {key: place for place, key in enumerate(channels)}
             events.sort(key=lambda event: places.get(self.keys.get(event[0], event[0]), -1))
             self.stale = True
 
     def keep(self, counts: Counts) -> None:
-        """Leave it to the next pass over the map."""
+        """Keep it for the next pass over the map."""
         if not self.stale and not self.keys:
             counts.registered.append(self)
 
     def with_waker(self, waker: Waker | None) -> Registered:
-        """One that waits for this waker too."""
+        """Return one that also waits for this waker."""
         number = -1 if waker is None else waker.number
         if number == self.waker:
             return self
@@ -117,7 +117,7 @@ def _milliseconds(seconds: float | None) -> int | None:
 def quick_poll(
     there: Registered, waker: Waker, channels: dict[Any, Any], timeout: int | None, map: Map
 ) -> list[tuple[int, int]] | None:
-    """select.poll's result where nobody has ever scheduled anything; else perhaps `None`."""
+    """Return select.poll's result if nothing was ever scheduled; otherwise perhaps `None`."""
     number = waker.number
     if waker.map is not None or number != there.waker or number < 0 or number in channels:
         return None
@@ -137,7 +137,7 @@ def quick_poll(
 def poll(
     there: Registered, channels: dict[Any, Any], timeout: int | None, map: Map, counts: Counts
 ) -> list[tuple[int, int]]:
-    """select.poll's result, for a wait that takes time."""
+    """Return select.poll's result, for a wait that takes time."""
     seconds = None if timeout is None or timeout < 0 else timeout / 1000
     waker = of_thread.waker
     if (
@@ -174,7 +174,7 @@ def poll(
 def select_by_poll(
     there: Registered, channels: dict[Any, Any], timeout: Any, map: Map, counts: Counts
 ) -> Ready:
-    """select.select's result and errors."""
+    """Return select.select's result, or raise its errors."""
     if timeout is not None and not (type(timeout) in (int, float) and 0 <= timeout < _TOO_LONG):
         select.select([], [], [], timeout)  # raises what select raises for it, or waits
         timeout = 0
@@ -183,7 +183,7 @@ def select_by_poll(
         waker.map = map
     try:
         there = there.with_waker(waker)
-        events = there.pollster.poll(0)  # only what is not open when the wait begins is an error
+        events = there.pollster.poll(0)  # only what is not open now is an error
         if timeout == 0:
             ready = looked(there, events, channels)
             there.keep(counts)
@@ -191,7 +191,7 @@ def select_by_poll(
         first = True
         left = timeout
         step = 0.0
-        muted: dict[Any, int] = {}  # what was reported of these means nothing to select
+        muted: dict[Any, int] = {}  # left out: select does not know what was reported for these
         while True:
             over = False
             if events and events[0][0] == there.waker:
@@ -210,7 +210,7 @@ def select_by_poll(
             events = there.pollster.poll(milliseconds)
             if events:
                 step = clock.now() - began
-            else:  # then it took its time, by the kernel's word
+            else:  # then the whole time has passed, according to the kernel
                 for key, want in muted.items():
                     there.tell(key, want)
                 muted.clear()
@@ -223,7 +223,7 @@ def select_by_poll(
 
 
 def looked(there: Registered, events: list[tuple[int, int]], channels: dict[Any, Any]) -> Ready:
-    """What select.select would have returned or raised at once."""
+    """Return or raise what select.select would have returned or raised at once."""
     if events and events[0][0] == there.waker:
         del events[0]
     muted: dict[Any, int] = {}
@@ -234,9 +234,9 @@ def looked(there: Registered, events: list[tuple[int, int]], channels: dict[Any,
 
 
 def _step(seconds: float | None, again: bool) -> tuple[int | None, float]:
-    """How long to wait now: the milliseconds that poll(2) shall wait, and how many seconds that is.
+    """Return how long to wait now: milliseconds for poll(2), and the same in seconds.
 
-    It sleeps here for less than a millisecond, because select counts in microseconds.
+    Less than a millisecond is slept here, because select counts in microseconds.
     """
     if again:
         seconds = _LOOK_AGAIN if seconds is None else min(seconds, _LOOK_AGAIN)
@@ -256,7 +256,7 @@ def _as_select(
     muted: dict[Any, int],
     first: bool,
 ) -> Ready:
-    """What select would have reported. What it would not have is not waited for any more."""
+    """Return what select would report. What it would not report is left out of the wait."""
     if len(events) > 1:
         there.sort(events, channels)
     reads: list[Any] = []
@@ -265,7 +265,7 @@ def _as_select(
     for number, flags in events:
         key = there.keys.get(number, number) if there.keys else number
         if flags & ~(IN | OUT):
-            if flags == _NVAL and first:  # it is told alone
+            if flags == _NVAL and first:  # it is reported alone
                 raise OSError(EBADF, strerror(EBADF))
             want = there.told[key]
             if flags & (_ERR | _HUP):

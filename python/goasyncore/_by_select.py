@@ -1,4 +1,4 @@
-"""Passes with the meaning of `select.select`, which serves numbers below 1024; see `_portable`."""
+"""Portable passes with the meaning of `select.select`; see `_portable`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["select_passes"]
 
-# Channels; with more, what poll(2) saves is less than making select's meaning of it takes.
+# Channels; with more, translating poll(2)'s result costs more than poll(2) saves.
 _FEW = 16
-_FD_SETSIZE = 1024  # the numbers that select.select takes are below
+_FD_SETSIZE = 1024  # select.select accepts numbers below this
 
 
 def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
@@ -48,7 +48,7 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
             raise missing("select") from None
         many = len(channels)
         counts.asked += many + many
-        # poll(2) takes half of select(2)'s time where it has only to look.
+        # poll(2) takes half of select(2)'s time if it does not have to wait.
         if (
             by_select is own_select
             and ((many <= _FEW and timeout == 0) or many >= _FD_SETSIZE)
@@ -127,7 +127,7 @@ def _ask_and_select(
             everybody.append(key)
             if not obj.accepting:
                 writers.append(key)
-    counts.changes += len(everybody)  # the kernel is told anew in each pass
+    counts.changes += len(everybody)  # the kernel gets them in each pass
     lists = readers, writers, everybody
     try:
         if own and everybody:
@@ -156,7 +156,7 @@ def _ask_and_select(
 
 
 def _sleeps_itself(namespace: Namespace) -> bool:
-    """Whether poll(2) can stand for select: no scheduler replaced what a pass waits with."""
+    """Return whether poll(2) may replace select: no scheduler has replaced a function."""
     try:
         return own_poll is not None and namespace["time"].sleep is own_sleep
     except (KeyError, AttributeError):
@@ -189,7 +189,7 @@ def _tell(
 
 
 def _beyond(keys: list[Any]) -> bool:
-    """Whether select.select has refused a number because it is too large, perhaps the waker's."""
+    """Return whether select.select has refused a number as too large, perhaps the waker's."""
     numbers = [key if isinstance(key, int) else key.fileno() for key in keys]
     largest = max([number(), *numbers])
     return min([0, *numbers]) >= 0 and largest >= _FD_SETSIZE
@@ -198,7 +198,7 @@ def _beyond(keys: list[Any]) -> bool:
 def _quick_select(
     waker: Waker, lists: Ready, channels: dict[Any, Any], timeout: Any, map: Map
 ) -> Ready | None:
-    """select.select where nobody has ever scheduled anything; `None` where it takes more care."""
+    """Call select.select if nothing was ever scheduled; `None` if that is not enough."""
     readers, writers, everybody = lists
     number = waker.number
     if waker.map is not None or number < 0 or number in channels:
@@ -231,12 +231,12 @@ def _select(
     map: Map,
     counts: Counts,
 ) -> Ready:
-    """select.select for a wait that takes time, and can be ended if nobody has replaced it."""
+    """Call select.select for a wait that takes time. It can be ended, unless it is replaced."""
     readers, writers, everybody = lists
     waker = None
     if by_select is own_select and (everybody or _sleeps(namespace, timeout)):
         waker = of_thread.waker
-        # Only programs that schedule something need to be sure each time: it takes a microsecond.
+        # Only programs that schedule calls need this check each time: it costs a microsecond.
         if (
             waker is None
             or waker.map is not None
@@ -252,12 +252,12 @@ def _select(
             name_in(namespace, "time").sleep(limit)
             return NOTHING
         reads, writes, others = by_select(readers, writers, everybody, limit)
-        known = channels.__contains__  # whatever a scheduler's may return
+        known = channels.__contains__  # a scheduler's select may return anything
         return list(filter(known, reads)), list(filter(known, writes)), list(filter(known, others))
     waker.map = map
     try:
-        # No clock where nothing was ever scheduled: should that happen now, the timeout begins
-        # again, once.
+        # The clock is not read if nothing was ever scheduled. If that happens during the wait,
+        # the timeout begins again, once.
         began = clock.now() if _agenda.used else 0.0
         left = timeout
         while True:
@@ -284,7 +284,7 @@ def _select(
 
 
 def _sleeps(namespace: Namespace, timeout: Any) -> bool:
-    """Whether a wait for nobody is a sleep in which a waker makes no difference to see."""
+    """Return whether a wait without channels is a sleep that a waker need not end."""
     return (
         name_in(namespace, "time").sleep is own_sleep
         and type(timeout) in (int, float)

@@ -1,10 +1,10 @@
-"""What a function reads, as far as its bytecode tells: for predicates that need no second call.
+"""Finds out from a function's bytecode what it reads, for predicates that need no second call.
 
 A function that only reads attributes of `self`, constants and globals, compares and counts, returns
-the same until something of that changes. Its code is followed here, each instruction once, with
-what is known of the values in the place of values. The operations that may occur are in one table,
-`_OPERATIONS`, by CPython's names for them; any other, as of a newer CPython, is a reason to call
-the function each time: slower, never wrong.
+the same until something that it reads changes. This module follows its code, each instruction once,
+with what is known of the values in place of the values. `_OPERATIONS` is the table of the allowed
+operations, by CPython's names. If any other occurs, for example one of a newer CPython, the
+function is called each time, which is slower but correct.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ __all__ = [
     "operations",
 ]
 
-# What a value that was read counts for: more includes less. pybind has the same numbers.
+# Which aspect of a value matters: each includes the one before it. pybind has the same numbers.
 IDENTITY, TRUTH, VALUE = range(3)
 
-# What is known of a value on the stack: a tuple that begins with one of these.
+# What is known about a value on the stack: a tuple that begins with one of these.
 _SELF = ("self",)
 _NULL = ("null",)
-_READ = "read"  # (_READ, sources): what was read from one of these, or made of constants if none
+_READ = "read"  # (_READ, sources): read from one of these, or made of constants if there are none
 GLOBAL = "global"  # (GLOBAL, name, attribute, ...)
 CELL = "cell"  # (CELL, name)
 _METHOD = "method"  # (_METHOD, name): of self
@@ -44,7 +44,7 @@ _PLAIN: tuple[str, frozenset[Any]] = (_READ, frozenset())
 
 _BUILTINS = ("len", "bool")
 _OTHER_KINDS = 0x4 | 0x8 | 0x20 | 0x80 | 0x200  # *args, **kwargs; generators and coroutines
-_MOST = 400  # instructions of a function that is worth the look
+_MOST = 400  # instructions; a longer function is not analysed
 
 _REASONS = {
     "STORE_ATTR": "sets an attribute",
@@ -69,11 +69,11 @@ _REASONS = {
 
 
 class Unclear(Exception):
-    """Why a function has to be called each time: what it does, for `readable() ...`."""
+    """Why a function has to be called each time: what it does, to complete `readable() ...`."""
 
 
 class Reads:
-    """What a function reads, and how much of it counts."""
+    """What a function reads, and which aspect of it matters."""
 
     def __init__(self) -> None:
         # By source: the name of an attribute of self, (GLOBAL, name, ...), (CELL, name), or
@@ -89,10 +89,10 @@ _known: dict[CodeType, Reads | str] = {}
 
 
 def analysed(code: CodeType) -> Reads:
-    """What a function with that code reads. Raises `Unclear`."""
+    """Return what a function with that code reads. Raises `Unclear`."""
     found = _known.get(code)
     if found is None:
-        if len(_known) >= 1000:  # of a program that makes code
+        if len(_known) >= 1000:  # of a program that makes code objects
             _known.clear()
         try:
             found = _Walk(code).reads
@@ -105,7 +105,7 @@ def analysed(code: CodeType) -> Reads:
 
 
 class _Walk:
-    """Follows the code. A state is what is on the stack and in the local variables."""
+    """Follows the code. A state is the contents of the stack and of the local variables."""
 
     def __init__(self, code: CodeType) -> None:
         if code.co_argcount != 1 or code.co_kwonlyargcount:
@@ -120,7 +120,7 @@ class _Walk:
         self.reads = Reads()
         self.stack: list[Any] = []
         self.locals: list[Any] = [_SELF] + [None] * (len(code.co_varnames) - 1)
-        self.later: dict[int, tuple[list[Any], list[Any]]] = {}  # states at what is jumped to
+        self.later: dict[int, tuple[list[Any], list[Any]]] = {}  # states at the targets of jumps
         self.target = -1
         self.walk()
 
@@ -267,7 +267,7 @@ class _Walk:
 
     def call(self, count: int) -> None:
         arguments = [self.pop() for _ in range(count)]
-        pair = self.pop(), self.pop()  # the callable and a null, in the one order or the other
+        pair = self.pop(), self.pop()  # the callable and a null, in either order
         if _NULL not in pair:
             raise Unclear("makes a call")
         called = pair[pair[0] == _NULL]
@@ -392,5 +392,5 @@ _OPERATIONS: dict[str, Callable[[_Walk, int], bool | None]] = {
 
 
 def operations() -> set[str]:
-    """The names of the operations that may occur."""
+    """Return the names of the allowed operations."""
     return set(_OPERATIONS)

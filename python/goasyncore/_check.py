@@ -1,4 +1,4 @@
-"""`python -m goasyncore check`: what a program's sources say of asyncore, without running them."""
+"""`python -m goasyncore check`: what a program's sources do with asyncore, without running them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OTHERS = ("__pycache__", "node_modules", "site-packages", "dist-packages")
 
 
 def main(name: str, arguments: list[str]) -> int:
-    """Print what there is to say and return the exit status."""
+    """Print the report and return the exit status."""
     parser = argparse.ArgumentParser(
         prog=name, description=_DESCRIPTION, epilog=_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -51,7 +51,7 @@ def main(name: str, arguments: list[str]) -> int:
                 sources.append(found)
             else:
                 unread.append(file)
-        # A class of channels may have subclasses in files without a word of asyncore.
+        # A class of channels may have subclasses in files that do not mention asyncore.
         known = {name.encode() for name in _sources.find_channels(sources)}
         words = known if len(unread) < len(left) else set()
         left = unread
@@ -70,7 +70,7 @@ def _existing(path: str) -> str:
 
 
 def _python_files(path: str) -> Iterator[str]:
-    """The sources below a folder, other people's and hidden ones left out."""
+    """Return the sources below a folder, except hidden and installed ones."""
     if not os.path.isdir(path):
         yield path
         return
@@ -86,7 +86,7 @@ def _python_files(path: str) -> Iterator[str]:
 
 
 def _read(file: str, words: set[bytes]) -> Source | str | None:
-    """What the file says, why it cannot be read, or nothing where none of the words is in it."""
+    """Return the file's notes, why it cannot be read, or None if no word of ours is in it."""
     try:
         with open(file, "rb") as opened:
             text = opened.read()
@@ -95,14 +95,14 @@ def _read(file: str, words: set[bytes]) -> Source | str | None:
     if not _sources.hidden_module(file) and not any(word in text for word in words):
         return None
     try:
-        with warnings.catch_warnings(action="ignore"):  # of its escapes and the like
+        with warnings.catch_warnings(action="ignore"):  # about invalid escapes and the like
             return _sources.Source(file, text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as why:
         return f"cannot be read as Python {_sources.VERSION}: {why}"
 
 
 def _say(source: Source) -> int:
-    """Print what the file says. Returns how much of that is trouble."""
+    """Print the file's notes. Returns how many of them are problems."""
     if not source.notes:
         return 0
     print(source.path)
@@ -113,7 +113,7 @@ def _say(source: Source) -> int:
 
 
 def _say_environment() -> int:
-    """Say whose modules are installed here. Returns how many are not ours."""
+    """Print whose modules are installed here. Returns how many are not ours."""
     wrong = 0
     for held in map(_installed.holder, _installed.MODULES):
         if not held.ours:

@@ -1,9 +1,9 @@
-"""The map that a function is about, and counts of what portable passes over it have done.
+"""Checks a function's map, and counts what portable passes over a map have done.
 
-The engine has its own counts. What is known of a map is kept under its id, and must not keep it
-alive: with it would live its channels. But a plain dict cannot be referenced weakly. So the
-channels that stood in it last are, and while one of them still does, it is the same map; an empty
-one holds nobody, and is held.
+The engine has its own counts. The counts of a map are kept under its id. They must not keep the map
+alive, because that would keep its channels alive, but a plain dict cannot be referenced weakly. So
+the channels that were last in it are referenced weakly: while one of them is still in it, it is the
+same map. An empty map keeps no channel alive, so it is referenced itself.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "are_ours", "checked", "counts_of", "keep", "running", "table"]
 
 _WITNESSES = 4
-_MANY = 64  # maps that are known at once
+_MANY = 64  # maps that are remembered
 
 _OURS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 _warned = False
 
 
 def _gone() -> None:
-    """A reference to what is no more."""
+    """A weak reference whose object is gone."""
 
 
 class Counts:
-    """Of one map; and what its next pass can use of the last one."""
+    """The counts of one map, and what its next pass can reuse from the last one."""
 
     __slots__ = (
         "asked",
@@ -56,14 +56,14 @@ class Counts:
 
     def __init__(self) -> None:
         self.passes = self.events = self.asked = self.changes = self.wakes = 0
-        self.why = ""  # they are portable ones
+        self.why = ""  # the passes are portable
         self.registered: list[Registered] = []  # by poll2() and, above select's numbers, by poll()
-        # One of the four says which map it is.
+        # One of these four identifies the map.
         self.held: Map | None = None  # asyncore's own
         self.empty: Map | None = None
         self.reference: ref[Any] | None = None
         self.witnesses: list[tuple[int, ref[Any]]] = []  # number and channel
-        # The first of them, for who has no time: `map[key] is witness()`, of a plain dict.
+        # The first of them, for a quick check in a plain dict: `map[key] is witness()`.
         self.key: int | None = None
         self.witness: Callable[[], Any] = _gone
 
@@ -86,7 +86,7 @@ class Counts:
                 self.key, self.witness = self.witnesses[0]
 
     def fits(self, map: Map) -> bool:
-        """Whether it is the map's, and will still be known to be."""
+        """Return whether these are the map's counts, and can still be identified later."""
         if self.held is map:
             return True
         if self.empty is map:
@@ -113,18 +113,18 @@ table: dict[int, Counts] = {}
 def _weakly(thing: Any) -> ref[Any] | None:
     try:
         return ref(thing)
-    except TypeError:  # some objects take no weak references
+    except TypeError:  # some objects do not support weak references
         return None
 
 
 def counts_of(map: Map) -> Counts:
-    """What was counted of the map until now."""
+    """Return the counts of the map until now."""
     found = table.get(id(map))
     return found if found is not None and found.belongs_to(map) else Counts()
 
 
 def running(map: Map) -> Counts:
-    """The counts of a map that begins to loop."""
+    """Return the counts of a map over which a loop begins."""
     found = table.get(id(map))
     if found is not None and found.fits(map):
         return found
@@ -134,7 +134,7 @@ def running(map: Map) -> Counts:
 
 
 def keep(map: Map, counts: Counts) -> None:
-    """Remember the counts of a map whose channels may be others now."""
+    """Identify a map anew, because its channels may have changed."""
     if counts.fits(map) and table.get(id(map)) is counts:
         return
     for other in list(table.values()):
@@ -148,9 +148,9 @@ def keep(map: Map, counts: Counts) -> None:
 
 
 def checked(map: Map | None) -> Map:
-    """The map, or `asyncore.socket_map`. Raises `TypeError` for what channels cannot be put into.
+    """Return the map, or `asyncore.socket_map`. Raises `TypeError` if it is not a mapping.
 
-    Warns, once per process, where the loops are not ours and do nothing that goasyncore says.
+    Warns, once per process, if the loops are another package's and ignore these functions.
     """
     are_ours()
     if map is None:
@@ -158,14 +158,14 @@ def checked(map: Map | None) -> Map:
 
         return asyncore.socket_map
     kind = type(map)
-    # As much as asyncore itself asks of one.
+    # As much as asyncore itself requires.
     if not all(hasattr(kind, name) for name in ("items", "__setitem__", "__delitem__")):
         raise TypeError(f"a map of channels is needed, not {kind.__name__}")
     return map
 
 
 def are_ours() -> bool:
-    """Whether the asyncore in force is ours."""
+    """Return whether the imported asyncore is ours."""
     global _warned
     import asyncore
 

@@ -1,7 +1,7 @@
-"""CPython's own functions that a pass waits with, and whether an asyncore module finds these.
+"""CPython's own functions that a pass waits with, and whether an asyncore module uses them.
 
-Schedulers put their own in the place of them, and execute asyncore's source again with another
-`select`; so a pass looks into the namespace of the asyncore module that was called.
+Schedulers replace them, and execute asyncore's source again with another `select`. So a pass looks
+them up in the namespace of the asyncore module that was called.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _GENUINE = [
 
 
 def genuine(namespace: Namespace) -> bool:
-    """Whether the asyncore module waits with CPython's own functions."""
+    """Return whether the asyncore module waits with CPython's own functions."""
     if namespace.get("select") is not select or namespace.get("time") is not time:
         return False
     for module, name, function in _GENUINE:
@@ -46,7 +46,7 @@ def genuine(namespace: Namespace) -> bool:
 
 
 def _own(module: Any, name: str) -> Any:
-    """CPython's function; None where a scheduler had replaced it before this import."""
+    """Return CPython's function; None if a scheduler had replaced it before this import."""
     function = getattr(module, name, None)
     return function if type(function) is BuiltinFunctionType else None
 
@@ -63,20 +63,20 @@ def _genuine_now() -> float:
 
 
 class clock:
-    """`now()` is `time.monotonic()`, in seconds, whatever a program puts in its place.
+    """`now()` is `time.monotonic()`, in seconds, even if a program replaces that function.
 
-    freezegun puts a clock there that stands still, and replaces the function in every module that
-    has it under a name of its own. It does not look into classes.
+    freezegun replaces it by a clock that stands still, in every module that has the function under
+    a name. It does not look into classes.
     """
 
-    # It may stand still already when the first pass imports this.
+    # It may already stand still when this is imported.
     now = staticmethod(
         time.monotonic if type(time.monotonic) is BuiltinFunctionType else _genuine_now
     )
 
 
 def genuine_time(when: float) -> float:
-    """What a time of the program's `time.monotonic()` is by this clock."""
+    """Convert a time of the program's `time.monotonic()` to a time of this clock."""
     if time.monotonic is clock.now:
         return when
     now: float = clock.now()
@@ -84,7 +84,7 @@ def genuine_time(when: float) -> float:
 
 
 def missing(name: str) -> NameError:
-    """What a global of the asyncore module is when a program has deleted it."""
+    """Return the error for a global of the asyncore module that the program has deleted."""
     return NameError(f"name {name!r} is not defined", name=name)
 
 

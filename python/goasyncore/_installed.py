@@ -1,8 +1,8 @@
-"""Whose asyncore, asynchat and smtpd an import finds, and what puts ours back.
+"""Whose asyncore, asynchat and smtpd an import finds.
 
 pyasyncore, pyasynchat, standard-asyncore, standard-asynchat and standard-smtpd put modules of the
-same names into the same folder. pip lets the last one overwrite the others' files, and uninstalling
-any of them removes the files for all. And a program may have a copy of its own, which hides ours.
+same names into the same folder. pip lets the last one overwrite the files of the others, and
+uninstalling one removes the files of all. A program may also have a copy that hides ours.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ __all__ = ["MODULES", "Holder", "claimants", "holder", "python", "requirers", "w
 MODULES = ("asyncore", "asynchat", "smtpd")
 NAME = "goasyncore"
 
-# The folder that goasyncore is in. Ours of all modules are installed side by side.
+# The folder that contains goasyncore. Our modules are installed beside it.
 SITE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# What the engine looks for, and what smtpd ends with; nobody else's has it.
+# What the engine looks for, and what smtpd ends with; no other package's file contains it.
 _MARKS = {
     "asyncore": b"\n_own_predicates = ",
     "asynchat": b"\n_own_predicates = ",
@@ -33,14 +33,14 @@ _MARKS = {
 
 
 class Holder:
-    """What stands under a module's name.
+    """What an import of a module's name finds.
 
-    `file` is where the import finds it; `None`: nowhere, or a folder without code. `owner` is name
-    and version of the distribution, or a few words where it belongs to none. `hides` says that our
-    own file is whole, and that this one comes before it on `sys.path`.
+    `file` is the file, or `None` if there is none, or only a folder without code. `owner` is name
+    and version of the distribution, or a few words if it belongs to none. `hides` means that our
+    own file is intact, and that this one comes before it on `sys.path`.
     """
 
-    # No named tuple: making one takes longer than all else that the first loop needs of this file.
+    # Not a named tuple: making one takes longer than the rest of what the first loop needs here.
     __slots__ = ("file", "hides", "module", "ours", "owner")
 
     def __init__(
@@ -54,27 +54,27 @@ class Holder:
 
 
 def file_of(module: str) -> str:
-    """Where our module of that name is installed, or was."""
+    """Return where our module of that name is installed, or was."""
     return os.path.join(SITE, module, "__init__.py")
 
 
 def has_mark(module: str, file: str) -> bool:
-    """Whether that file is our module of the name."""
+    """Return whether that file is our module of that name."""
     try:
         with open(file, "rb") as source:
             return _MARKS[module] in source.read()
-    except OSError as why:  # no descriptor is left: then nobody knows
+    except OSError as why:  # no descriptor is left, so it cannot be found out
         return why.errno in (errno.EMFILE, errno.ENFILE)
 
 
 def warn_if_mixed() -> None:
-    """Warn when a module that the engine serves is another distribution's in our place, or gone.
+    """Warn if another distribution has overwritten or removed a module that the engine serves.
 
-    Called when the first loop begins, so it reads two files and imports nothing: a module of the
+    Called when the first loop begins, so it reads two files and imports nothing. A module of the
     same name elsewhere on the path is the program's own choice.
     """
     if not os.path.isfile(__file__) or not __file__.endswith(".py"):
-        return  # in an archive or frozen, where nobody overwrites single files
+        return  # in an archive or frozen, where single files are not overwritten
     wrong = [name for name in ("asyncore", "asynchat") if not has_mark(name, file_of(name))]
     if not wrong:
         return
@@ -90,20 +90,20 @@ def warn_if_mixed() -> None:
 
 
 def claimants(module: str) -> list[Distribution]:
-    """The installed distributions that list the module's file as theirs."""
+    """Return the installed distributions that list the module's file as theirs."""
     from importlib.metadata import distributions
 
     wanted = f"{module}/__init__.py"
     found: dict[str, Distribution] = {}
     for distribution in distributions():
         if any(file.as_posix() == wanted for file in distribution.files or ()):
-            # The first of a name on the path is the one that pip knows.
+            # If several on the path have one name, pip knows the first.
             found.setdefault(distribution.name, distribution)
     return list(found.values())
 
 
 def holder(module: str) -> Holder:
-    """Find out what `import module` gives, and whose it is."""
+    """Find out what `import module` finds, and whose it is."""
     from importlib.util import find_spec
 
     spec = find_spec(module)
@@ -123,7 +123,7 @@ def holder(module: str) -> Holder:
 
 
 def _wrote(distribution: Distribution, module: str, file: str) -> bool:
-    """Whether the file is, byte for byte, what the distribution installed there."""
+    """Return whether the file is, byte for byte, what the distribution installed there."""
     import base64
     import hashlib
 
@@ -143,7 +143,7 @@ def _label(distribution: Distribution) -> str:
 
 
 def requirers(names: Iterable[str]) -> list[str]:
-    """Other installed distributions that require one of `names`."""
+    """Return the other installed distributions that require one of `names`."""
     import re
     from importlib.metadata import distributions
 
@@ -162,7 +162,7 @@ def _canonical(name: str) -> str:
 
 
 def python() -> str:
-    """The interpreter, as a command line has it."""
+    """Return the interpreter as one writes it in a command line."""
     import shlex
 
     return shlex.quote(sys.executable or "python")

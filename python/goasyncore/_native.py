@@ -1,12 +1,12 @@
-"""Chooses the backend that serves a pass, and loads the engine at the first pass that needs it.
+"""Chooses the backend for a pass, and loads the engine at the first pass that needs it.
 
-The engine is a Go runtime: it comes with threads, so it does not survive a fork. Loading it late
-leaves programs that import, fork and then loop with a healthy one in the child; a process forked
-later makes portable passes.
+The engine contains a Go runtime, which has threads and so does not survive a fork. Because it is
+loaded late, a program may import asyncore, fork, and then loop natively in the child. A process
+that is forked later makes portable passes.
 
-What a portable pass needs is imported with asyncore, and what programs replace is noted then: a
-program may change its root, its path or its modules before the first pass. Only what the engine
-needs is read by that.
+A program may change its root, its path or its modules before the first pass. So what a portable
+pass needs is imported with asyncore, and the functions that programs replace are noted then. The
+first pass only reads what the engine needs.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 _CHOICES = ("auto", "native", "portable")
 
 _FINISHED = -1  # run(): the map is empty, or as many passes were made as asked for
-_RESERVED = 2 << 30  # bytes: 1.6e9 measured with two processors, and a stack for each thread
-_THREADS = 8  # that Go starts at once, and some to spare
+_RESERVED = 2 << 30  # bytes: 1.6e9 were measured with two processors; each thread needs a stack
+_THREADS = 8  # those that Go starts at once, and a few more
 _SHORTAGES = (EMFILE, ENFILE, ENOMEM)  # that pass
-_LONGEST = 2e6  # seconds that select and poll take for sure
+_LONGEST = 2e6  # seconds that both select and poll accept
 
 _socket_class = socket.socket
 
@@ -46,10 +46,11 @@ _reason: str | None = None  # why the backend is what it is; None: not decided y
 
 
 class _Aftermath:
-    """Stands for a channel whose handler has raised, so that asyncore decides what follows.
+    """Takes the place of a channel whose handler has raised an exception.
 
-    `read()` and its like in asyncore know which exceptions go where; the bridge calls them with one
-    of these instead of knowing it too. `fail` raises what the handler raised, and adds no frame.
+    `read()` and the like in asyncore decide which exceptions go where. So that the C code need not
+    decide it too, it calls them with one of these. `fail` raises the exception again, without an
+    additional frame in the traceback.
     """
 
     __slots__ = ("_told", "handle_expt_event", "handle_read_event", "handle_write_event")
@@ -73,12 +74,12 @@ def _wanted() -> str:
 
 
 def _cannot_load() -> str | None:
-    """Why the engine must not be loaded here, whether or not it is installed."""
+    """Return why the engine must not be loaded here, whether or not it is installed."""
     if sys.implementation.name != "cpython":
         return f"the engine needs CPython, this is {sys.implementation.name}"
     if not _in_main_interpreter():
         return "the engine serves the main interpreter alone, and this is another one"
-    if "t" in getattr(sys, "abiflags", ""):  # PYTHON_GIL=1 gives it the lock, not an extension
+    if "t" in getattr(sys, "abiflags", ""):  # even with PYTHON_GIL=1
         return "the engine needs the GIL, and this is a free-threaded build of CPython"
     if not _has_address_space():
         return "the engine needs 2 GiB of address space, and RLIMIT_AS is less, or cannot be read"
@@ -89,7 +90,7 @@ def _cannot_load() -> str | None:
 
 
 def _refusal() -> OSError | None:
-    """What the system, or a sandbox, says to what the engine waits with; Go has not begun yet."""
+    """Try the system calls of the engine's wait before Go starts; a sandbox may refuse them."""
     try:
         if hasattr(select, "epoll"):
             select.epoll().close()
@@ -107,7 +108,7 @@ def _refusal() -> OSError | None:
 
 
 def _has_threads() -> bool:
-    """Whether threads can be started; where they cannot, Go ends the process."""
+    """Return whether threads can be started; if not, Go would end the process."""
     if type(start_new_thread) is not BuiltinFunctionType:
         return True  # a scheduler's, which starts none
     gate, begun = allocate_lock(), []
@@ -133,14 +134,14 @@ def _has_threads() -> bool:
 
 
 def _has_address_space() -> bool:
-    """Whether Go can reserve what it reserves; where it cannot, it ends the process."""
+    """Return whether Go can reserve its address space; if not, it would end the process."""
     try:
         import resource
 
         if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
             return True
         import mmap
-    except ImportError:  # no room for these either, or no POSIX
+    except ImportError:  # no room for these either, or not POSIX
         return os.name != "posix"
     try:
         mmap.mmap(-1, _RESERVED, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=0).close()
@@ -162,7 +163,7 @@ def _in_main_interpreter() -> bool:
 
 
 def _decide() -> None:
-    """Load the engine or settle for portable passes; once per process. `_lock` is held."""
+    """Load the engine, or decide on portable passes; once per process. `_lock` is held."""
     global _binding, _reason
     wanted = _wanted()
     _slow.ask_environment()
@@ -194,18 +195,18 @@ def _decide() -> None:
 def _warn_if_mixed() -> None:
     try:
         from ._installed import warn_if_mixed
-    except (ImportError, OSError):  # our files are out of reach, and the others' too
+    except (ImportError, OSError):  # our files cannot be reached, nor can others
         return
     warn_if_mixed()
 
 
 def _load() -> ModuleType:
-    # The extension itself: the module that gopy writes around it changes the working directory.
+    # The extension itself, because the module that gopy writes around it changes the directory.
     import asyncore
     import atexit
 
-    # What portable passes do without. First, because Go begins with the extension. In this form the
-    # error of what cannot be found names it.
+    # What portable passes do not need. It is imported first, because Go starts with the extension.
+    # In this form the error names the module that was not found.
     import goasyncore._predicates as _predicates
     import goasyncore._watchers as _watchers
 
@@ -226,7 +227,7 @@ def _load() -> ModuleType:
 
 
 def _set_up_chat(asynchat: dict[str, Any]) -> None:
-    """Give asynchat its native methods, when the first of its channels is seen."""
+    """Set up asynchat's native calls, when the first of its channels is seen."""
     global _chat_is_set_up
     if not _chat_is_set_up and _binding is not None:
         _chat_is_set_up = True
@@ -235,7 +236,7 @@ def _set_up_chat(asynchat: dict[str, Any]) -> None:
 
 
 def intact(namespace: dict[str, Any]) -> bool:
-    """Whether a pass in the name of this asyncore module can be the engine's."""
+    """Return whether the engine can make a pass for this asyncore module."""
     own: dict[str, Any] = namespace.get("_own_tells", {"_own_tells": ...})
     # No generator here and in genuine(): CPython 3.12 crashes when there is no memory to make one.
     for name, function in own.items():
@@ -251,7 +252,7 @@ def _choose() -> None:
 
 
 def report() -> tuple[str, str, str]:
-    """The backend's name, poller and reason."""
+    """Return the backend's name, poller and reason."""
     _choose()
     if _binding is not None:
         return "native", _binding.pybind_PollerName(), str(_reason)
@@ -302,7 +303,7 @@ def poll_passes(
 
 
 def _all_portable() -> None:
-    """Every pass of this process is a portable one from now on: without a question in between."""
+    """Make every pass of this process portable from now on, without further checks."""
     global poll_passes, select_passes, serve
     serve = _portable.passes
     select_passes, poll_passes = _portable.select_passes, _portable.poll_passes
@@ -311,9 +312,9 @@ def _all_portable() -> None:
 def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[int, float, int]:
     """Make one pass that does not wait, for an asyncio loop that waits instead.
 
-    Returns the descriptor that becomes readable when the next pass has something to do, after how
-    many seconds to make it anyway (below 0: never), and how many channels have predicates of their
-    own. The descriptor is -1 when the pass was a portable one.
+    Returns the descriptor that becomes readable when the next pass has something to do, the seconds
+    after which to make it in any case (negative: never), and the number of channels whose own
+    predicates are called in each pass. The descriptor is -1 if the pass was portable.
     """
     _choose()
     binding = _binding  # a handler may fork
@@ -330,19 +331,19 @@ def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[in
 
 
 def unsettle(map: MutableMapping[Any, Any]) -> None:
-    """The asyncio loop waits no more."""
+    """End what `settle` began: the asyncio loop does not wait any more."""
     if _binding is not None:
         _binding.unsettle(map)
 
 
 def touch(map: MutableMapping[Any, Any]) -> None:
-    """Have the asyncio loop of this thread that waits for the map make a pass."""
+    """Make the asyncio loop of this thread, which waits for the map, make a pass."""
     if _binding is not None:
         _binding.touch(map)
 
 
 def _why_portable(namespace: dict[str, Any], timeout: Any, map: MutableMapping[Any, Any]) -> str:
-    """Why the engine, though it is loaded, makes no passes over the map now."""
+    """Return why the engine, although it is loaded, makes no passes over the map now."""
     if type(map) is not dict:
         return f"the map is a {type(map).__name__}, not exactly a dict"
     for name, function in namespace.get("_own_tells", {}).items():
@@ -362,7 +363,7 @@ def _why_portable(namespace: dict[str, Any], timeout: Any, map: MutableMapping[A
 
 
 def stats(map: MutableMapping[Any, Any]) -> tuple[Any, ...]:
-    """Passes, events, predicates asked, interest changes, wake-ups; portable passes, and why."""
+    """Return the fields of `goasyncore.stats()`."""
     counts = _counts.counts_of(map)
     made = [counts.passes, counts.events, counts.asked, counts.changes, counts.wakes]
     engine = None if _binding is None else _binding.stats(map)

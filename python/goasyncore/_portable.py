@@ -1,7 +1,8 @@
-"""One pass over a map in pure Python: it asks every channel, waits, and tells those that are ready.
+"""Portable passes, in pure Python: they ask every channel, wait, and tell those that are ready.
 
-Serves where the engine does not: see `_native`. The functions take the namespace of the asyncore
-module that called, because programs replace `select`, `read`, `write` and `readwrite` in it, and
+To ask is to call `readable()` and `writable()`, to tell is to call a handler. These passes are used
+where the engine cannot be, see `_native`. The functions get the namespace of the asyncore module
+that was called, because programs replace `select`, `read`, `write` and `readwrite` in it, and
 schedulers execute its source a second time with another `select`.
 """
 
@@ -37,11 +38,11 @@ def passes(
 ) -> None:
     """Make passes until the map is empty, at most `count`; see `asyncore.loop`.
 
-    `why` says why they are portable ones, where others over the map are not.
+    `why` is the reason why they are portable, if other passes over the map are not.
     """
     if why is not None:
         if use_poll and timeout is not None:
-            int(timeout * 1000)  # a wrong timeout is refused before a wrong map
+            int(timeout * 1000)  # a wrong timeout is reported before a wrong map
         _counts.running(map).why = why
     make = poll_passes if use_poll else select_passes
     if count is None:
@@ -51,7 +52,7 @@ def passes(
 
 
 def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
-    """Make passes with poll's meaning of ready, at most `count` if that is not negative."""
+    """Make passes with poll's meaning of ready; at most `count` if it is not negative."""
     if timeout is not None and timeout != 0:
         timeout = int(timeout * 1000)
     try:
@@ -133,7 +134,7 @@ def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> Non
 def _foreign_poll(
     module: Any, there: Registered, timeout: int | None, map: Map
 ) -> list[tuple[int, int]]:
-    """As `poll`, with the function of a scheduler: nothing but that ends the wait."""
+    """As `poll`, with a scheduler's function: only that function can end the wait."""
     pollster = module.poll()
     for key, want in there.told.items():
         if want:

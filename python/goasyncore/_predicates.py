@@ -1,11 +1,12 @@
-"""Tells what a class's predicates read: the engine need not call them while that is the same.
+"""Finds out what a class's `readable()` and `writable()` read.
 
-Ours are known by the functions themselves. Of other functions `_bytecode` says what they read; here
-that is looked up for one class: attributes must be plain ones, `len` and `bool` the builtins, and
-what is called of the channel, of `super()` or of a base class must be such a function itself.
-`explain()` says in words why a predicate is called in each pass.
+The engine need not call these predicates again while that does not change. Our own predicates are
+known. For other functions, `_bytecode` finds out what they read, and this module checks it for one
+class: attributes must be plain, `len` and `bool` must be the builtins, and methods of the channel,
+of `super()` or of a base class that are called must be functions of this kind themselves.
+`explain()` returns the reason why a predicate is called in each pass.
 
-There are no generators here: CPython 3.12 crashes when there is no memory to make one.
+There are no generators here, because CPython 3.12 crashes if there is no memory to make one.
 """
 
 from __future__ import annotations
@@ -40,22 +41,22 @@ chat_seen: Callable[[dict[str, Any]], None] | None = None
 _NAMES = ("readable", "writable")
 _HOOKS = ("__getattribute__", "__getattr__")
 _MISSING = object()
-_DEPTH = 8  # calls within calls
+_DEPTH = 8  # nested calls
 _SIMPLE = (bool, int, float, complex, str, bytes, type(None), type(...))
-_TRUE = (FunctionType, type(len), type)  # whose truth is always the same
+_TRUE = (FunctionType, type(len), type)  # their truth never changes
 
-# As the class has them, whatever its metaclass says.
+# The class's own values, even if its metaclass overrides the attributes.
 _mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 _vars: Callable[[type], Any] = type.__dict__["__dict__"].__get__
 
 
 class _Plan:
-    """What a predicate of a class depends on. Raises `Unclear` where that cannot be said."""
+    """What a predicate of a class depends on. Raises `Unclear` if that cannot be found out."""
 
     def __init__(self, mro: tuple[type, ...], function: Any) -> None:
         self.mro = mro
         self.attributes: dict[str, int] = {}
-        self.others: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # in the order of their finding
+        self.others: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # in the order of discovery
         for name in self.visit(function, 0):
             self.attribute(name, _bytecode.TRUTH)
 
@@ -69,7 +70,7 @@ class _Plan:
         self.others[kind, id(where), name] = (kind, where, beyond, name)
 
     def visit(self, function: Any, depth: int) -> set[str]:
-        """Look at a function that is called. Returns the attributes that it may return."""
+        """Analyse a function that is called. Returns the attributes that it may return."""
         if type(function) is not FunctionType:
             raise _bytecode.Unclear("is not a plain function, or calls one that is not")
         if depth > _DEPTH:
@@ -134,7 +135,7 @@ class _Plan:
             raise _bytecode.Unclear(f"reads {'.'.join(source[1:])}, which is not a constant")
 
     def value_of(self, function: Any, path: tuple[str, ...], kind: str = _bytecode.GLOBAL) -> Any:
-        """Of a global, an attribute of a module that is one, or the variable `__class__`."""
+        """Look up a global, an attribute of a module in a global, or the variable `__class__`."""
         if kind == _bytecode.CELL:
             cell = function.__closure__[function.__code__.co_freevars.index(path[0])]
             self.note(_CELL, cell, None, None)
@@ -164,16 +165,16 @@ def _lookup(mro: tuple[type, ...], name: str) -> Any:
 
 
 def _is_simple(value: Any, depth: int = 3) -> bool:
-    """Whether it is another object where it is another value."""
+    """Return whether a different value is always a different object."""
     if type(value) in (tuple, frozenset):
         return depth > 0 and False not in [_is_simple(item, depth - 1) for item in value]
     return type(value) in _SIMPLE
 
 
 def rules_of(cls: type) -> tuple[Any, ...]:
-    """For each of readable() and writable(): pybind's ga_rule, what it depends on, and its answer.
+    """Return for readable() and writable(): pybind's ga_rule, what it depends on, and its result.
 
-    The answer is None where there is one to ask for.
+    The result is None if the function has to be called to get it.
     """
     mro = _mro(cls)
     return _rule_of(mro, "readable", 0), _rule_of(mro, "writable", 1)
@@ -190,7 +191,7 @@ def _rule_of(mro: tuple[type, ...], name: str, at: int) -> tuple[int, Any, bool 
                 if rule == _CHAT and namespace is getattr(asynchat, "__dict__", None) and chat_seen:
                     chat_seen(namespace)
                 return rule, None, None
-    except Exception:  # of any kind: what stands for a predicate may be anything
+    except Exception:  # any kind: a program may use any object as a predicate
         pass
     try:
         plan = _plan_of(mro, function)
@@ -207,7 +208,7 @@ def _plan_of(mro: tuple[type, ...], function: Any) -> _Plan:
 
 
 def constant(function: FunctionType) -> bool | None:
-    """The truth of what the function returns whatever it is called with; `None`: that depends."""
+    """Return the truth of what the function always returns; `None` if it can differ."""
     try:
         reads = _bytecode.analysed(function.__code__)
     except _bytecode.Unclear:
@@ -216,14 +217,14 @@ def constant(function: FunctionType) -> bool | None:
         return None
     try:
         return bool(function(None))
-    except Exception:  # as 1 / 0: whoever calls it gets that
+    except Exception:  # such as 1 / 0, which the caller gets
         return None
 
 
 def explain(what: Any) -> str | None:
-    """Why a predicate is called in each pass, in words; None where the engine need not do that.
+    """Return why a predicate is called in each pass, as a phrase; None if it need not be.
 
-    Of a class both of its predicates are looked at; of a function what can be said without one.
+    For a class, both of its predicates are analysed; for a function, as far as possible without it.
     """
     if not isinstance(what, type):
         if type(what) is not FunctionType:

@@ -1,8 +1,8 @@
-"""Puts our modules back from the copy that the package carries.
+"""`python -m goasyncore repair`: restores our modules from the copy in the package.
 
-It needs no network and no other distribution's removal: those that require them keep finding them
-installed, and get our modules. What our RECORD lists is what is written, so that an uninstallation
-of goasyncore takes all of it away.
+It needs no network, and the other distributions stay installed: packages that require them still
+find them, and import our modules. It writes only files that our RECORD lists, so that uninstalling
+goasyncore removes all of them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ ARCHIVE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_modules.zip
 
 
 class Refusal(Exception):
-    """Why nothing can be put back, as a sentence."""
+    """Why nothing can be restored, as a sentence."""
 
 
 def repair() -> int:
-    """Put back what is not ours, say what was done, and return the exit status."""
+    """Restore what is not ours, print what was done, and return the exit status."""
     try:
         for module, files in _carried().items():
             _put_back(module, files)
@@ -44,7 +44,7 @@ def repair() -> int:
 
 
 def advice(held: _installed.Holder) -> str:
-    """What to do about a file that hides ours."""
+    """Return what to do about a file that hides ours."""
     folder = os.path.dirname(held.file or "")
     if os.path.basename(held.file or "") == "__init__.py":
         folder = os.path.dirname(folder)
@@ -56,7 +56,7 @@ def advice(held: _installed.Holder) -> str:
 
 
 def _carried() -> dict[str, dict[str, bytes]]:
-    """The files of each module."""
+    """Return the files of each module."""
     import zipfile
 
     try:
@@ -96,7 +96,7 @@ def _put_back(module: str, files: dict[str, bytes]) -> None:
         os.makedirs(folder, exist_ok=True)
         for name, data in wrong.items():
             _replace(os.path.join(folder, name), data)
-        # Python would believe one without a look at the source, where it was compiled to be.
+        # Some are compiled so that Python uses them without checking the source.
         for compiled in glob.glob(os.path.join(glob.escape(folder), "__pycache__", "__*__.*.pyc")):
             os.unlink(compiled)
     except OSError as why:
@@ -117,7 +117,7 @@ def _read(folder: str, name: str) -> bytes | None:
 
 
 def _replace(path: str, data: bytes) -> None:
-    # A new file in the old one's place: uv's is linked to its cache, which must stay as it is.
+    # A new file replaces the old one, because uv's is linked to its cache, which must not change.
     new = f"{path}.{os.getpid()}"
     try:
         with open(new, "wb") as file:

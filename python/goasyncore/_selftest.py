@@ -1,7 +1,7 @@
 """The self-test of `python -m goasyncore`: what a program needs most, in less than a second.
 
-It uses socket pairs alone, maps of its own, and neither threads nor signals: it may run in any
-process. Loading it imports asyncore and asynchat; what it finds there is what it tests.
+It may run in any process: it uses only socket pairs and its own maps, and neither threads nor
+signals. It imports asyncore and asynchat, and tests the modules that it finds.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["tests"]
 
-_LIMIT = 5.0  # seconds until a loop counts as stuck
-_HIGH = 1024  # the first number that does not fit into a select
+_LIMIT = 5.0  # seconds after which a loop is considered stuck
+_HIGH = 1024  # the first number that select refuses
 
 type _Channels = dict[Any, Any]
 
@@ -90,16 +90,16 @@ def _check(holds: bool, otherwise: str) -> None:
 def _duplicate(sock: socket.socket, lowest: int) -> socket.socket:
     if not lowest:
         return sock.dup()
-    import fcntl  # POSIX alone has it, and numbers that count descriptors
+    import fcntl  # only on POSIX, where numbers count descriptors
 
     return socket.socket(fileno=fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD_CLOEXEC, lowest))
 
 
 def _echo(use_poll: bool, lowest: int = 0) -> None:
-    """An echo through a channel whose number is at least `lowest`."""
+    """Test an echo through a channel whose number is at least `lowest`."""
     channels: _Channels = {}
     near, far = socket.socketpair()
-    message = b"goasyncore " * 10_000  # more than a socket takes at once
+    message = b"goasyncore " * 10_000  # more than a socket accepts at once
     with near, far:
         echo = _Echo(_duplicate(near, lowest), channels)
         client = _Collector(far.dup(), channels, len(message))
@@ -173,7 +173,7 @@ def _timeout() -> None:
 
 
 def tests() -> list[tuple[str, Callable[[], None]]]:
-    """What is promised, and the function that raises where the promise is not kept."""
+    """Return the promises, each with a function that raises an exception if it is not kept."""
     found: list[tuple[str, Callable[[], None]]] = [
         ("an echo with select's meaning of ready", lambda: _echo(False)),
         ("an echo with poll's meaning of ready", lambda: _echo(True)),

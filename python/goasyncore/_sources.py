@@ -1,4 +1,4 @@
-"""Reads a source for what it has to do with asyncore, asynchat and smtpd. Nothing of it runs."""
+"""Finds out what a source does with asyncore, asynchat and smtpd, without running it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ VERSION = "%d.%d" % sys.version_info[:2]  # noqa: UP031
 
 _COOPERATIVE = ("gevent", "eventlet")
 WORDS = {word.encode() for word in (*_installed.MODULES, *_COOPERATIVE)}
-"""A source without any of them need not be looked at."""
+"""A source that contains none of them need not be read."""
 
-# What of asyncore a program may have replaced, so that the engine cannot stand for it.
+# If a program replaces one of these names of asyncore, the engine cannot be used.
 _REPLACED = ("select", "time", "read", "write", "readwrite", "_exception")
 _NO_DICT = {
     *("WeakValueDictionary", "OrderedDict", "defaultdict", "UserDict", "ChainMap", "Counter"),
     *("WeakKeyDictionary", "MappingProxyType"),
 }
-_LOOPS = {"loop": 2, "poll": 1, "poll2": 1, "poll3": 1}  # where each takes a map by position
+_LOOPS = {"loop": 2, "poll": 1, "poll2": 1, "poll3": 1}  # the position of `map`
 _CHANNELS = {
     "asyncore": ("dispatcher", "dispatcher_with_send", "file_dispatcher"),
     "asynchat": ("async_chat",),
@@ -36,7 +36,7 @@ _CHANNELS = {
 
 
 def hidden_module(path: str) -> str | None:
-    """The module of ours that this file has the name of."""
+    """Return our module that has the same name as this file."""
     folder, name = os.path.split(os.path.abspath(path))
     if name == "__init__.py":
         folder, name = os.path.split(folder)
@@ -45,15 +45,15 @@ def hidden_module(path: str) -> str | None:
 
 
 class Source(ast.NodeVisitor):
-    """One file. `notes` are line, sentence, and whether that is trouble."""
+    """One file. `notes` are line, sentence, and whether it is a problem."""
 
     def __init__(self, path: str, text: bytes) -> None:
         self.path = path
         self.notes: set[tuple[int, str, bool]] = set()
         self.imports = False
         self.classes: list[ast.ClassDef] = []
-        self._names: dict[str, str] = {}  # what a name of the file stands for: "asyncore.loop"
-        self._maps: set[str] = set()  # expressions that are mappings, and no dicts
+        self._names: dict[str, str] = {}  # what a name in the file means: "asyncore.loop"
+        self._maps: set[str] = set()  # expressions that are mappings but not dicts
         self._kinds = set(_NO_DICT)
         self._look_at_the_name()
         tree = ast.parse(text)
@@ -69,7 +69,7 @@ class Source(ast.NodeVisitor):
         self.notes.add((getattr(node, "lineno", 0), sentence, trouble))
 
     def full_name(self, node: ast.AST) -> str:
-        """The expression with the file's own names for modules replaced."""
+        """Return the expression with the file's own names for modules replaced."""
         first, dot, rest = ast.unparse(node).partition(".")
         return self._names.get(first, first) + dot + rest
 
@@ -182,7 +182,7 @@ class Source(ast.NodeVisitor):
         return {ast.unparse(base).rpartition(".")[2] for base in node.bases}
 
     def is_channel(self, node: ast.ClassDef, known: set[str]) -> bool:
-        """Whether the class's base is a channel's, of ours or of another file."""
+        """Return whether the class's base is a class of channels, ours or another file's."""
         if self._bases(node) & known:
             return True
         for base in map(self.full_name, node.bases):
@@ -206,7 +206,7 @@ _MAPPINGS = {"dict", "MutableMapping", "Mapping"}
 def find_channels(sources: Iterable[Source]) -> set[str]:
     """Note the predicates of all channels, and return the names of their classes.
 
-    A class's base may be another file's; it is known by its name alone.
+    The base of a class may be in another file; only its name is known then.
     """
     known: set[str] = set()
     left = [(source, node) for source in sources for node in source.classes]
@@ -219,7 +219,7 @@ def find_channels(sources: Iterable[Source]) -> set[str]:
 
 
 def _told_of(definition: ast.FunctionDef) -> str:
-    """What a pass does about a predicate."""
+    """Return what a pass does about a predicate."""
     if definition.decorator_list:
         return "is called in each pass: it is decorated"
     function = _function(definition)
@@ -233,7 +233,7 @@ def _told_of(definition: ast.FunctionDef) -> str:
 
 
 def _function(definition: ast.FunctionDef) -> FunctionType:
-    """The function, without what its definition would evaluate."""
+    """Return the function, without what its definition would evaluate."""
     bare = ast.parse(f"def {definition.name}(): pass").body[0]
     assert isinstance(bare, ast.FunctionDef)
     bare.body = definition.body

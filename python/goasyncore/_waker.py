@@ -1,8 +1,8 @@
-"""What ends the wait of a portable pass from outside: a pipe in it, one for each thread that waits.
+"""Ends the wait of a portable pass from outside: each thread that waits has a pipe for that.
 
-The program may close any descriptor behind our back, ours included, and its own file may then have
-the number. So each end is compared with what it was before it is read, written or closed: a pipe
-has an inode of its own, which an eventfd has not.
+The program may close any descriptor, including ours, and its next file may get the number. So
+before an end of the pipe is read, written or closed, its inode is checked. Each pipe has its own
+inode; an eventfd does not.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Waker", "call_due", "left_of", "number", "of_thread", "sure", "wake"]
 
-_POSSIBLE = os.name == "posix"  # elsewhere select takes sockets alone
+_POSSIBLE = os.name == "posix"  # elsewhere select accepts only sockets
 
-# A number of the map whose descriptor is closed must not come to stand for ours. Not larger,
-# because select(2) allocates memory for numbers above 340: 0.3 us in each call.
+# Large, so that a number in the map whose descriptor was closed does not become ours. Not larger,
+# because select(2) allocates memory for numbers above 340, which costs 0.3 us in each call.
 _LOWEST = 256
 
-# Of this process. Who waits says so in `map` before it asks what is due, and whoever schedules
-# something looks there afterwards: one of the two sees the other.
+# The wakers of this process. A thread sets `map` before it looks for calls that are due, and a
+# thread that schedules a call reads `map` afterwards: so one of the two notices the other.
 _wakers: set[ref[Waker]] = set()
 
 
@@ -45,19 +45,19 @@ def _file_of(fd: int, fstat: Callable[[int], os.stat_result] = os.fstat) -> tupl
 
 
 class Waker:
-    """A descriptor that `wake()` makes readable, and the wait that it is in."""
+    """A descriptor that `wake()` makes readable, and the wait that includes it."""
 
     __slots__ = ("__weakref__", "_file", "_reference", "_write", "map", "number")
 
     def __init__(self) -> None:
         self.number = self._write = -1
-        self.map: Map | None = None  # of the wait that is under way
+        self.map: Map | None = None  # of the present wait
         self._file: tuple[int, int] | None = None
         self._reference = ref(self, _wakers.discard)
         _wakers.add(self._reference)
 
     def _open(self) -> bool:
-        """Open a pipe in the place of one that is lost. Returns whether that was possible."""
+        """Open a pipe in place of one that is lost. Returns whether that was possible."""
         self._close()
         try:
             self.number, self._write = os.pipe()
@@ -69,7 +69,7 @@ class Waker:
             self._close()
         return self.number >= 0
 
-    # What it calls is given to it, because the last ones go after the module has.
+    # Its functions are parameters, because the last wakers are deleted after the module.
     def _close(
         self,
         close: Callable[[int], None] = os.close,
@@ -83,36 +83,36 @@ class Waker:
     __del__ = _close
 
     def intact(self) -> bool:
-        """Whether the numbers are still those of the pipe."""
+        """Return whether the numbers are still those of the pipe."""
         return self._file is not None and _file_of(self.number) == self._file == _file_of(
             self._write
         )
 
     def wake(self) -> None:
-        """May be called from any thread, and from a signal handler."""
+        """End the wait. May be called from any thread, and from a signal handler."""
         if self.intact():
             try:  # noqa: SIM105 - contextlib would be most of what the first pass has to import
                 os.write(self._write, b"\1")
             except BlockingIOError:
-                pass  # it is readable already
+                pass  # it is already readable
 
     def woken(self, counts: Counts) -> bool:
-        """The number is readable or not open. Returns whether that was to end the wait."""
+        """Handle that the number is readable or not open. Returns whether the wait must end."""
         if self.intact():
             counts.wakes += 1
             try:  # noqa: SIM105
                 os.read(self.number, 1 << 16)
             except BlockingIOError:
-                pass  # nothing had come
+                pass  # nothing had arrived
         else:
             self._open()
         return self.map is not None and _agenda.due(self.map) <= clock.now()
 
 
 def left_of(timeout: Any, began: float) -> Any:
-    """What is left of a timeout when a wait begins again.
+    """Return what is left of a timeout when a wait begins again.
 
-    All of it if `began` is 0: then nobody could wake until now, and no clock was looked at.
+    That is all of it if `began` is 0: nothing could end the wait, and the clock was not read.
     """
     if began and type(timeout) in (int, float) and timeout > 0:
         return max(0.0, timeout - (clock.now() - began))
@@ -120,13 +120,13 @@ def left_of(timeout: Any, began: float) -> Any:
 
 
 def _aside(fd: int) -> int:
-    """The same descriptor under a large number, if there is one."""
+    """Move the descriptor to a large number, if possible. Returns its number."""
     try:
-        import fcntl  # a library to load in many builds, which costs more than our own modules
+        import fcntl  # often a library, whose loading costs more than our own modules
 
         moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
     except (OSError, ImportError):
-        return fd  # the limit is lower, or the library out of reach
+        return fd  # the limit is lower, or the library cannot be reached
     os.close(fd)
     return moved
 
@@ -139,27 +139,27 @@ of_thread = _Local()
 
 
 def sure(channels: dict[Any, Any]) -> Waker | None:
-    """This thread's waker, or another one in its place; `None` if that cannot be opened."""
+    """Return this thread's waker, or a new one; `None` if that cannot be opened."""
     waker = of_thread.waker
     if not _POSSIBLE:
         return None
-    if waker is None or waker.map is not None:  # then a signal handler loops during that wait
+    if waker is None or waker.map is not None:  # then a signal handler runs a loop during that wait
         waker = of_thread.waker = Waker()
     if not waker.intact():
         return waker if waker._open() else None
-    if waker.number in channels:  # then that is closed, and has to show
+    if waker.number in channels:  # then a channel's descriptor is closed, which must be noticed
         waker._close()
         return None
     return waker
 
 
 def number() -> int:
-    """The number of this thread's waker, -1 if it has none."""
+    """Return the number of this thread's waker, -1 if it has none."""
     return -1 if of_thread.waker is None else of_thread.waker.number
 
 
 def wake(map: Map) -> None:
-    """End the waits of portable passes over the map. From any thread, and from signal handlers."""
+    """End portable waits for the map. May be called from any thread and from signal handlers."""
     for reference in list(_wakers):
         waker = reference()
         if waker is not None and waker.map is map:
@@ -179,7 +179,7 @@ def _after_fork_in_child() -> None:
     for reference in list(_wakers):
         waker = reference()
         if waker is not None:
-            waker._close()  # the parent goes on using what it has made
+            waker._close()  # the parent still uses them
             if waker is not of_thread.waker:  # its thread is gone
                 waker.map = None
 

@@ -1,8 +1,9 @@
-"""Finds out, when the engine loads, whether CPython tells of every way to change an object.
+"""Tests, when the engine loads, whether CPython's watchers notice every way to change an object.
 
-The engine asks idle channels nothing: CPython's dict and class watchers say when an answer can have
-changed. Which stores they see is CPython's inside, so each way of storing is tried on objects of no
-importance. Where one goes unseen, every channel is asked in every pass: slower, never wrong.
+The engine does not call `readable()` and `writable()` of idle channels: CPython's dict and class
+watchers report when a result can have changed. Which stores they notice is internal to CPython, so
+each way of storing is tried on test objects. If one is not noticed, every channel is asked in every
+pass, which is slower but correct.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ NOTHING, MAPS, EVERYTHING = range(3)  # pybind's Trust
 
 
 class _Object:
-    """As a channel: with a class attribute that instances hide, and enough others."""
+    """Similar to a channel: with a class attribute that instances hide, and enough others."""
 
     connected = False
 
@@ -35,7 +36,7 @@ def _replace_dict(o: Any) -> None:
 
 
 def _warm_store(o: Any, value: Any) -> None:
-    for _ in range(64):  # long enough for the bytecode to be specialised
+    for _ in range(64):  # often enough for the bytecode to be specialised
         o.store(value)
 
 
@@ -57,9 +58,9 @@ _WAYS: list[Callable[[Any], object]] = [
 
 
 def trusted_level(binding: ModuleType) -> int:
-    """What of the watching works here."""
+    """Return which of the watchers work here."""
     for way in _WAYS:
-        # Twice: the second object shares its keys with the first, which is another layout inside.
+        # Twice: the second object shares its keys with the first, which is a different layout.
         for _ in range(2):
             o = _Object()
             _warm_store(o, False)
