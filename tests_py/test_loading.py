@@ -124,6 +124,44 @@ a_pass()
     )
 
 
+def test_a_class_is_first_seen_with_no_descriptor_left():
+    """What a look at its predicates needs is there by then."""
+    run(
+        """
+import asynchat, resource
+a_pass()
+class Own(asyncore.dispatcher_with_send):
+    wanted = True
+    def readable(self):
+        return self.wanted and len(self.out_buffer) < 100
+    def handle_read(self):
+        self.got = self.recv(10)
+class Chat(asynchat.async_chat):
+    def writable(self):
+        return self.connected and asynchat.async_chat.writable(self)
+    def collect_incoming_data(self, data):
+        self.got = data
+    def found_terminator(self):
+        pass
+pairs = [socket.socketpair() for _ in range(2)]
+channels = {}
+served = [Own(pairs[0][0], channels), Chat(pairs[1][0], channels)]
+served[1].set_terminator(None)
+resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
+held = []
+try:
+    while True:
+        held.append(os.dup(0))
+except OSError:
+    pass
+for _, far in pairs:
+    far.send(b"x")
+asyncore.loop(20, True, channels, 2)
+assert [channel.got for channel in served] == [b"x", b"x"]
+"""
+    )
+
+
 def test_a_pass_with_another_path():
     run(
         """

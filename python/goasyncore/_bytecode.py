@@ -11,6 +11,12 @@ from __future__ import annotations
 
 import sys
 
+try:
+    # Not late: when a class is first seen there may be no descriptor left for it.
+    from opcode import opname as _names
+except ImportError:  # the program has another sys.path by now
+    _names = ["unknown"] * 256  # every predicate is called in each pass
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,12 +131,10 @@ class _Walk:
         self.walk()
 
     def walk(self) -> None:
-        from opcode import opname
-
         raw = self.code.co_code
         argument, at, live = 0, 0, True
         while at < len(raw):
-            name = opname[raw[at]]
+            name = _names[raw[at]]
             argument = argument << 8 | raw[at + 1]
             state = self.later.pop(at, None)
             if state is not None:
