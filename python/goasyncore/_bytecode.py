@@ -13,7 +13,9 @@ import sys
 
 try:
     # Not late: when a class is first seen there may be no descriptor left for it.
-    from opcode import opname as _names
+    import opcode
+
+    _names = list(opcode.opname)
 except ImportError:  # the program has another sys.path by now
     _names = ["unknown"] * 256  # every predicate is called in each pass
 
