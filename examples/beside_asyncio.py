@@ -1,9 +1,9 @@
 """An old chat server beside a new status page: python beside_asyncio.py [CHAT_PORT] [HTTP_PORT].
 
-chat_server.py's channels are asyncore's, unchanged; the page is asyncio's. One asyncio loop serves
-both in one thread: no polling, no locks. Any HTTP client gets the number of guests, and of passes
-so far; the guests are told of it, as old and new code may call each other. A port of 0 takes a free
-one.
+The channels of chat_server.py use asyncore, unchanged; the page uses asyncio. One asyncio loop
+serves both in one thread, without polling and without locks. An HTTP client gets the number of
+guests, and of passes (iterations of the loop) so far. The guests are told of each request: old and
+new code may call each other. Port 0 selects a free port.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class StatusPage:
             self.room.say("* somebody looks at the status page")
             await writer.drain()
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            pass  # that was no request, or nobody waits for the answer
+            pass  # it was not a request, or the client is gone
         finally:
             writer.close()
 

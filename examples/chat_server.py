@@ -1,4 +1,4 @@
-"""A chat server: python chat_server.py [PORT]   (0 takes a free port).
+"""A chat server: python chat_server.py [PORT]   (0 selects a free port).
 
 Talk to it with telnet or nc. The first line a client sends is its name; each further line goes to
 all the others. `/quit` leaves.
@@ -12,7 +12,7 @@ import sys
 class Guest(asynchat.async_chat):
     """One client: a line at a time, because the terminator is the end of a line."""
 
-    LONGEST = 1000  # bytes; who sends no line end must not fill our memory
+    LONGEST = 1000  # bytes; a client that sends no line end must not fill our memory
 
     def __init__(self, sock, room):
         super().__init__(sock)
@@ -51,7 +51,7 @@ class Guest(asynchat.async_chat):
 
 
 class Room:
-    """Who is there; nobody here knows about sockets."""
+    """The guests. This class knows nothing about sockets."""
 
     def __init__(self):
         self.guests = []
@@ -66,14 +66,14 @@ class Room:
             self.say(f"* {guest.name} has left")
 
     def say(self, text, but=None):
-        # A copy: to push() may find that a guest has hung up, and then it leaves.
+        # A copy, because push() may find that a guest has hung up, and then the guest leaves.
         for guest in self.guests[:]:
             if guest is not but:
                 guest.push(text.encode() + b"\r\n")
 
 
 class ChatServer(asyncore.dispatcher):
-    """Listens, and gives each connection a guest's place in the room."""
+    """Listens, and makes a guest in the room for each connection."""
 
     def __init__(self, host, port):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Runs the other examples against each other on the loopback interface and tells what happened."""
+"""Runs the other examples against each other on the loopback interface and prints the results."""
 
 import asyncore
 import filecmp
@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def echo():
-    """Start the echo server as a program of its own and talk to it."""
+    """Start the echo server as a separate program and talk to it."""
     command = [sys.executable, HERE / "echo_server.py", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -69,7 +69,7 @@ def files(folder):
 
 
 def timer():
-    """Have a loop that waits call a function in a quarter of a second."""
+    """Let a loop that waits call a function after a quarter of a second."""
     near, far = socket.socketpair()
     channel = asyncore.dispatcher_with_send(near)
     began = time.monotonic()
@@ -81,7 +81,7 @@ def timer():
 
 
 def idle(backend):
-    """Time a message beside 1 and beside 5,000 idle connections, in a process of its own."""
+    """Time a message beside 1 and beside 5,000 idle connections, in a separate process."""
     done = subprocess.run(
         [sys.executable, HERE / "idle_connections.py", "1", "5000"],
         env={**os.environ, "GOASYNCORE_BACKEND": backend}, capture_output=True, text=True,

@@ -1,11 +1,11 @@
-"""An echo server: python echo_server.py [PORT]   (0 takes a free port)."""
+"""An echo server: python echo_server.py [PORT]   (0 selects a free port)."""
 
 import asyncore
 import sys
 
 
 class EchoHandler(asyncore.dispatcher_with_send):
-    """One client: what it says comes back."""
+    """One client: sends back what it receives."""
 
     def handle_read(self):
         data = self.recv(8192)
@@ -14,7 +14,7 @@ class EchoHandler(asyncore.dispatcher_with_send):
 
 
 class EchoServer(asyncore.dispatcher):
-    """Listens, and makes an EchoHandler of each connection."""
+    """Listens, and makes an EchoHandler for each connection."""
 
     def __init__(self, host, port):
         super().__init__()

@@ -6,15 +6,15 @@ import sys
 
 
 class Reader(asyncore.file_dispatcher):
-    """Reads `path` to its end and hands it to `writer` piece by piece."""
+    """Reads `path` to its end and passes it to `writer` in pieces."""
 
     def __init__(self, path, writer):
         with open(path, "rb") as file:
-            super().__init__(file)  # keeps a descriptor of its own
+            super().__init__(file)  # it has its own descriptor
         self.writer = writer
 
     def readable(self):
-        # The whole file need not fit in memory: wait while the writer has something left.
+        # The file need not fit into memory: do not read while the writer has something left.
         return not self.writer.pending
 
     def writable(self):

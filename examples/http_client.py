@@ -1,11 +1,11 @@
-"""Fetches a page and prints the answer as it came: python http_client.py HOST [PATH [PORT]]."""
+"""Fetches a page and prints the response: python http_client.py HOST [PATH [PORT]]."""
 
 import asyncore
 import sys
 
 
 class HTTPClient(asyncore.dispatcher):
-    """Asks for one page; the whole answer, header included, is gathered in `response`."""
+    """Requests one page; collects the whole response, header included, in `response`."""
 
     def __init__(self, host, path="/", port=80):
         super().__init__()
@@ -25,7 +25,7 @@ class HTTPClient(asyncore.dispatcher):
         self.response += self.recv(8192)
 
     def writable(self):
-        # Until connected, too: that is how the loop hears that the connection stands.
+        # Also true until connected: an established connection is reported as writable.
         return not self.connected or len(self.buffer) > 0
 
     def handle_write(self):

@@ -17,7 +17,7 @@ class Echo(asyncore.dispatcher_with_send):
 
 
 def room(count):
-    """How many connections of `count` this process may have; each is two descriptors here."""
+    """Return how many of `count` connections are possible; each needs two descriptors here."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * count + 100
     if soft < wanted:
@@ -27,7 +27,7 @@ def room(count):
 
 
 def measure(idle, seconds=0.5):
-    """Microseconds of CPU time that a message takes, there and back, beside `idle` connections."""
+    """Return the CPU time of an echoed message beside `idle` connections, in microseconds."""
     pairs = [socket.socketpair() for _ in range(idle + 1)]
     for near, _ in pairs:
         Echo(near)

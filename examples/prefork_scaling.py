@@ -1,8 +1,8 @@
 """Measures prefork_server.py with 1, 2, ... workers: python prefork_scaling.py [WORKERS] [SECONDS].
 
-Prints for each number of workers how many requests a second they answered, the CPU time that a
-request took them, and the ratio to one worker. The load comes from this process, over connections
-that each have one request under way: it takes a share of a core, too.
+Prints for each number of workers the requests per second, the CPU time of a request, and the ratio
+to one worker. This process generates the load, over connections that each have one request in
+progress, so it needs a part of a core too.
 """
 
 import re
@@ -18,11 +18,11 @@ from pathlib import Path
 from prefork_server import cores
 
 SERVER = Path(__file__).resolve().with_name("prefork_server.py")
-CONNECTIONS = 64  # a worker; the kernel spreads them by chance, so a few would not be even
+CONNECTIONS = 64  # for each worker: a few would be distributed unevenly
 
 
 def requests_in(seconds, address, connections):
-    """Keep all connections busy; return how many answers came and the seconds it took."""
+    """Keep all connections busy; return the number of responses and the seconds it took."""
     selector = selectors.DefaultSelector()
     for number in range(connections):
         sock = socket.create_connection(address, timeout=20)
@@ -48,7 +48,7 @@ def children_cpu():
 
 
 def measure(workers, seconds):
-    """Requests a second, and CPU seconds of the server a request, its start included."""
+    """Return requests per second, and the server's CPU seconds per request, start included."""
     before = children_cpu()
     command = [sys.executable, SERVER, "0", str(workers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

@@ -1,13 +1,13 @@
-"""A server on all cores: python prefork_server.py [PORT] [WORKERS]   (0 takes a free port).
+"""A server on all cores: python prefork_server.py [PORT] [WORKERS]   (0 selects a free port).
 
-Each worker is a process with a loop and a listening socket of its own; all of these have one port
-(SO_REUSEPORT), and the kernel spreads the connections over them. The server answers each line with
-a key derived from it, which is work for a millisecond or so: one core would soon be busy.
+Each worker is a process with its own loop and its own listening socket. All of them use one port
+(SO_REUSEPORT), and the kernel distributes the connections over them. The server answers each line
+with a key derived from it, which takes about a millisecond, so one core would soon be busy.
 
-Linux spreads the connections evenly; on other systems the last worker may get them all.
+Linux distributes the connections evenly; on other systems the last worker may get them all.
 
-The parent imports asyncore and forks before any loop has run, so that each worker loads the engine
-for itself. It starts a worker anew that has died, and ends them all on SIGTERM or Ctrl-C.
+The parent imports asyncore and forks before any loop has run, so that each worker loads its own
+engine. It restarts a worker that has died, and ends all of them on SIGTERM or Ctrl-C.
 """
 
 import asynchat
@@ -23,7 +23,7 @@ ROUNDS = 2000
 
 
 def cores():
-    """How many this process may use."""
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -48,7 +48,7 @@ class Client(asynchat.async_chat):
 
 
 class Listener(asyncore.dispatcher):
-    """A worker's share of the port."""
+    """The listening channel of a worker."""
 
     def __init__(self, address):
         super().__init__(bound(address))
@@ -86,7 +86,7 @@ def start(address, ready):
 
 def serve(port, count):
     """Keep `count` workers running until a signal raises SystemExit."""
-    # Holds the port and never listens: it gets no connection, and no other user can take the port.
+    # Reserves the port and never listens: it gets no connection, and no other user can bind it.
     holder = bound(("127.0.0.1", port))
     address = holder.getsockname()
     heard, ready = os.pipe()
@@ -104,7 +104,7 @@ def serve(port, count):
             workers.discard(died)
             code = os.waitstatus_to_exitcode(status)
             print(f"worker {died} ended ({code}); starting another", flush=True)
-            time.sleep(0.1)  # one that cannot start shall not take all of a core
+            time.sleep(0.1)  # a worker that cannot start must not keep a core busy
             add(workers, address, ready)
     finally:
         for worker in workers:
@@ -114,7 +114,7 @@ def serve(port, count):
 
 
 def add(workers, address, ready):
-    # A signal between the fork and the set would leave a worker that nobody ends.
+    # A signal between the fork and the addition would leave a worker that is never ended.
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:

@@ -1,7 +1,7 @@
 """Prints a file's last lines, then what is appended: python tail_file.py PATH  (Ctrl-C ends it).
 
-A regular file is always ready: a loop over one alone would turn without a pause. So tail(1) reads
-the file and the loop waits for its pipe, which is ready when there is something to read.
+A regular file is always ready, so a loop over it would never wait. So tail(1) reads the file, and
+the loop waits for its pipe, which is ready when there is something to read.
 """
 
 import asyncore
@@ -14,7 +14,7 @@ class Lines(asyncore.file_dispatcher):
     """Calls `line` with each whole line that comes out of a pipe or device."""
 
     def __init__(self, file, line):
-        super().__init__(file)  # keeps a descriptor of its own
+        super().__init__(file)  # it has its own descriptor
         self.line = line
         self.rest = b""
 

@@ -1,7 +1,7 @@
-"""A TCP proxy: python tcp_proxy.py HOST PORT [LISTEN-PORT]   (0 takes a free port).
+"""A TCP proxy: python tcp_proxy.py HOST PORT [LISTEN-PORT]   (0 selects a free port).
 
-Each connection is passed on to HOST:PORT. A side that reads slowly makes the other one wait, so no
-more than LIMIT bytes of a connection are in memory; the end of one direction is passed on, too.
+Each connection is forwarded to HOST:PORT. If one side reads slowly, the other has to wait, so that
+no more than LIMIT bytes of a connection are in memory. The end of one direction is forwarded too.
 """
 
 import asyncore
@@ -17,7 +17,7 @@ class Side(asyncore.dispatcher):
     def __init__(self, sock=None):
         self.waiting = bytearray()
         self.peer = None
-        self.read_all = False  # it has said all that it had to say
+        self.read_all = False  # it has sent everything
         self.finished = False  # nothing comes after what is waiting
         self.gone = False
         super().__init__(sock)
@@ -29,7 +29,7 @@ class Side(asyncore.dispatcher):
         return not self.connected or bool(self.waiting)
 
     def handle_read(self):
-        # The socket's own recv(): the dispatcher's closes at the end, and one end is only half.
+        # The socket's own recv(), because the dispatcher's would close both directions at the end.
         try:
             data = self.socket.recv(65536)
         except BlockingIOError:
@@ -52,7 +52,7 @@ class Side(asyncore.dispatcher):
         self.finish()
 
     def finish(self):
-        """Pass the end on when all before it has been sent; close when both directions ended."""
+        """Forward the end after all data before it; close when both directions have ended."""
         if self.gone or not self.finished or self.waiting:
             return
         if self.read_all:
@@ -73,13 +73,13 @@ class Side(asyncore.dispatcher):
         self.peer.close()
 
     def handle_error(self):
-        # Of a connection that was refused, say; the client sees that its own ends.
+        # For example if the connection is refused; then the client's connection ends too.
         self.log_info(f"{sys.exc_info()[1]}", "error")
         self.handle_close()
 
 
 class Proxy(asyncore.dispatcher):
-    """Listens, and joins each connection to one of its own."""
+    """Listens, and opens a connection to the target for each connection."""
 
     def __init__(self, target, host, port):
         super().__init__()

@@ -11,7 +11,7 @@ import sys
 
 
 class TLSEchoHandler(asyncore.dispatcher_with_send):
-    """One client: the handshake is driven by the loop, and then what it says comes back."""
+    """One client: the loop drives the handshake, and then sends back what it receives."""
 
     def __init__(self, sock, context):
         sock.setblocking(False)
@@ -31,7 +31,7 @@ class TLSEchoHandler(asyncore.dispatcher_with_send):
             return
         try:
             data = self.recv(8192)
-            # What TLS has decrypted already is nothing that the loop could see on the socket.
+            # The loop cannot see on the socket what TLS has already decrypted.
             while data and self.socket.pending():
                 data += self.recv(self.socket.pending())
         except ssl.SSLWantReadError:
@@ -59,7 +59,7 @@ class TLSEchoHandler(asyncore.dispatcher_with_send):
             self.shaking_hands = self.wants_to_write = False
 
     def initiate_send(self):
-        # What could not be sent yet stays in out_buffer, and writable() says so.
+        # What could not be sent yet stays in out_buffer, and writable() returns true.
         with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
             super().initiate_send()
 
@@ -68,7 +68,7 @@ class TLSEchoHandler(asyncore.dispatcher_with_send):
 
 
 class TLSEchoServer(asyncore.dispatcher):
-    """Listens, and makes a TLSEchoHandler of each connection."""
+    """Listens, and makes a TLSEchoHandler for each connection."""
 
     def __init__(self, host, port, context):
         super().__init__()
@@ -81,7 +81,7 @@ class TLSEchoServer(asyncore.dispatcher):
     def handle_accepted(self, sock, addr):
         try:
             TLSEchoHandler(sock, self.context)
-        except OSError:  # it has hung up already, which is no error of the listening channel
+        except OSError:  # it has already hung up, which is not an error of the listening channel
             sock.close()
 
 
