@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import statistics
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +116,58 @@ class Sparse:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """A message on each of some sockets, then the answers: for what the generator cannot do."""
+
+    key: str
+    title: str
+    load: str  # udp, tls, threads-N
+    sockets: int = 8
+    unit: str = "µs/message"
+
+    def possible(self, server: Server) -> bool:
+        return server.is_asyncore
+
+    def connect(self, port: int) -> socket.socket:
+        kind = socket.SOCK_DGRAM if self.load == "udp" else socket.SOCK_STREAM
+        client = socket.socket(type=kind)
+        client.settimeout(30)
+        client.connect(("127.0.0.1", port))
+        return client
+
+    def shake_hands(self, client: socket.socket) -> socket.socket:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("AECDH:@SECLEVEL=0")  # as in programs/serve_asyncore.py
+        return context.wrap_socket(client)
+
+    def measure(self, server: Server, settings: Settings) -> Measurement:
+        accepted = 0 if self.load == "udp" else self.sockets  # before the loop begins
+        with (
+            serving(server, settings.machine.server_core, self.load, accepted) as running,
+            ExitStack() as stack,
+        ):
+            clients = [self.connect(running.port) for _ in range(self.sockets)]
+            if self.load == "tls":
+                clients = [self.shake_hands(client) for client in clients]
+            for client in clients:
+                stack.enter_context(client)
+            exchanges = -1  # the first is for what a server does once
+            began = ended = 0.0
+            while exchanges < 1 or time.monotonic() < ended:
+                if exchanges == 0 and not ended:
+                    began, ended = ran(running.pid), time.monotonic() + settings.window
+                for client in clients:
+                    client.send(b"x" * 64)
+                for client in clients:
+                    client.recv(64)
+                exchanges += 1
+            spent = ran(running.pid) - began
+            return Measurement(spent / exchanges / self.sockets, about=running.about)
+
+
+@dataclass(frozen=True)
 class Passes:
     """Passes of asyncore's loop over idle channels."""
 
@@ -153,7 +207,7 @@ class Start:
         return Measurement(statistics.median(map(float, told)))
 
 
-Case = Traffic | Sparse | Passes | Start
+Case = Traffic | Sparse | Exchange | Passes | Start
 
 
 @dataclass(frozen=True)
@@ -182,6 +236,14 @@ def cases(sizes: Sizes) -> list[Case]:
     found += [
         Sparse(f"sparse-{gap}", f"echo, a message every {gap} ms", gap / 1000)
         for gap in (5, 20, 100)
+    ]
+    found += [
+        Exchange("udp", "UDP echo, 8 sockets", "udp"),
+        Exchange("tls", "TLS echo, 8 connections", "tls"),
+    ]
+    found += [
+        Exchange(f"threads-{n}", f"echo, {n} loops in {n} threads", f"threads-{n}", max(8, n))
+        for n in (2, 4, 8, 16)
     ]
     kinds = {"send": "dispatcher_with_send", "chat": "async_chat", "own": "own predicates"}
     found += [

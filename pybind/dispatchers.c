@@ -7,43 +7,17 @@
 #include <sys/socket.h>
 
 /* As asyncore._DISCONNECTED. */
-static int is_disconnected(long error)
+int ga_is_disconnected(long error)
 {
     return error == ECONNRESET || error == ENOTCONN || error == ESHUTDOWN || error == ECONNABORTED || error == EPIPE || error == EBADF;
 }
 
 /* 0, or -1 with an exception set. */
-static int call_handle_close(PyObject *self)
+int ga_call_handle_close(PyObject *self)
 {
     PyObject *result = PyObject_CallMethodNoArgs(self, ga_str.handle_close);
     Py_XDECREF(result);
     return result ? 0 : -1;
-}
-
-/* Calls a method of a socket whose methods cannot be gone round, such as a TLS socket's, from `method` of asyncore's: a
- * call of the Python function would start another evaluation. The result, owned; NULL with an exception set, or without
- * one where it was an OSError that has been dealt with: for a lost connection handle_close() has been called. */
-static PyObject *call_socket(PyObject *self, PyObject *sock, PyObject *name, PyObject *argument, int method)
-{
-    PyObject *args[] = {sock, argument}, *result = PyObject_VectorcallMethod(name, args, 2, NULL);
-    if (result)
-        return result;
-    if (!PyErr_ExceptionMatches(PyExc_OSError))
-        return NULL;
-    PyObject *exc = PyErr_GetRaisedException(), *number = ((PyOSErrorObject *)exc)->myerrno;
-    long error = number && PyLong_CheckExact(number) ? PyLong_AsLong(number) : 0;
-    if (error == -1)
-        PyErr_Clear(); /* no errno is that large */
-    if (is_disconnected(error)) {
-        PyObject *before = PyErr_GetHandledException(); /* handle_close() may look at it */
-        PyErr_SetHandledException(exc);
-        call_handle_close(self);
-        PyErr_SetHandledException(before);
-        Py_XDECREF(before);
-    } else if (method == M_RECV || error != EWOULDBLOCK)
-        PyErr_SetRaisedException(Py_NewRef(exc));
-    Py_DECREF(exc);
-    return NULL;
 }
 
 /* recv(2) on a non-blocking socket. Data as bytes, ga_str.empty at the end; NULL with errno set, or errno 0 and an
@@ -91,38 +65,20 @@ static PyObject *receive(int fd, Py_ssize_t size)
 }
 
 /* What dispatcher.recv makes of the end of the stream, or else of a lost connection. */
-static PyObject *received_nothing(PyObject *self, int at_end)
+PyObject *ga_received_nothing(PyObject *self, int at_end)
 {
-    int status = call_handle_close(self);
+    int status = ga_call_handle_close(self);
     if (status < 0 && at_end && PyErr_ExceptionMatches(PyExc_OSError)) {
         /* A handle_close() that finds the connection lost in its turn is called for that too. */
         PyObject *exc = PyErr_GetRaisedException();
         PyObject *number = ((PyOSErrorObject *)exc)->myerrno;
-        if (number && PyLong_CheckExact(number) && is_disconnected(PyLong_AsLong(number))) {
+        if (number && PyLong_CheckExact(number) && ga_is_disconnected(PyLong_AsLong(number))) {
             Py_DECREF(exc);
-            status = call_handle_close(self);
+            status = ga_call_handle_close(self);
         } else
             PyErr_SetRaisedException(exc);
     }
     return status < 0 ? NULL : Py_NewRef(ga_str.empty);
-}
-
-/* dispatcher.recv, from any other socket. */
-static PyObject *receive_from(PyObject *self, PyObject *sock, PyObject *size)
-{
-    Py_INCREF(sock); /* the call may replace it */
-    PyObject *data = call_socket(self, sock, ga_str.recv, size, M_RECV);
-    Py_DECREF(sock);
-    if (data && PyBytes_CheckExact(data) && PyBytes_GET_SIZE(data))
-        return data;
-    int is_data = data ? PyObject_IsTrue(data) : 0;
-    if (is_data > 0)
-        return data;
-    int at_end = data != NULL;
-    Py_XDECREF(data);
-    if (PyErr_Occurred())
-        return NULL;
-    return at_end ? received_nothing(self, 1) : Py_NewRef(ga_str.empty);
 }
 
 /* dispatcher.recv */
@@ -136,7 +92,7 @@ static PyObject *ga_recv_in(PyObject *self, PyObject *dict, PyObject *const *arg
     PyObject *sock = dict && argument ? ga_peek(self, dict, ga_str.socket) : NULL;
     int fd = sock && size > 0 ? ga_plain_socket(sock, ga_str.recv, ga_socket_recv) : -2;
     if (fd == -2)
-        return sock ? receive_from(self, sock, argument) : ga_fall_back(M_RECV, args, count, keywords);
+        return sock ? ga_receive_from(self, sock, argument) : ga_fall_back(M_RECV, args, count, keywords);
     PyObject *data;
     while (!(data = receive(fd, size)) && errno == EINTR)
         if (PyErr_CheckSignals() < 0)
@@ -144,13 +100,13 @@ static PyObject *ga_recv_in(PyObject *self, PyObject *dict, PyObject *const *arg
     if (data && PyBytes_GET_SIZE(data))
         return data;
     int error = errno;
-    if (!data && (PyErr_Occurred() || !is_disconnected(error))) {
+    if (!data && (PyErr_Occurred() || !ga_is_disconnected(error))) {
         errno = error;
         return PyErr_Occurred() ? NULL : PyErr_SetFromErrno(PyExc_OSError);
     }
     int at_end = data != NULL;
     Py_XDECREF(data);
-    return received_nothing(self, at_end);
+    return ga_received_nothing(self, at_end);
 }
 
 GA_IN_DICT(ga_recv);
@@ -197,20 +153,11 @@ int ga_send_refused(PyObject *self, int error)
 {
     if (error == EWOULDBLOCK)
         return 0;
-    if (is_disconnected(error))
-        return call_handle_close(self);
+    if (ga_is_disconnected(error))
+        return ga_call_handle_close(self);
     errno = error;
     PyErr_SetFromErrno(PyExc_OSError);
     return -1;
-}
-
-/* dispatcher.send, to any other socket. */
-static PyObject *send_to(PyObject *self, PyObject *sock, PyObject *data)
-{
-    Py_INCREF(sock); /* the call may replace it */
-    PyObject *sent = call_socket(self, sock, ga_str.send, data, M_SEND);
-    Py_DECREF(sock);
-    return sent || PyErr_Occurred() ? sent : PyLong_FromLong(0);
 }
 
 /* dispatcher.send */
@@ -220,7 +167,7 @@ static PyObject *m_send_in(PyObject *self, PyObject *dict, PyObject *const *args
     PyObject *sock = data && dict ? ga_peek(self, dict, ga_str.socket) : NULL;
     int fd = sock && is_buffer(data) ? ga_plain_socket(sock, ga_str.send, ga_socket_send) : -2;
     if (fd == -2)
-        return sock ? send_to(self, sock, data) : ga_fall_back(M_SEND, args, count, keywords);
+        return sock ? ga_send_to(self, sock, data) : ga_fall_back(M_SEND, args, count, keywords);
     Py_ssize_t sent = transmit(fd, data);
     if (sent == -2)
         return NULL;
@@ -247,26 +194,6 @@ int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
     return sent == -2 || !*rest ? -1 : error;
 }
 
-/* dispatcher_with_send.send of data before which nothing waits, to any other socket. */
-static PyObject *sender_send_to(PyObject *self, PyObject *sock, PyObject *data)
-{
-    Py_INCREF(sock); /* setting the attribute may run a destructor's code */
-    PyObject *sent = PyObject_SetAttr(self, ga_str.out_buffer, data) < 0 ? NULL : send_to(self, sock, data);
-    Py_DECREF(sock);
-    PyObject *waiting = sent ? PyObject_GetAttr(self, ga_str.out_buffer) : NULL;
-    PyObject *from = waiting ? PySlice_New(sent, NULL, NULL) : NULL, *rest = from ? PyObject_GetItem(waiting, from) : NULL;
-    int status = rest ? PyObject_SetAttr(self, ga_str.out_buffer, rest) : -1;
-    if (!sent)
-        ga_pass_through(ga_methods[M_SEND].function);
-    if (status < 0)
-        ga_pass_through(ga_tools.sender_initiate);
-    Py_XDECREF(sent);
-    Py_XDECREF(waiting);
-    Py_XDECREF(from);
-    Py_XDECREF(rest);
-    return status < 0 ? NULL : Py_NewRef(Py_None);
-}
-
 /* dispatcher_with_send.send */
 static PyObject *m_sender_send_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
@@ -291,7 +218,7 @@ static PyObject *m_sender_send_in(PyObject *self, PyObject *dict, PyObject *cons
         PyObject *attended = function ? PyDict_GetItemWithError(PyFunction_GET_GLOBALS(function), ga_str._attended) : NULL;
         if (!attended || !PyDict_CheckExact(attended) || PyDict_GET_SIZE(attended))
             goto python; /* an asyncio loop is to be told what waits */
-        return sender_send_to(self, sock, data);
+        return ga_sender_send_to(self, sock, data);
     }
     PyObject *rest;
     int error = ga_send_at_once(fd, data, &rest);

@@ -82,6 +82,14 @@ extern const vectorcallfunc ga_dispatcher_calls[];
 PyObject *ga_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
 Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size);
 int ga_send_refused(PyObject *self, int error);
+int ga_is_disconnected(long error);
+int ga_call_handle_close(PyObject *self);
+PyObject *ga_received_nothing(PyObject *self, int at_end);
 int ga_send_at_once(int fd, PyObject *data, PyObject **rest);
+
+/* other_sockets.c */
+PyObject *ga_receive_from(PyObject *self, PyObject *sock, PyObject *size);
+PyObject *ga_send_to(PyObject *self, PyObject *sock, PyObject *data);
+PyObject *ga_sender_send_to(PyObject *self, PyObject *sock, PyObject *data);
 
 #endif

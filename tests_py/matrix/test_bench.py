@@ -38,13 +38,14 @@ def test_bench(job: Job, workshop: Workshop, first_python: Interpreter, tmp_path
     titles = [case["title"] for case in results["cases"]]
     for begin in (
         "echo, 5 active", "echo, 1 active beside 200 idle", "connect", "stream in", "stream out",
-        "lines", "echo, a message every 20 ms", "pass over 20 idle, own", "import", "memory",
+        "lines", "echo, a message every 20 ms", "UDP", "TLS", "echo, 16 loops",
+                  "pass over 20 idle, own", "import", "memory",
     ):  # fmt: skip
         assert any(title.startswith(begin) for title in titles), begin
     for case in results["cases"]:
         assert told.count(f"\n{case['title']}  ") == (2 if case["rate_unit"] else 1)
         takes = set(results["servers"])
-        if case["key"].startswith("pass-"):
+        if case["key"].startswith(("pass-", "udp", "tls", "threads-")):
             takes -= {"asyncio", "uvloop"}
         for taken in results["rounds"]:
             assert set(taken[case["key"]]) == takes

@@ -1,0 +1,121 @@
+//go:build gopy_binding
+
+/* recv and send of channels around what is not exactly a socket.socket, such as a TLS socket. See methods.c. */
+#include "methods.h"
+
+#include <errno.h>
+
+/* What `method` of asyncore's makes of the exception that the socket raised. NULL; the exception is not set any more where
+ * it was an OSError that has been dealt with: for a lost connection handle_close() has been called. */
+static PyObject *refused(PyObject *self, int method)
+{
+    if (!PyErr_ExceptionMatches(PyExc_OSError))
+        return NULL;
+    PyObject *exc = PyErr_GetRaisedException(), *number = ((PyOSErrorObject *)exc)->myerrno;
+    long error = number && PyLong_CheckExact(number) ? PyLong_AsLong(number) : 0;
+    if (error == -1)
+        PyErr_Clear(); /* no errno is that large */
+    if (ga_is_disconnected(error)) {
+        PyObject *before = PyErr_GetHandledException(); /* handle_close() may look at it */
+        PyErr_SetHandledException(exc);
+        ga_call_handle_close(self);
+        PyErr_SetHandledException(before);
+        Py_XDECREF(before);
+    } else if (method == M_RECV || error != EWOULDBLOCK)
+        PyErr_SetRaisedException(Py_NewRef(exc));
+    Py_DECREF(exc);
+    return NULL;
+}
+
+/* Calls a method of a socket whose methods cannot be gone round, such as a TLS socket's, from `method` of asyncore's: a
+ * call of the Python function would start another evaluation. The result, owned, or NULL as of refused(). */
+static PyObject *call_socket(PyObject *self, PyObject *sock, PyObject *name, PyObject *argument, int method)
+{
+    PyObject *args[] = {sock, argument}, *result = PyObject_VectorcallMethod(name, args, 2, NULL);
+    return result ? result : refused(self, method);
+}
+
+/* dispatcher.recv, from any other socket. */
+PyObject *ga_receive_from(PyObject *self, PyObject *sock, PyObject *size)
+{
+    Py_INCREF(sock); /* the call may replace it */
+    PyObject *data = call_socket(self, sock, ga_str.recv, size, M_RECV);
+    Py_DECREF(sock);
+    if (data && PyBytes_CheckExact(data) && PyBytes_GET_SIZE(data))
+        return data;
+    int is_data = data ? PyObject_IsTrue(data) : 0;
+    if (is_data > 0)
+        return data;
+    int at_end = data != NULL;
+    Py_XDECREF(data);
+    if (PyErr_Occurred())
+        return NULL;
+    return at_end ? ga_received_nothing(self, 1) : Py_NewRef(ga_str.empty);
+}
+
+/* dispatcher.send, to any other socket. */
+PyObject *ga_send_to(PyObject *self, PyObject *sock, PyObject *data)
+{
+    Py_INCREF(sock); /* the call may replace it */
+    PyObject *sent = call_socket(self, sock, ga_str.send, data, M_SEND);
+    Py_DECREF(sock);
+    return sent || PyErr_Occurred() ? sent : PyLong_FromLong(0);
+}
+
+/* Whether it is a TLS socket of the standard library's, whose send() looks at no channel. */
+static int is_tls(PyObject *sock)
+{
+    static PyTypeObject *type; /* ssl.SSLSocket, once it is known */
+    if (type || strcmp(Py_TYPE(sock)->tp_name, "SSLSocket"))
+        return type == Py_TYPE(sock);
+    PyObject *name = PyUnicode_FromString("ssl"), *ssl = name ? PyImport_GetModule(name) : NULL;
+    PyObject *found = ssl ? PyObject_GetAttrString(ssl, "SSLSocket") : NULL;
+    if (found == (PyObject *)Py_TYPE(sock))
+        type = (PyTypeObject *)Py_NewRef(found);
+    Py_XDECREF(found);
+    Py_XDECREF(ssl);
+    Py_XDECREF(name);
+    PyErr_Clear();
+    return type != NULL;
+}
+
+/* dispatcher_with_send.send of data before which nothing waits, to any other socket. */
+PyObject *ga_sender_send_to(PyObject *self, PyObject *sock, PyObject *data)
+{
+    Py_INCREF(sock); /* the call may replace it */
+    PyObject *sent = NULL, *args[] = {sock, data};
+    int at_once = is_tls(sock);
+    if (at_once) {
+        sent = PyObject_VectorcallMethod(ga_str.send, args, 2, NULL);
+        if (sent && PyLong_CheckExact(sent) && PyLong_AsLong(sent) == PyBytes_GET_SIZE(data)) {
+            /* The attribute stays the same object: a change has the channel looked at again. */
+            Py_DECREF(sock);
+            Py_DECREF(sent);
+            Py_RETURN_NONE;
+        }
+    }
+    PyObject *exc = PyErr_GetRaisedException();
+    int status = PyObject_SetAttr(self, ga_str.out_buffer, data);
+    if (status < 0)
+        Py_XDECREF(exc);
+    else if (exc) {
+        PyErr_SetRaisedException(exc);
+        refused(self, M_SEND);
+    } else if (!at_once)
+        sent = call_socket(self, sock, ga_str.send, data, M_SEND);
+    Py_DECREF(sock);
+    if (!sent && !PyErr_Occurred())
+        sent = PyLong_FromLong(0);
+    if (!sent)
+        ga_pass_through(ga_methods[M_SEND].function);
+    PyObject *waiting = status == 0 && sent ? PyObject_GetAttr(self, ga_str.out_buffer) : NULL;
+    PyObject *from = waiting ? PySlice_New(sent, NULL, NULL) : NULL, *rest = from ? PyObject_GetItem(waiting, from) : NULL;
+    status = rest ? PyObject_SetAttr(self, ga_str.out_buffer, rest) : -1;
+    if (status < 0)
+        ga_pass_through(ga_tools.sender_initiate);
+    Py_XDECREF(sent);
+    Py_XDECREF(waiting);
+    Py_XDECREF(from);
+    Py_XDECREF(rest);
+    return status < 0 ? NULL : Py_NewRef(Py_None);
+}
