@@ -1,8 +1,8 @@
 """Builds the extension: gopy makes a Python module out of ./pybind, Go and cgo link it.
 
-pyproject.toml holds everything that is no code. Two environment variables are looked at:
-GOASYNCORE_BUILD (auto, native or portable) says whether the extension is built at all, and GOFLAGS
-is passed on to Go with the binding's build tag added.
+pyproject.toml contains everything that is not code. Two environment variables are used:
+GOASYNCORE_BUILD (auto, native or portable) decides whether the extension is built, and GOFLAGS is
+passed on to Go with the binding's build tag added.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OTHERWISE = (
     "or set GOASYNCORE_BUILD=portable to build the pure-Python wheel, which takes Python alone."
 )
 
-# What the sdist holds beside the packages: all that a build and `make test` need.
+# What the sdist contains besides the packages: everything that a build and `make test` need.
 SOURCE_FILES = [
     "README.md",
     "Makefile",
@@ -56,7 +56,7 @@ NOT_SOURCE = re.compile(
 
 
 def stop(sentence: str) -> SystemExit:
-    """An ending that shows the user one sentence and no traceback."""
+    """Ends the build with one sentence for the user, without a traceback."""
     return SystemExit(f"goasyncore: {sentence}")
 
 
@@ -64,15 +64,15 @@ def wants_extension() -> bool:
     choice = os.environ.get("GOASYNCORE_BUILD", "") or "auto"
     if choice not in ("auto", "native", "portable"):
         raise stop(f"GOASYNCORE_BUILD is {choice!r}; it may be auto, native or portable.")
-    # The bridge counts on the GIL in every line; on a free-threaded build, even one that was
-    # started with its GIL on, the extension would never be loaded.
+    # The C code relies on the GIL everywhere. A free-threaded build would never load the
+    # extension, even if it was started with its GIL on.
     free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
     if choice == "native" and free_threaded:
         raise stop(
             "the extension needs a CPython with the GIL, and this is a free-threaded build; leave "
             "GOASYNCORE_BUILD at auto to build the pure-Python wheel."
         )
-    # The engine is tested on CPython with its lock, on POSIX; elsewhere the portable pass serves.
+    # The engine is tested on CPython with the GIL, on POSIX; elsewhere passes are portable.
     suits = os.name == "posix" and sys.implementation.name == "cpython" and not free_threaded
     return choice == "native" or (choice == "auto" and suits)
 
@@ -84,7 +84,7 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def go_flags(flags: str) -> str:
-    """GOFLAGS with our tag beside those in it; of two -tags Go would take the last."""
+    """Return GOFLAGS with our tag added to those in it; of two -tags Go would use the last."""
     words = flags.split()
     tags = [word.partition("=")[2] for word in words if re.match("--?tags=", word)]
     return " ".join(
@@ -94,15 +94,15 @@ def go_flags(flags: str) -> str:
 
 
 def clean(source: Path, recipe: Path) -> None:
-    """Take out of gopy's binding.go and build.py what depends on the machine or on chance."""
+    """Remove from gopy's binding.go and build.py what depends on the machine or on chance."""
     text = source.read_text()
     # It would link the builder's libpython in, and its folder as a run path; and the names of Go's
     # symbols are hashes of this text, so no path may stay in it.
     text = re.sub(r"(?m)^(?:#cgo LDFLAGS:|gopy gen ).*\n", "", text)
     text = re.sub(r'(?m)^(#cgo CFLAGS:) "-I[^"\n]*"', r"\1", text)
-    # A Py_ssize_t is a long on most platforms and not on those of 32 bits.
+    # A Py_ssize_t is a long on most platforms, but not on those with 32 bits.
     text = text.replace("C.long(size)", "C.Py_ssize_t(size)")
-    # gopy walks a Go map: the functions come in another order each time.
+    # gopy iterates over a Go map, so the order of the functions differs each time.
     head, mark, functions = text.partition("// ---- Functions ---\n")
     blocks = sorted(block.strip() for block in re.split(r"(?m)^(?=//export )", functions))
     source.write_text(head + mark + "\n\n".join(blocks) + "\n")
@@ -114,7 +114,7 @@ def clean(source: Path, recipe: Path) -> None:
 
 
 class GoBuild:
-    """One build of the extension, in a folder of its own under build/."""
+    """One build of the extension, in its own folder under build/."""
 
     def __init__(self) -> None:
         # Inside the module, so that its go.mod resolves the generated package's imports; behind an
@@ -134,12 +134,12 @@ class GoBuild:
             # pybind/guest.c stands before these two.
             " -Wl,--wrap=pthread_create -Wl,--wrap=_cgo_wait_runtime_init_done"
         )
-        # gopy loads the package once more by itself and has no other way to be told the tag.
+        # gopy loads the package again by itself, and gets the tag only in this way.
         self.env["GOFLAGS"] = go_flags(self.env.get("GOFLAGS", ""))
         self.env["PATH"] = os.pathsep.join([str(self.bin), self.env.get("PATH", os.defpath)])
 
     def check(self) -> None:
-        """Raise SystemExit with one sentence when something to build with is missing."""
+        """Raise SystemExit with one sentence if something that the build needs is missing."""
         needed = re.search(r"(?m)^go (\S+)$", (ROOT / "go.mod").read_text()).group(1)
         wanted = ".".join(str(part) for part in numbers(needed)[:2])
         install = f"install Go {wanted} or newer (https://go.dev/dl/)"
@@ -147,8 +147,8 @@ class GoBuild:
             raise stop(f"building the extension takes Go; {install}, {OTHERWISE}")
         version = self.ask("go", "env", "GOVERSION")
         if version is None or numbers(version) < numbers(needed):
-            # Go reads go.mod before it answers, and one that is too old fails there; asked
-            # outside the module, it tells which one it is.
+            # Go reads go.mod before it reports its version, and fails there if it is too old.
+            # Outside the module it reports its version.
             version = version or self.ask("go", "env", "GOVERSION", cwd=os.sep) or "an unknown one"
             raise stop(f"the Go found here is too old ({version}); {install}, {OTHERWISE}")
         compiler = shlex.split(self.ask("go", "env", "CC") or "cc")[0]
@@ -211,8 +211,8 @@ class GoBuild:
         else:
             exports.write_text("{ global: PyInit__binding; local: *; };\n")
             export = f"-Wl,--version-script={exports}"
-        # Without it Go preempts with SIGURG, which belongs to the programs that import us (socket
-        # owners get it for urgent data). The variable also carries go.mod's own defaults.
+        # Otherwise Go preempts with SIGURG, which belongs to the program that imports us (socket
+        # owners get it for urgent data). The variable also contains go.mod's own defaults.
         defaults = self.ask("go", "list", "-f", "{{.DefaultGODEBUG}}", ".", cwd=self.generated)
         debug = ",".join(filter(None, [defaults, "asyncpreemptoff=1"]))
         self.go_build(
@@ -229,7 +229,7 @@ class GoBuild:
 
 
 def long_description() -> str:
-    """The README with absolute links and pictures: the package index has none of our files."""
+    """Return README with absolute links and pictures: the index has none of our files."""
     files = "https://github.com/goasyncore/goasyncore/blob/main/"
     pictures = "https://raw.githubusercontent.com/goasyncore/goasyncore/main/"
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -251,7 +251,7 @@ class BuildPackages(build_py):
         if self.editable_mode:
             super().run()
             return
-        # A file that has left the package would otherwise be taken from the last build's folder.
+        # Otherwise a file that was removed would be taken from the folder of the last build.
         for package in self.packages:
             shutil.rmtree(Path(self.build_lib, package), ignore_errors=True)
         super().run()
@@ -260,7 +260,7 @@ class BuildPackages(build_py):
     def carry_copies(self) -> None:
         """Give goasyncore the copy of the other packages that `python -m goasyncore repair` needs.
 
-        It is stored as it is, so that two builds give the same bytes; the wheel is compressed.
+        It is stored uncompressed, so that two builds give the same bytes; the wheel is compressed.
         """
         built = Path(self.build_lib)
         with zipfile.ZipFile(built / "goasyncore" / "_modules.zip", "w") as archive:

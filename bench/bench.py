@@ -1,4 +1,4 @@
-"""Measures goasyncore beside its peers: `make bench` runs this; README.md says how to read it."""
+"""Compares goasyncore with its peers: `make bench` runs this; README.md explains the results."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
 
 
 def fit(options: argparse.Namespace, machine: Machine) -> tuple[Sizes, list[str]]:
-    """The sizes that this machine permits, and a sentence for each thing that it does not."""
+    """Return the sizes that this machine permits, and a sentence for each that is reduced."""
     notes = []
     if machine.shared_core:
         notes.append(
@@ -76,7 +76,7 @@ def one_round(
 
 
 def memory(taken: dict[str, dict[str, Measurement]], idle: list[int]) -> None:
-    """Add what an idle connection takes: the growth between the fewest and the most of them."""
+    """Add the memory of an idle connection: the growth from the fewest to the most of them."""
     few, many = taken.get(f"idle-{idle[0]}", {}), taken.get(f"idle-{idle[-1]}", {})
     for name in few.keys() & many.keys() if len(idle) > 1 else ():
         less, more = few[name].memory, many[name].memory
@@ -97,7 +97,7 @@ def measure(
         if rounds and start - began + longest > options.seconds:
             break
         taken: dict[str, dict[str, Measurement]] = {}
-        # What a server leaves behind (heat, ports) must not always meet the same next one.
+        # What a server leaves behind (heat, ports) must not always affect the same next one.
         one_round(taken, todo, compared if len(rounds) % 2 == 0 else compared[::-1], settings)
         memory(taken, idle)
         rounds.append(taken)
@@ -170,7 +170,7 @@ def main() -> int:
     (options.into / "report.txt").write_text(text + "\n", encoding="utf-8")
     print(text)
 
-    # Only now: what it starts and caches is not there while something is measured.
+    # Imported only now, so that what it starts and caches does not disturb the measurements.
     from plots import draw_plots
 
     made = draw_plots(results, options.plots or options.into)

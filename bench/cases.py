@@ -24,12 +24,12 @@ class Settings:
     machine: Machine
     warm: float  # seconds
     window: float  # seconds
-    starts: int  # fresh processes that one measurement of an import takes
+    starts: int  # fresh processes for one measurement of an import
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one operation cost, and how it came about."""
+    """The cost of one operation, and how it was measured."""
 
     cost: float  # seconds of the server's CPU time; of memory, bytes
     rate: float | None = None  # operations per second
@@ -57,7 +57,7 @@ class Traffic:
 
     def measure(self, server: Server, settings: Settings) -> Measurement:
         machine = settings.machine
-        # An asyncore server takes the idle ones before its loop begins, so none can be asked.
+        # An asyncore server accepts the idle ones before its loop begins, so none are checked.
         blind = ["-blind"] if server.is_asyncore else []
         preaccepted = self.idle if server.is_asyncore else 0
         with serving(server, machine.server_core, self.load, preaccepted) as running:
@@ -85,14 +85,14 @@ class Traffic:
 
 
 def ran(pid: int) -> float:
-    """Seconds that all threads of a process have run."""
+    """Return the seconds that all threads of a process have run."""
     tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
 @dataclass(frozen=True)
 class Sparse:
-    """A message now and then: a busy server hides what each wait costs."""
+    """A message from time to time, because a busy server hides the cost of a wait."""
 
     key: str
     title: str
@@ -218,7 +218,7 @@ class Sizes:
 
 
 def cases(sizes: Sizes) -> list[Case]:
-    """All cases, in the order in which each round takes them."""
+    """Return all cases, in the order of each round."""
     message = "µs/message"
     found: list[Case] = [
         Traffic(f"echo-{n}", f"echo, {n:,} active", message, "echo", n) for n in sizes.active

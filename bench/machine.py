@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SPARE_FILES = 100
-"""Descriptors that a server or generator needs beside those of the connections."""
+"""Descriptors that a server or generator needs in addition to the connections."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Machine:
         return self.server_core == self.generator_core
 
     def connections(self, wanted: int) -> int:
-        """As many of the wanted connections as a process may have open."""
+        """Return as many of the wanted connections as a process may have open."""
         return min(wanted, self.open_files - SPARE_FILES)
 
 
 def siblings(core: int) -> set[int]:
-    """The numbers under which the system knows one physical core, as it is told."""
+    """Return the numbers that the system has for one physical core."""
     path = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
     try:
         text = path.read_text()

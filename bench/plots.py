@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from report import Results, generator_was_the_bottleneck, measured, quartiles, rounds
 
-# Colours that stay apart for the colour-blind (Okabe and Ito), and a mark each for black and white.
+# Colours that colour-blind people can distinguish (Okabe and Ito), and marks for black and white.
 STYLES = {
     "goasyncore": ("#0072b2", "o"),
     "goasyncore portable": ("#cc79a7", "P"),
@@ -52,7 +52,7 @@ def draw(results: Results, title: str, across: str, up: str) -> tuple[Figure, Ax
 
 
 def plain(axes: Axes) -> None:
-    """Numbers as people write them, in the place of powers of ten."""
+    """Label the axis with plain numbers instead of powers of ten."""
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 

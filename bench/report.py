@@ -1,6 +1,6 @@
-"""What came out: ratios to pyasyncore with their spread, and rates.
+"""The results: ratios to pyasyncore with their spread, and rates.
 
-Works on the results as they stand in results.json, so that old ones can be shown again:
+Reads results.json, so that old results can be printed again:
 report.py build/bench/results.json
 """
 
@@ -27,13 +27,13 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
 
 
 def measured(results: Results, key: str, server: str, what: str) -> list[float]:
-    """One kind of number from each round in which it was measured."""
+    """Return one kind of number from each round in which it was measured."""
     rounds = [taken.get(key, {}).get(server) for taken in results["rounds"]]
     return [found[what] for found in rounds if found and found[what] is not None]
 
 
 def ratios(results: Results, key: str, server: str) -> list[float]:
-    """How often the server's cost goes into the baseline's of the same round."""
+    """Return the baseline's cost divided by the server's, for each round."""
     pairs = [
         (taken[key][BASELINE]["cost"], taken[key][server]["cost"])
         for taken in results["rounds"]
@@ -43,7 +43,7 @@ def ratios(results: Results, key: str, server: str) -> list[float]:
 
 
 def digits(value: float) -> str:
-    """Three of them, or all in front of the point."""
+    """Format with three digits, or with all digits before the point."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 

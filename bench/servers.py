@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
-LIFETIME = 120  # seconds after which a server ends, whatever became of who started it
-START = 30  # seconds that one may take to start
+LIFETIME = 120  # seconds after which a server exits, even if its parent is gone
+START = 30  # seconds within which one must start
 
 
 class Failed(Exception):
-    """A process of the benchmark did not do its part."""
+    """A process of the benchmark failed."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Server:
         return self.module
 
     def environment(self) -> dict[str, str]:
-        """Without what would lead Python elsewhere; ours has the backend named, or fails."""
+        """Return the environment without Python's own variables; ours selects the backend."""
         mine = ("PYTHON", "GOASYNCORE_", "VIRTUAL_ENV")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
         return {**kept, "GOASYNCORE_BACKEND": self.backend} if self.backend else kept
@@ -49,12 +49,12 @@ BASELINE = "pyasyncore poll"
 
 
 def servers(ours: str, peers: str) -> list[Server]:
-    """All that are compared; `ours` and `peers` are the Pythons that have them installed."""
+    """Return all servers; `ours` and `peers` are the Pythons that have them installed."""
     return [
         Server("goasyncore", ours, "asyncore", backend="native"),
         Server("goasyncore portable", ours, "asyncore", use_poll=True, backend="portable"),
         Server(BASELINE, peers, "asyncore", use_poll=True),
-        # Above this number select() takes no descriptor; some are the interpreter's.
+        # select() refuses descriptors above this number; some belong to the interpreter.
         Server("pyasyncore select", peers, "asyncore", limit=1010),
         Server("asyncio", peers, "asyncio"),
         Server("uvloop", peers, "uvloop"),
@@ -69,7 +69,7 @@ def start(command: list[str], core: int, env: dict[str, str]) -> subprocess.Pope
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # The core is chosen before there are threads that would have to be moved one by one.
+        # The core is selected before there are threads, which would have to be moved one by one.
         preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
 
@@ -105,7 +105,7 @@ class Running:
 
 @contextmanager
 def serving(server: Server, core: int, load: str, idle: int) -> Iterator[Running]:
-    """Have `server` serve `load` for the time of the block."""
+    """Let `server` serve `load` for the time of the block."""
     program = "serve_asyncore.py" if server.is_asyncore else "serve_asyncio.py"
     command = [server.python, str(PROGRAMS / program), load, server.mode, str(idle), str(LIFETIME)]
     with start(command, core, server.environment()) as process:

@@ -65,7 +65,7 @@ def main(name: str, arguments: list[str]) -> int:
 
 def _existing(path: str) -> str:
     if not os.path.exists(path):
-        raise argparse.ArgumentTypeError(f"{path} is no file and no folder")
+        raise argparse.ArgumentTypeError(f"{path} is not a file or folder")
     return path
 
 
