@@ -14,10 +14,6 @@ import (
 // ErrExitNow, returned by a handler, ends the loop, which returns it.
 var ErrExitNow = errors.New("engine: exit now")
 
-// ErrWouldBlock says that there is nothing to receive, or to accept, or no room to send. It wraps
-// EAGAIN. A handler may return it: the loop tells the handler again when that has changed.
-var ErrWouldBlock = fmt.Errorf("engine: not ready: %w", unix.EAGAIN)
-
 // ErrNoInit is the error of a channel that is used before its Init.
 var ErrNoInit = errors.New("engine: Init has to be called before the channel is used")
 

@@ -12,9 +12,10 @@ import (
 	"github.com/goasyncore/goasyncore/engine/internal/output"
 
 	"github.com/goasyncore/goasyncore/engine/poller"
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
-// Dispatcher is a channel: it stands in a [Map] for an [Endpoint], usually a socket, and tells its
+// Dispatcher is a channel: it stands in a [Map] for an endpoint, usually a socket, and tells its
 // handler what happens there. Embed it in the struct that has the handlers, and call Init first:
 //
 //	type client struct{ engine.Dispatcher }
@@ -29,7 +30,7 @@ import (
 type Dispatcher struct {
 	handler any
 	m       *Map
-	sock    Endpoint
+	sock    socket.Endpoint
 	out     output.Sender // what it buffers, if it does
 	times   *times        // nil until it has an idle timeout or a deadline
 	addr    Addr
@@ -90,8 +91,8 @@ func (d *Dispatcher) Map() *Map {
 	return d.m
 }
 
-// Endpoint is what the channel reads and writes through, nil before there is one.
-func (d *Dispatcher) Endpoint() Endpoint { return d.sock }
+// Endpoint is what the channel reads and writes through; nil at first.
+func (d *Dispatcher) Endpoint() socket.Endpoint { return d.sock }
 
 // Socket is the Endpoint if that is a socket, else nil.
 func (d *Dispatcher) Socket() *Socket {
@@ -102,7 +103,7 @@ func (d *Dispatcher) Socket() *Socket {
 // Connected says whether the channel is connected.
 func (d *Dispatcher) Connected() bool { return d.connected }
 
-// Connecting says whether Connect or Dial was called and has not come to an end.
+// Connecting says whether Connect or Dial was called and has not ended.
 func (d *Dispatcher) Connecting() bool { return d.connecting }
 
 // Accepting says whether the channel listens.
@@ -127,13 +128,13 @@ func (d *Dispatcher) String() string {
 	return fmt.Sprintf("<%T%s%s at %p>", d.handler, state, address, unsafe.Pointer(d))
 }
 
-// CreateSocket opens a socket and puts the channel into its map, for Bind or Connect. See [NewSocket]
+// CreateSocket opens a socket and puts the channel into its map, for Bind or Connect. See [socket.New]
 // for the networks.
 func (d *Dispatcher) CreateSocket(network string) error {
 	if err := d.usable(); err != nil {
 		return err
 	}
-	sock, err := NewSocket(network)
+	sock, err := socket.New(network)
 	if err != nil {
 		return err
 	}
@@ -145,14 +146,14 @@ func (d *Dispatcher) CreateSocket(network string) error {
 
 // SetSocket makes sock the channel's, to close as well, and puts the channel into its map. The
 // channel accepts connections if sock listens.
-func (d *Dispatcher) SetSocket(sock Endpoint) error {
+func (d *Dispatcher) SetSocket(sock socket.Endpoint) error {
 	if err := d.usable(); err != nil {
 		return err
 	}
 	d.sock, d.ended = sock, false
 	if s, ok := sock.(*Socket); ok {
-		s.owner = d
-		if s.listening {
+		s.Owner = d
+		if s.Listening() {
 			d.accepting = true
 			d.addr, _ = s.LocalAddr() // only for the description
 		}
@@ -162,7 +163,7 @@ func (d *Dispatcher) SetSocket(sock Endpoint) error {
 
 // Attach makes a connection the channel's: an accepted socket, an adopted one. It is SetSocket, and the
 // channel is connected if the socket is.
-func (d *Dispatcher) Attach(sock Endpoint) error {
+func (d *Dispatcher) Attach(sock socket.Endpoint) error {
 	if err := d.SetSocket(sock); err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (d *Dispatcher) Accept() (*Socket, Addr, error) {
 	if err == ErrWouldBlock || errors.Is(err, unix.ECONNABORTED) {
 		return nil, Addr{}, ErrWouldBlock
 	}
-	return nil, Addr{}, &net.OpError{Op: "accept", Net: s.network, Addr: d.addr, Err: err}
+	return nil, Addr{}, &net.OpError{Op: "accept", Net: s.Network(), Addr: d.addr, Err: err}
 }
 
 // acceptEvent accepts a connection. Whatever comes of it, the channel goes on listening: the trouble of
@@ -54,7 +54,7 @@ func (d *Dispatcher) acceptEvent() error {
 	}
 	err = accepted(h, sock, from)
 	if harmOf(err) == harmful && !errors.Is(err, ErrExitNow) {
-		sock.unwind(d.m)
+		unwind(sock, d.m)
 	}
 	return d.acceptFailed(err)
 }
@@ -70,13 +70,14 @@ func accepted(h AcceptedHandler, sock *Socket, from Addr) (err error) {
 }
 
 // unwind closes an accepted socket, or the channel of the map m that has it by now.
-func (s *Socket) unwind(m *Map) {
+func unwind(s *Socket, m *Map) {
+	owner, _ := s.Owner.(*Dispatcher)
 	switch {
-	case s.owner == nil || s.fd < 0:
+	case owner == nil || s.FD() < 0:
 		_ = s.Close()
-	case s.owner.m == m && s.owner.sock == s: // else it belongs to another goroutine
-		_ = s.owner.guarded((*Dispatcher).handleClose)
-		_ = s.owner.Close() // HandleClose need not
+	case owner.m == m && owner.sock == s: // else it belongs to another goroutine
+		_ = owner.guarded((*Dispatcher).handleClose)
+		_ = owner.Close() // HandleClose need not
 	}
 }
 

@@ -27,7 +27,7 @@ func (d *Dispatcher) socket(operation string) (*Socket, error) {
 		return nil, noSocket(operation)
 	case s == nil:
 		return nil, fmt.Errorf("%s: the channel's %T is not a socket: %w", operation, d.sock, unix.ENOTSOCK)
-	case s.fd < 0:
+	case s.FD() < 0:
 		return nil, fmt.Errorf("%s: %w", operation, net.ErrClosed)
 	}
 	return s, nil

@@ -28,7 +28,7 @@ func (d *Dispatcher) SetIdleTimeout(timeout time.Duration) {
 	t.arm()
 }
 
-// SetDeadline has HandleTimeout called once at that time. The zero Time ends that.
+// SetDeadline has HandleTimeout called once, at that time; at no time if it is zero.
 func (d *Dispatcher) SetDeadline(at time.Time) {
 	t := d.limits()
 	if at.IsZero() {

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
 // Listen opens a socket that listens on the address, and puts the channel into its map. On udp and
@@ -20,7 +23,7 @@ import (
 // after a restart. When Listen fails, the channel has no socket, and is in no map.
 func (d *Dispatcher) Listen(network, address string, options ...func(*Socket) error) error {
 	return d.open("listen", network, address, func(s *Socket, at Addr) error {
-		if !s.datagrams && s.family() != unix.AF_UNIX {
+		if !s.Datagrams() && !strings.HasPrefix(s.Network(), "unix") {
 			_ = s.SetReuseAddr() // for restarts; not worth a failure
 		}
 		for _, set := range options {
@@ -31,7 +34,7 @@ func (d *Dispatcher) Listen(network, address string, options ...func(*Socket) er
 		if err := s.Bind(at); err != nil {
 			return err
 		}
-		if !s.datagrams {
+		if !s.Datagrams() {
 			if err := s.Listen(unix.SOMAXCONN); err != nil {
 				return err
 			}
@@ -69,11 +72,11 @@ func (d *Dispatcher) open(operation, network, address string, use func(*Socket, 
 	if d.sock != nil && d.sock.FD() >= 0 {
 		return fmt.Errorf("%s %s %s: %v has a socket already", operation, network, address, d)
 	}
-	network, addr, err := lookUp(network, address)
+	network, addr, err := socket.LookUp(network, address)
 	if err != nil {
 		return fmt.Errorf("%s: %w", operation, err)
 	}
-	s, err := NewSocket(network)
+	s, err := socket.New(network)
 	if err == nil {
 		if err = use(s, addr); err != nil {
 			d.discard(s)
@@ -95,36 +98,36 @@ func (d *Dispatcher) discard(s *Socket) {
 	_ = s.Close()
 }
 
-// Bind gives the socket of CreateSocket an address, before Connect. See [ParseAddr].
+// Bind gives the socket of CreateSocket an address, before Connect. See [socket.ParseAddr].
 func (d *Dispatcher) Bind(address string) error {
 	s, err := d.socket("bind")
 	if err != nil {
 		return err
 	}
-	at, err := ParseAddr(s.network, address)
+	at, err := socket.ParseAddr(s.Network(), address)
 	if err != nil {
 		return fmt.Errorf("bind: %w", err)
 	}
 	if err := s.Bind(at); err != nil {
-		return &net.OpError{Op: "listen", Net: s.network, Addr: at, Err: err}
+		return &net.OpError{Op: "listen", Net: s.Network(), Addr: at, Err: err}
 	}
 	d.addr, err = s.LocalAddr()
 	return err
 }
 
 // Connect begins to connect the socket of CreateSocket. It is Dial's second half, and looks nothing up:
-// see [ParseAddr].
+// see [socket.ParseAddr].
 func (d *Dispatcher) Connect(address string) error {
 	s, err := d.socket("connect")
 	if err != nil {
 		return err
 	}
-	to, err := ParseAddr(s.network, address)
+	to, err := socket.ParseAddr(s.Network(), address)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	if err := d.connect(s, to); err != nil {
-		return &net.OpError{Op: "dial", Net: s.network, Addr: to, Err: err}
+		return &net.OpError{Op: "dial", Net: s.Network(), Addr: to, Err: err}
 	}
 	return nil
 }

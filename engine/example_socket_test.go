@@ -3,15 +3,15 @@ package engine_test
 import (
 	"fmt"
 
-	"github.com/goasyncore/goasyncore/engine"
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
 func ExampleSocket() {
-	a, _ := engine.NewSocket("udp")
-	b, _ := engine.NewSocket("udp")
+	a, _ := socket.New("udp")
+	b, _ := socket.New("udp")
 	defer a.Close()
 	defer b.Close()
-	anywhere, _ := engine.ParseAddr("udp", "127.0.0.1:0")
+	anywhere, _ := socket.ParseAddr("udp", "127.0.0.1:0")
 	fmt.Println(a.Bind(anywhere), b.Bind(anywhere))
 	address, _ := a.LocalAddr()
 	fmt.Println(b.SendTo([]byte("a datagram"), address))
@@ -27,7 +27,7 @@ func ExampleSocket() {
 
 func ExampleParseAddr() {
 	for _, address := range []string{"127.0.0.1:80", "localhost:80", ":80", "example.org:80"} {
-		fmt.Println(engine.ParseAddr("tcp", address))
+		fmt.Println(socket.ParseAddr("tcp", address))
 	}
 	// Output:
 	// 127.0.0.1:80 <nil>

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/goasyncore/goasyncore/engine"
+
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
 // echo sends back what it receives, and makes an echo of each connection that it accepts.
@@ -102,7 +104,7 @@ func ExampleDispatcher() {
 // copier writes what it reads from one file to another.
 type copier struct {
 	engine.FileDispatcher
-	to *engine.FileWrapper
+	to *socket.FileWrapper
 }
 
 func (c *copier) HandleRead() error {
@@ -116,7 +118,7 @@ func (c *copier) HandleRead() error {
 
 func ExampleFileDispatcher() {
 	r, w, _ := os.Pipe()
-	to, _ := engine.NewFileWrapper(int(os.Stdout.Fd()))
+	to, _ := socket.NewFileWrapper(int(os.Stdout.Fd()))
 	c := &copier{to: to}
 	c.Init(c, engine.NewMap())
 	defer c.Map().Close()
@@ -135,7 +137,7 @@ func ExampleFileDispatcher() {
 
 func ExampleFileWrapper() {
 	r, w, _ := os.Pipe()
-	in, _ := engine.NewFileWrapper(int(r.Fd()))
+	in, _ := socket.NewFileWrapper(int(r.Fd()))
 	r.Close() // in has a descriptor of its own
 	w.WriteString("wrapped")
 	buffer := make([]byte, 100)
@@ -149,7 +151,7 @@ func ExampleFileWrapper() {
 func ExampleAdopt() {
 	listener, _ := net.Listen("tcp", "127.0.0.1:0")
 	address := listener.Addr().String()
-	sock, err := engine.Adopt(listener)
+	sock, err := socket.Adopt(listener)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -163,7 +165,7 @@ func ExampleAdopt() {
 	}
 
 	conn, _ := net.Dial("tcp", address)
-	adopted, err := engine.Adopt(conn)
+	adopted, err := socket.Adopt(conn)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/goasyncore/goasyncore/engine"
+
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
 // polite says goodbye to who is silent for too long.
@@ -23,7 +25,7 @@ func (p *polite) HandleTimeout() error {
 }
 
 func ExampleDispatcher_SetIdleTimeout() {
-	near, far, err := engine.NewPair()
+	near, far, err := socket.NewPair()
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -89,7 +91,7 @@ func ExampleMap_SetLogger() {
 	})))
 	c := &client{}
 	c.Init(c, m)
-	near, far, err := engine.NewPair()
+	near, far, err := socket.NewPair()
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -30,7 +30,7 @@ type (
 	// default nothing happens.
 	ConnectHandler interface{ HandleConnect() error }
 
-	// A CloseHandler is told that the connection has ended. By default the channel is closed.
+	// A CloseHandler is told of the connection's end. By default the channel is closed.
 	CloseHandler interface{ HandleClose() error }
 
 	// A TimeoutHandler is told that nothing happened for the time of SetIdleTimeout, or that
@@ -183,7 +183,7 @@ func (d *Dispatcher) connectEvent() error {
 		if s == nil {
 			return err
 		}
-		return &net.OpError{Op: "dial", Net: s.network, Addr: d.addr, Err: err}
+		return &net.OpError{Op: "dial", Net: s.Network(), Addr: d.addr, Err: err}
 	}
 	if h, ok := d.handler.(ConnectHandler); ok {
 		if err := h.HandleConnect(); err != nil {
@@ -236,4 +236,9 @@ func (d *Dispatcher) handleError(err error) error {
 	}
 	d.log("error", "uncaught error, closing channel", err)
 	return d.handleClose()
+}
+
+// pendingError is an Endpoint that keeps an error for whoever asks, as sockets do.
+type pendingError interface {
+	SockError() error
 }

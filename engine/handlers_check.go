@@ -50,7 +50,7 @@ var known = []struct {
 		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("HandleTimeout") }},
 	{"HandleAccept", "func() error", reflect.TypeFor[AcceptHandler](),
 		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("HandleAccept") }},
-	{"HandleAccepted", "func(*engine.Socket, engine.Addr) error", reflect.TypeFor[AcceptedHandler](),
+	{"HandleAccepted", "func(*socket.Socket, socket.Addr) error", reflect.TypeFor[AcceptedHandler](),
 		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("HandleAccepted") }},
 	{"HandleError", "func(error) error", reflect.TypeFor[ErrorHandler](),
 		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("HandleError") }},

@@ -22,8 +22,9 @@ var above = map[string][]string{
 	"engine/internal/output":     {},
 	"engine/poller":              {"engine/internal/clock", "engine/internal/descriptor"},
 	"engine/selector":            {"engine/poller", "engine/internal/clock", "engine/internal/descriptor"},
+	"engine/socket":              {},
 	"engine": {
-		"engine/selector", "engine/poller", "engine/internal/clock", "engine/internal/descriptor", "engine/internal/output",
+		"engine/socket", "engine/selector", "engine/poller", "engine/internal/clock", "engine/internal/descriptor", "engine/internal/output",
 	},
 	"engine/chat":            {"engine", "engine/internal/output"},
 	"engine/internal/fdtest": {},

@@ -18,12 +18,9 @@ import (
 	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
-// Map holds channels by descriptor, in the order in which they came. It belongs to one goroutine
-// at a time, with its channels; only Wake and Do may be called from others. Several loops, each over a
-// map of its own, may run at once.
-//
-// The poller is opened by the first loop and kept until Close. A Map needs no Close if it lives as
-// long as the program.
+// Map holds channels by descriptor, in the order in which they came. With its channels it belongs to one
+// goroutine at a time; only Wake and Do may be called from others. The poller is opened by the first loop
+// and kept until Close. A Map needs no Close if it lives as long as the program.
 type Map struct {
 	table    []slot
 	n        int
@@ -238,14 +235,6 @@ func (m *Map) CloseAll() error {
 		m.remove(d)
 	}
 	return errors.Join(failures...)
-}
-
-// CloseAll is m.CloseAll; nil stands for DefaultMap.
-func CloseAll(m *Map) error {
-	if m == nil {
-		m = defaultMap
-	}
-	return m.CloseAll()
 }
 
 // Close gives back the poller. It leaves the channels as they are: see CloseAll. A loop may be

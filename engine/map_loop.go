@@ -36,7 +36,7 @@ func WithMap(m *Map) Option { return func(o *options) { o.m = m } }
 // WithCount ends the loop after so many passes; negative is no limit, which is the default.
 func WithCount(passes int) Option { return func(o *options) { o.Count = passes } }
 
-// WithContext ends the loop when ctx is cancelled, with the cause as its error.
+// WithContext ends the loop, with the cause as its error, when ctx is done.
 func WithContext(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }
 
 // Loop serves the channels of a map until none is left. Then it returns nil, as it does after
@@ -48,7 +48,7 @@ func WithContext(ctx context.Context) Option { return func(o *options) { o.ctx =
 //   - the error of a system call that the poller cannot do without.
 //
 // A panic out of HandleError, a predicate or a function that Do got goes on through Loop. After each
-// of these the map is good for another Loop. A handler may call Loop, for its own map too.
+// of these the map is good for another Loop.
 func Loop(opts ...Option) error {
 	o := options{Options: selector.Options{Timeout: 30 * time.Second, Count: -1}, m: defaultMap}
 	for _, set := range opts {

@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/goasyncore/goasyncore/engine"
+
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
 func TestAdoptedConnectionGoesOn(t *testing.T) {
@@ -29,7 +31,7 @@ func TestAdoptedConnectionGoesOn(t *testing.T) {
 				defer client.Close()
 				conn, err := server.Accept()
 				require.NoError(t, err)
-				sock, err := engine.Adopt(conn)
+				sock, err := socket.Adopt(conn)
 				require.NoError(t, err)
 				assert.Equal(t, network, sock.Network())
 				_, err = conn.Write([]byte("x"))
@@ -68,7 +70,7 @@ func TestAdoptedListenerAccepts(t *testing.T) {
 				listener, err := net.Listen(network, address)
 				require.NoError(t, err)
 				at := listener.Addr().String()
-				sock, err := engine.Adopt(listener)
+				sock, err := socket.Adopt(listener)
 				require.NoError(t, err)
 				server := newChannel(t, m, nil)
 				require.NoError(t, server.SetSocket(sock))
@@ -89,7 +91,7 @@ func TestAdoptedListenerAccepts(t *testing.T) {
 func TestAdoptDatagrams(t *testing.T) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	sock, err := engine.Adopt(conn)
+	sock, err := socket.Adopt(conn)
 	require.NoError(t, err)
 	defer sock.Close()
 	assert.Equal(t, "udp", sock.Network())
@@ -106,17 +108,17 @@ func TestAdoptDatagrams(t *testing.T) {
 func TestAdoptWhatIsNoSocket(t *testing.T) {
 	a, b := net.Pipe()
 	defer b.Close()
-	_, err := engine.Adopt(a)
+	_, err := socket.Adopt(a)
 	assert.ErrorIs(t, err, unix.ENOTSOCK)
 	require.NoError(t, a.Close())
 
 	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
 	require.NoError(t, err)
-	_, err = engine.Adopt(f)
+	_, err = socket.Adopt(f)
 	assert.ErrorIs(t, err, unix.ENOTSOCK)
 	_, err = f.WriteString("still open")
 	assert.NoError(t, err)
 	require.NoError(t, f.Close())
-	_, err = engine.Adopt(f)
+	_, err = socket.Adopt(f)
 	assert.ErrorContains(t, err, "adopt *os.File: ")
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/goasyncore/goasyncore/engine"
 
 	"github.com/goasyncore/goasyncore/engine/poller"
+
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
 // onEachMap runs test with a fresh map on every kind of poller.
@@ -66,7 +68,7 @@ func stream(t testing.TB) (both [2]*engine.Socket) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	require.NoError(t, err)
 	for i := range both {
-		both[i], err = engine.Adopt(&raw{fd: fds[i]})
+		both[i], err = socket.Adopt(&raw{fd: fds[i]})
 		require.NoError(t, err)
 		t.Cleanup(func() { both[i].Close() })
 	}
@@ -121,7 +123,7 @@ func (c *channel) HandleError(err error) error {
 }
 
 // newChannel is a channel in m around sock, which only reads until told otherwise.
-func newChannel(t *testing.T, m *engine.Map, sock engine.Endpoint) *channel {
+func newChannel(t *testing.T, m *engine.Map, sock socket.Endpoint) *channel {
 	c := &channel{}
 	c.Init(c, m)
 	c.SetWritable(false)

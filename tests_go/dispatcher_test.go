@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/goasyncore/goasyncore/engine"
+
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
 // networks are the stream networks, each with an address to listen on.
@@ -19,8 +21,8 @@ func networks(t *testing.T) map[string]string {
 		"tcp4": "localhost:0",
 		"unix": filepath.Join(t.TempDir(), "socket"),
 	}
-	if s, err := engine.NewSocket("tcp6"); err == nil {
-		if a, err := engine.ParseAddr("tcp6", "[::1]:0"); err == nil && s.Bind(a) == nil {
+	if s, err := socket.New("tcp6"); err == nil {
+		if a, err := socket.ParseAddr("tcp6", "[::1]:0"); err == nil && s.Bind(a) == nil {
 			all["tcp6"] = "[::1]:0"
 		}
 		require.NoError(t, s.Close())
@@ -126,9 +128,9 @@ func TestDatagrams(t *testing.T) {
 
 func TestConnectRefused(t *testing.T) {
 	onEachMapAndMeaning(t, func(t *testing.T, m *engine.Map, meaning engine.Option) {
-		s, err := engine.NewSocket("tcp")
+		s, err := socket.New("tcp")
 		require.NoError(t, err)
-		nowhere, err := engine.ParseAddr("tcp", "127.0.0.1:0")
+		nowhere, err := socket.ParseAddr("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		require.NoError(t, s.Bind(nowhere))
 		at, err := s.LocalAddr()
@@ -249,7 +251,7 @@ func TestPriorityDataIsToldToHandleExpt(t *testing.T) {
 		a, b := tcp(t)
 		duplicate, err := unix.Dup(a)
 		require.NoError(t, err)
-		sock, err := engine.Adopt(&raw{fd: duplicate})
+		sock, err := socket.Adopt(&raw{fd: duplicate})
 		require.NoError(t, err)
 		c := newChannel(t, m, sock)
 		require.NoError(t, unix.Sendto(b, []byte("!"), unix.MSG_OOB, nil))

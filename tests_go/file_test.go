@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/goasyncore/goasyncore/engine"
+
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
 type fileChannel struct {
@@ -66,9 +68,9 @@ func TestFileWrapper(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	defer r.Close()
-	in, err := engine.NewFileWrapper(int(r.Fd()))
+	in, err := socket.NewFileWrapper(int(r.Fd()))
 	require.NoError(t, err)
-	out, err := engine.NewFileWrapper(int(w.Fd()))
+	out, err := socket.NewFileWrapper(int(w.Fd()))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	flags, err := unix.FcntlInt(uintptr(in.FD()), unix.F_GETFD, 0)
@@ -97,7 +99,7 @@ func TestFileWrapper(t *testing.T) {
 	require.NoError(t, in.Close())
 	_, err = in.Recv(buf)
 	assert.ErrorContains(t, err, "read: ")
-	_, err = engine.NewFileWrapper(-1)
+	_, err = socket.NewFileWrapper(-1)
 	assert.ErrorIs(t, err, unix.EBADF)
 	assert.ErrorContains(t, err, "dup: ")
 }

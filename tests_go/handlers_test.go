@@ -46,7 +46,7 @@ func TestHandlersWithAnotherSignatureAreRefused(t *testing.T) {
 		r, a, c, w, v := &misread{}, &misaccept{}, &misclose{}, &misasked{}, &engine.Dispatcher{}
 		assert.EqualError(t, r.Init(r, m), "engine: *tests_go.misread has a method HandleRead that is func();"+
 			" the loop would call one that is func() error")
-		assert.ErrorContains(t, a.Init(a, m), "HandleAccepted that is func(*engine.Socket) error;")
+		assert.ErrorContains(t, a.Init(a, m), "HandleAccepted that is func(*socket.Socket) error;")
 		assert.ErrorContains(t, c.Init(c, m), "Close that is func();")
 		assert.ErrorContains(t, w.Init(w, m), "Writable that is func() (bool, error);")
 		assert.ErrorContains(t, v.Init(byValue{}, m), "Init needs a *tests_go.byValue")

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/goasyncore/goasyncore/engine"
+
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
 // descriptors is how many this process has.
@@ -74,10 +76,10 @@ func TestListenThatFailsLeavesNothingBehind(t *testing.T) {
 
 func TestDialNamesTheAddressThatRefuses(t *testing.T) {
 	onEachMapAndMeaning(t, func(t *testing.T, m *engine.Map, meaning engine.Option) {
-		s, err := engine.NewSocket("tcp")
+		s, err := socket.New("tcp")
 		require.NoError(t, err)
 		defer s.Close() // bound, but not listening: refused for sure
-		at, err := engine.ParseAddr("tcp", "127.0.0.1:0")
+		at, err := socket.ParseAddr("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		require.NoError(t, s.Bind(at))
 		at, err = s.LocalAddr()
@@ -100,7 +102,7 @@ func TestSocketOptions(t *testing.T) {
 	require.NoError(t, again.Listen("tcp", c.Addr().String(), (*engine.Socket).SetReusePort))
 	assert.Equal(t, c.Addr(), again.Addr())
 
-	s, err := engine.NewSocket("tcp")
+	s, err := socket.New("tcp")
 	require.NoError(t, err)
 	defer s.Close()
 	value := func(level, option int) int {
@@ -125,7 +127,7 @@ func TestSocketOptions(t *testing.T) {
 }
 
 func TestConnHandsTheConnectionOver(t *testing.T) {
-	a, b, err := engine.NewPair()
+	a, b, err := socket.NewPair()
 	require.NoError(t, err)
 	defer a.Close()
 	conn, err := b.Conn()

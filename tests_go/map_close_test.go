@@ -48,12 +48,12 @@ func TestCloseAllClosesTheRestAfterAFailure(t *testing.T) {
 		require.NoError(t, d.SetSocket(f))
 	}
 	last, _ := connection(t, m)
-	err := engine.CloseAll(m)
+	err := m.CloseAll()
 	assert.ErrorIs(t, err, unix.EIO)
 	assert.NotErrorIs(t, err, unix.EBADF)
 	assert.Equal(t, -1, last.Socket().FD())
 	assert.Zero(t, m.Len())
-	assert.NoError(t, engine.CloseAll(m))
+	assert.NoError(t, m.CloseAll())
 }
 
 // failing is an Endpoint that cannot be closed.

@@ -61,7 +61,7 @@ func TestLoopServesTheMapThatItIsGiven(t *testing.T) {
 
 func TestChannelsWithoutAMapAreInTheDefaultOne(t *testing.T) {
 	c, _ := connection(t, nil)
-	defer func() { assert.NoError(t, engine.CloseAll(nil)) }()
+	defer func() { assert.NoError(t, engine.DefaultMap().CloseAll()) }()
 	assert.Same(t, engine.DefaultMap(), c.Map())
 	c.write = func() error { return engine.ErrExitNow }
 	c.SetWritable(true)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/goasyncore/goasyncore/engine"
 	"github.com/goasyncore/goasyncore/engine/chat"
+
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
 // act carries out an action of a scenario. Its error is the one that it is to raise.
@@ -46,10 +48,10 @@ func (st *stage) act(a action) error {
 		d := st.make(name)
 		return d.Dial("tcp", to.String())
 	case "connect_refused":
-		nobody, err := engine.NewSocket("tcp")
+		nobody, err := socket.New("tcp")
 		require.NoError(st.t, err)
 		defer nobody.Close()
-		address, err := engine.ParseAddr("tcp", "127.0.0.1:0")
+		address, err := socket.ParseAddr("tcp", "127.0.0.1:0")
 		require.NoError(st.t, errors.Join(err, nobody.Bind(address)))
 		address, err = nobody.LocalAddr()
 		require.NoError(st.t, err)

@@ -84,15 +84,11 @@ func (p *epollPoller) wait(room int, timeout time.Duration) (int, error) {
 // noPwait2 is set once the kernel (before 5.11) or a sandbox has refused epoll_pwait2.
 var noPwait2 atomic.Bool
 
-// epollWait is the system call. One that does not block goes past Go's scheduler, which need not
-// know of it. epoll_pwait is the one that every architecture has; epoll_pwait2 counts nanoseconds.
+// epollWait is the system call. epoll_pwait is the one that every architecture has; epoll_pwait2 counts
+// nanoseconds.
 func epollWait(set int, buf []unix.EpollEvent, timeout time.Duration) (int, syscall.Errno) {
 	counted()
 	at, room := uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf))
-	if timeout == 0 {
-		n, _, err := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(set), at, room, 0, 0, 0)
-		return int(n), err
-	}
 	if timeout > 0 && timeout%time.Millisecond != 0 && !noPwait2.Load() {
 		until := [2]int64{int64(timeout / time.Second), int64(timeout % time.Second)}
 		n, _, err := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(set), at, room, uintptr(unsafe.Pointer(&until)), 0, 0)

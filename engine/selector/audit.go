@@ -16,8 +16,8 @@ const (
 	auditFew   = time.Millisecond       // at most so often, where few are registered: it takes 2 µs
 	auditShare = 100                    // an audit is not repeated before this many times what it took
 	lookEvery  = 500 * time.Millisecond // at what is muted
-	lookAtOnce = 256                    // descriptors per poll(2)
-	fewToAudit = 64                     // with so few, every Run and most waits begin with an audit
+	lookAtOnce = 256                    // descriptors per poll(2), which refuses more than the limit of open files
+	fewToAudit = 64                     // with so few, every Run and most waits begin with an audit, as select(2) does
 )
 
 // audit is what a Selector needs to check its poller against poll(2). Descriptors that were closed

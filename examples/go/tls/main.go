@@ -14,6 +14,8 @@ import (
 	"os"
 
 	"github.com/goasyncore/goasyncore/engine"
+
+	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
 type echo struct{ engine.DispatcherWithSend }
@@ -37,7 +39,7 @@ type server struct {
 var _ engine.AcceptedHandler = (*server)(nil)
 
 func (s *server) HandleAccepted(sock *engine.Socket, from engine.Addr) error {
-	near, far, err := engine.NewPair()
+	near, far, err := socket.NewPair()
 	if err != nil {
 		return err
 	}

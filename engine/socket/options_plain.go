@@ -1,6 +1,6 @@
 //go:build linux || netbsd || dragonfly
 
-package engine
+package socket
 
 import "golang.org/x/sys/unix"
 

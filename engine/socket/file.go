@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package engine
+package socket
 
 import (
 	"io"
@@ -70,26 +70,4 @@ func (f *FileWrapper) Close() error {
 	}
 	f.fd = -1
 	return os.NewSyscallError("close", unix.Close(fd))
-}
-
-// FileDispatcher is a [Dispatcher] for a file, a pipe or a device. A regular file is always ready,
-// in both directions.
-type FileDispatcher struct{ Dispatcher }
-
-// SetFile takes a duplicate of fd, makes it non-blocking (which the original then is too) and puts
-// the channel, connected, into its map.
-func (d *FileDispatcher) SetFile(fd int) error {
-	f, err := NewFileWrapper(fd)
-	if err != nil {
-		return err
-	}
-	if err := unix.SetNonblock(f.fd, true); err != nil {
-		f.Close()
-		return os.NewSyscallError("fcntl", err)
-	}
-	if err := d.Attach(f); err != nil {
-		f.Close()
-		return err
-	}
-	return nil
 }

@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package engine
+package socket
 
 import (
 	"io"
@@ -27,11 +27,6 @@ type Endpoint interface {
 	Close() error
 }
 
-// pendingError is an Endpoint that keeps an error for whoever asks, as sockets do.
-type pendingError interface {
-	SockError() error
-}
-
 // Socket is a non-blocking, close-on-exec socket. Its errors are [ErrWouldBlock], io.EOF, and those of
 // type *os.SyscallError. A [Dispatcher] has Recv, Send and Accept of its own: call those.
 type Socket struct {
@@ -39,14 +34,16 @@ type Socket struct {
 	network   string
 	listening bool
 	datagrams bool
-	peer      Addr        // of an accepted one
-	owner     *Dispatcher // the channel that has it
+	peer      Addr // of an accepted one
+
+	// Owner is for the use of whoever has the socket.
+	Owner any
 }
 
 var _ Endpoint = (*Socket)(nil)
 
-// NewSocket opens a socket on the network: tcp or tcp4, tcp6, udp or udp4, udp6, unix, unixgram.
-func NewSocket(network string) (*Socket, error) {
+// New opens a socket on the network: tcp or tcp4, tcp6, udp or udp4, udp6, unix, unixgram.
+func New(network string) (*Socket, error) {
 	family, kind, err := familyOf(network)
 	if err != nil {
 		return nil, err
@@ -61,8 +58,14 @@ func NewSocket(network string) (*Socket, error) {
 // FD is the descriptor, -1 once the socket is closed.
 func (s *Socket) FD() int { return s.fd }
 
-// Network is what NewSocket took.
+// Network is what New took.
 func (s *Socket) Network() string { return s.network }
+
+// Listening reports whether Listen was called.
+func (s *Socket) Listening() bool { return s.listening }
+
+// Datagrams reports whether the socket is one of datagrams.
+func (s *Socket) Datagrams() bool { return s.datagrams }
 
 // Recv receives into p, and returns io.EOF at the end of the stream. A datagram may be empty.
 func (s *Socket) Recv(p []byte) (int, error) {

@@ -1,4 +1,4 @@
-package engine
+package socket
 
 import "golang.org/x/sys/unix"
 

@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package engine
+package socket
 
 import (
 	"context"
@@ -98,9 +98,9 @@ func newAddr(network string, ip netip.AddrPort) (Addr, error) {
 	return Addr{network: network, ip: ip}, nil
 }
 
-// lookUp is ParseAddr for Listen and Dial. It looks up names of hosts and services, and makes the
+// LookUp is ParseAddr for Listen and Dial. It looks up names of hosts and services, and makes the
 // network tcp or udp one of IPv6 where the address is.
-func lookUp(network, address string) (string, Addr, error) {
+func LookUp(network, address string) (string, Addr, error) {
 	family, kind, err := familyOf(network)
 	if err != nil {
 		return network, Addr{}, err

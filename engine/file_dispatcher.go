@@ -1,0 +1,33 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package engine
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/goasyncore/goasyncore/engine/socket"
+)
+
+// FileDispatcher is a [Dispatcher] for a file, a pipe or a device. A regular file is always ready,
+// in both directions.
+type FileDispatcher struct{ Dispatcher }
+
+// SetFile takes a duplicate of fd, makes it non-blocking (which the original then is too) and puts
+// the channel, connected, into its map.
+func (d *FileDispatcher) SetFile(fd int) error {
+	f, err := socket.NewFileWrapper(fd)
+	if err != nil {
+		return err
+	}
+	if err := unix.SetNonblock(f.FD(), true); err != nil {
+		f.Close()
+		return os.NewSyscallError("fcntl", err)
+	}
+	if err := d.Attach(f); err != nil {
+		f.Close()
+		return err
+	}
+	return nil
+}
