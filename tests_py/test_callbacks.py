@@ -1,4 +1,4 @@
-"""Calls put off until later: in due order, by shortening the wait, from threads and handlers."""
+"""Scheduled calls: in due order, by shortening the wait, from threads and handlers."""
 
 import asyncore
 import collections

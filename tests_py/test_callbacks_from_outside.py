@@ -1,4 +1,4 @@
-"""Calls put off, and waits ended, by other threads and by signal handlers."""
+"""Calls scheduled, and waits ended, by other threads and by signal handlers."""
 
 import asyncore
 import collections

@@ -12,7 +12,7 @@ from support import LIMIT, one_pass, pair, run_python
 
 
 class Noting(asyncore.dispatcher):
-    """Waits for nothing; notes what it is told all the same."""
+    """Waits for nothing, but notes the handlers that are called."""
 
     def __init__(self, sock, channels):
         self.seen = []

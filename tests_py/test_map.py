@@ -102,7 +102,7 @@ def test_the_map_that_a_handler_empties(use_poll, channels, ready):
 
 
 class Mapping(collections.abc.MutableMapping):
-    """A mapping that is no dict in any way."""
+    """A mapping that is not a dict or a subclass."""
 
     def __init__(self):
         self.items_ = []

@@ -1,4 +1,4 @@
-"""Channels around what is no socket.socket: TLS sockets, and wrappers of programs."""
+"""Channels whose socket is not exactly a socket.socket: TLS sockets, and programs' wrappers."""
 
 import asyncore
 import errno

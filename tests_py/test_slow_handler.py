@@ -159,7 +159,7 @@ def test_a_repr_that_fails_spoils_no_report(goasyncore, channels, closing, use_p
     assert "Nameless" in message
 
 
-def test_calls_put_off_are_watched(goasyncore, channels, closing, use_poll, caplog):
+def test_scheduled_calls_are_watched(goasyncore, channels, closing, use_poll, caplog):
     near, far = closing(*pair())
     Slow(near, channels)
     goasyncore.slow_handler(BOUND)
