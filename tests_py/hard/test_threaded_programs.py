@@ -1,9 +1,10 @@
 """Random programs over threads do on our module what they do on pyasyncore.
 
-Several threads make, connect, close, reconnect, fill and lose channels while one loops, each deed at a defined point; see
-threaded/play.py. Kept out, as they differ on purpose (docs/differences.md): predicates that change the map, classes or
-predicates of other channels, descriptors that a handler or another thread closes without a word, and numbers that
-are another channel's before the pass is over.
+Several threads make, connect, close, reconnect, fill and lose channels while one loops, each change
+at a defined point; see threaded/play.py. The programs avoid what differs on purpose, see
+docs/differences.md: predicates that change the map, classes or predicates of other channels,
+descriptors that a handler or another thread closes while their channel stays in the map, and
+numbers that belong to another channel before the pass is over.
 """
 
 import os

@@ -8,7 +8,7 @@ import socket
 
 
 class _Numbered:
-    """Numbers that nobody had before: what a newcomer under an old number gets differs on purpose."""
+    """New numbers: what a channel with a reused number gets differs on purpose."""
 
     def restart(self):
         self.next = 100

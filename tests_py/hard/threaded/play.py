@@ -1,8 +1,9 @@
-"""Plays random programs over threads and prints what the channels were asked and told, one line of JSON each.
+"""Plays random programs with threads and prints their traces, one line of JSON for each program.
 
-One thread loops; others change things at defined points: during a wait, between two runs of the loop, in a handler and in a
-predicate. Each deed is over before the next begins and before the loop goes on, and a wait is known by the system call that
-the thread sleeps in after the first channel of the pass has been asked. So a program does the same each time that it is played.
+One thread loops. Others change things at defined points: during a wait, between two runs of the
+loop, in a handler and in a predicate. Each change is complete before the next one begins and before
+the loop continues. A wait is recognised by the system call in which the thread sleeps after the
+first channel of the pass was asked. So a program does the same each time that it is played.
 
     python play.py BACKEND FIRST LAST    (BACKEND "reference": whatever asyncore is on the path)
 """
@@ -80,7 +81,7 @@ class Program:
             return False
 
     def settled(self, after=0):
-        """Wait until the loop waits, in a pass after that number, or has ended; return whether it waits."""
+        """Return whether the loop waits in a pass after that number; False if it has ended."""
         deadline = time.monotonic() + LIMIT
         while self.between.empty():
             assert time.monotonic() < deadline, [after, self.ringer.asked, self.trace[-20:]]
@@ -96,7 +97,7 @@ class Program:
         self.trace.append(line)
 
     def wait_for_deed(self):
-        """Called by the loop's thread before it does anything: an event may end a wait in the midst of a deed."""
+        """Called by the loop's thread first: an event may end a wait in the middle of a change."""
         if threading.current_thread() is self.thread:
             with self.doing:
                 pass
@@ -118,7 +119,8 @@ class Program:
         """A deed for the point, as (name, function); None if there is nothing to do it to."""
         kinds = ["add", "add_ready", "fill", "want"]
         if point != "predicate":
-            kinds += ["class", "own", "close", "leave", "enter", "reconnect", "empty", "close_many", "late", "watchdog"]
+            kinds += ["class", "own", "close", "leave", "enter", "reconnect", "empty"]
+            kinds += ["close_many", "late", "watchdog"]
         if point == "between":  # an audit comes when a run begins, and else in most passes
             kinds += ["lose"]
         kind = self.random.choice(kinds)
@@ -187,7 +189,7 @@ class Program:
         channel.close()
         channel.set_socket(near, self.map)
         channel.connected = True
-        self.kept.append(self.peers.get(channel.name))  # select(2) holds the old socket till its end
+        self.kept.append(self.peers.get(channel.name))  # select(2) holds the old socket
         self.peers[channel.name] = far
 
     def watchdog(self, channel):
