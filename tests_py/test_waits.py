@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from support import LIMIT, pair
+from support import LIMIT, pair, run_python
 
 REPETITIONS = 2_000 if os.environ.get("GOASYNCORE_SOAK") else 20
 FOREVER = 10 * LIMIT  # seconds: a wait that nothing ends takes longer than a test may
@@ -470,3 +470,29 @@ def test_a_signal_handler_that_closes_the_last_channel_ends_the_wait(use_poll, c
         signal.signal(signal.SIGALRM, old)
     assert time.monotonic() - began < LIMIT / 2
     far.close()
+
+
+def test_nothing_is_loaded_between_asking_and_the_first_wait(use_poll):
+    """It takes milliseconds, in which another thread may close a channel: `EBADF` out of the wait."""
+    result = run_python(
+        """
+        import asyncore, socket, sys
+
+        class Channel(asyncore.dispatcher):
+            def writable(self):
+                loaded.clear()
+                return False
+
+            def handle_read(self):
+                print(loaded)
+
+        loaded = []
+        near, far = socket.socketpair()
+        Channel(near)
+        far.send(b"x")
+        sys.addaudithook(lambda event, args: event in ("import", "open") and loaded.append(args[0]))
+        asyncore.loop(1, sys.argv[1] == "True", count=1)
+        """,
+        use_poll,
+    )
+    assert result.stdout == "[]\n"

@@ -8,7 +8,7 @@ from . import _agenda, _counts, _slow
 from ._by_poll import IN, NOTHING, OUT, PRI, Registered, looked, select_by_poll
 from ._counts import table
 from ._genuine import clock, missing, name_in, own_poll, own_select, own_sleep
-from ._waker import call_due, left_of, number, of_thread, sure
+from ._waker import call_due, left_of, number, of_thread, prepare, sure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
             counts = _counts.running(map)
     except KeyError:
         counts = _counts.running(map)
+    if timeout != 0 and of_thread.waker is None:
+        prepare(namespace, map)
     while map and count:
         count -= 1
         channels = {**map} if type(map) is dict else dict(map.items())

@@ -15,7 +15,7 @@ from ._by_poll import IN, OUT, Registered, poll, quick_poll
 from ._by_select import select_passes
 from ._counts import table
 from ._genuine import missing, own_poll
-from ._waker import call_due, of_thread
+from ._waker import call_due, of_thread, prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> Non
             counts = _counts.running(map)
     except KeyError:
         counts = _counts.running(map)
+    if timeout != 0 and of_thread.waker is None:
+        prepare(namespace, map)
     while map and count:
         count -= 1
         channels = {**map} if type(map) is dict else dict(map.items())

@@ -12,7 +12,7 @@ from _thread import _local
 from _weakref import ref
 
 from . import _agenda
-from ._genuine import clock
+from ._genuine import clock, genuine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     type Map = MutableMapping[Any, Any]
 
-__all__ = ["Waker", "call_due", "left_of", "number", "of_thread", "sure", "wake"]
+__all__ = ["Waker", "call_due", "left_of", "number", "of_thread", "prepare", "sure", "wake"]
 
 _POSSIBLE = os.name == "posix"  # elsewhere select accepts only sockets
 
@@ -138,7 +138,7 @@ class _Local(_local):
 of_thread = _Local()
 
 
-def sure(channels: dict[Any, Any]) -> Waker | None:
+def sure(channels: Map) -> Waker | None:
     """Return this thread's waker, or a new one; `None` if that cannot be opened."""
     waker = of_thread.waker
     if not _POSSIBLE:
@@ -151,6 +151,15 @@ def sure(channels: dict[Any, Any]) -> Waker | None:
         waker._close()
         return None
     return waker
+
+
+def prepare(namespace: dict[str, Any], map: Map) -> None:
+    """Open this thread's first waker before a pass asks anybody.
+
+    Opening takes milliseconds, in which another thread could close a channel that has been asked.
+    """
+    if map and genuine(namespace):
+        sure(map)
 
 
 def number() -> int:
