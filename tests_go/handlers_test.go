@@ -36,7 +36,7 @@ type misasked struct{ engine.Dispatcher }
 
 func (m *misasked) Writable() (bool, error) { return false, nil }
 
-type byValue struct{ d *engine.Dispatcher }
+type byValue struct{}
 
 func (*byValue) HandleRead() error { return nil }
 

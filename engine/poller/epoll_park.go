@@ -23,7 +23,7 @@ const brief = 100 * time.Microsecond
 // microseconds more than to block in epoll_wait, so it is for waits that are long: those that follow one
 // that was, and those that have lasted for a brief time.
 type parker struct {
-	file   *os.File // a duplicate of the set's descriptor, nil until the first long wait
+	file   *os.File // a duplicate of the set's descriptor; nil: the next long wait opens it
 	raw    syscall.RawConn
 	try    func(uintptr) bool // made once
 	refuse bool               // Go's runtime does not wait for it
@@ -39,7 +39,30 @@ type parker struct {
 
 // park has long waits done by a parker. Python's loops must not: their goroutine is on a thread of the
 // program's, which has to hear of signals.
-func (p *epollPoller) park() { p.parker = &parker{} }
+//
+// The file is opened now, and not when the first long wait comes: Go's runtime opens descriptors of its own
+// for it, and ends the process if there are none left by then.
+func (p *epollPoller) park() {
+	p.parker = &parker{}
+	p.parker.refuse = !hasRoom(p.set) || !p.parker.open(p.set)
+}
+
+// hasRoom reports whether the process may open the descriptors that Go's runtime needs for its poller (two)
+// and the one of a parker.
+func hasRoom(set int) bool {
+	var tried []int
+	for range 3 {
+		fd, err := unix.FcntlInt(uintptr(set), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			break
+		}
+		tried = append(tried, fd)
+	}
+	for _, fd := range tried {
+		_ = unix.Close(fd)
+	}
+	return len(tried) == 3
+}
 
 // block is epollWait, or its equivalent for a long wait.
 func (p *epollPoller) block(room []unix.EpollEvent, timeout time.Duration) (int, syscall.Errno) {

@@ -90,6 +90,7 @@ func TestANewSetIsParkedForAsWell(t *testing.T) {
 
 func TestWithoutADescriptorForItALongWaitBlocksInTheKernel(t *testing.T) {
 	p, a, b := parking(t)
+	p.parker.close() // as when a new set has taken the old one's place
 	var limit unix.Rlimit
 	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
 	low := limit

@@ -76,7 +76,6 @@ func TestMoreWakeUpsThanThePipeHolds(t *testing.T) {
 	n, err := wait(p, nil, -1)
 	require.NoError(t, err)
 	assert.Zero(t, n)
-	own := p.(Poller)
-	assert.True(t, own.Woken())
-	assert.False(t, own.Woken())
+	assert.True(t, p.Woken())
+	assert.False(t, p.Woken())
 }

@@ -58,9 +58,3 @@ func (s *Socket) option(name int) (int, error) {
 	value, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, name)
 	return value, os.NewSyscallError("getsockopt", err)
 }
-
-// family is the socket's address family.
-func (s *Socket) family() int {
-	family, _, _ := familyOf(s.network)
-	return family
-}
