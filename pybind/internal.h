@@ -221,11 +221,14 @@ int ga_watch_setup(void);           /* 0, or -1 with an exception set */
 int ga_watch(PyObject *dict, ga_watch_kind kind, void *owner); /* 0, or -1 without an exception */
 void ga_unwatch(PyObject *dict);                               /* no exception, no Python code */
 void *ga_watched(PyObject *dict, ga_watch_kind kind);          /* its owner, or NULL */
-int ga_watch_global(PyObject *name);        /* its changes, in watched globals, count from now on; whether they did before */
-int ga_only_names(PyObject *dict);          /* whether looking a name up in it runs no Python code */
-PyObject *ga_watchable_dict(PyObject *obj); /* owned reference; NULL without an exception if there is none */
-int ga_watch_class(PyTypeObject *type);     /* 0, or -1 without an exception */
+int ga_watch_global(PyObject *name); /* its changes, in watched globals, count from now on; whether they did before */
+int ga_is_watched(PyObject *dict);
+int ga_watch_class(PyTypeObject *type); /* 0, or -1 without an exception */
 void ga_unwatch_class(PyTypeObject *type);
+
+/* instance_dict.c */
+int ga_only_names(PyObject *dict);           /* whether looking a name up in it runs no Python code */
+PyObject *ga_watchable_dict(PyObject *obj);  /* owned reference; NULL without an exception if there is none */
 void ga_watch_replacing(PyTypeObject *type); /* learns from an ordinary class how instance dicts are replaced */
 int ga_replacing_shows(PyTypeObject *type);  /* whether that shows, from now on, for the class's instances */
 

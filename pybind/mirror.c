@@ -4,7 +4,6 @@
  * What they wait for is in interest.c. Requires the GIL throughout. */
 #include "plan.h"
 
-ga_mirror *ga_mirrors;
 int ga_attended;
 
 /* Makes room for `need` items; 0, or -1 without an exception. */
@@ -76,7 +75,7 @@ static void release(ga_channel *c)
     PyMem_RawFree(c);
 }
 
-static void remove_channel(ga_mirror *m, ga_number *n)
+void ga_remove_channel(ga_mirror *m, ga_number *n)
 {
     ga_channel *c = n->channel;
     n->channel = NULL;
@@ -108,7 +107,7 @@ void ga_bury(ga_mirror *m)
     }
 }
 
-static void add_channel(ga_mirror *m, int32_t fd, PyObject *obj, uint64_t order)
+void ga_add_channel(ga_mirror *m, int32_t fd, PyObject *obj, uint64_t order)
 {
     ga_number *n = ga_number_made(m, fd);
     ga_channel *c = n ? PyMem_RawCalloc(1, sizeof *c) : NULL;
@@ -118,7 +117,7 @@ static void add_channel(ga_mirror *m, int32_t fd, PyObject *obj, uint64_t order)
         return;
     }
     if (n->channel)
-        remove_channel(m, n);
+        ga_remove_channel(m, n);
     *c = (ga_channel){.mirror = m, .obj = obj, .order = order, .fd = fd, .slot = -1};
     n->channel = c;
     m->count++;
@@ -126,7 +125,7 @@ static void add_channel(ga_mirror *m, int32_t fd, PyObject *obj, uint64_t order)
 }
 
 /* The number that a key stands for, or -1. Sets no exception. */
-static int32_t number(PyObject *key)
+int32_t ga_number_of(PyObject *key)
 {
     int overflow = 0;
     if (!PyLong_Check(key))
@@ -146,15 +145,6 @@ int ga_waited_for(const ga_channel *c)
     return c->reported || ga_number_at(c->mirror, c->fd)->told_of == c->obj;
 }
 
-static void remove_all(ga_mirror *m)
-{
-    for (int32_t i = 0; i < m->number_size; i++)
-        if (m->numbers[i].fd >= 0 && m->numbers[i].channel)
-            remove_channel(m, &m->numbers[i]);
-}
-
-static void forget_mirror(ga_mirror *m);
-
 static void resynchronise(ga_mirror *m)
 {
     m->resync = 1;
@@ -163,7 +153,7 @@ static void resynchronise(ga_mirror *m)
 
 void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObject *value)
 {
-    int32_t fd = key ? number(key) : 0;
+    int32_t fd = key ? ga_number_of(key) : 0;
     ga_channel *c;
     switch (event) {
     case PyDict_EVENT_ADDED:
@@ -171,30 +161,30 @@ void ga_mirror_event(ga_mirror *m, PyDict_WatchEvent event, PyObject *key, PyObj
             m->foreign = 1;
             ga_mirror_touch(m);
         } else
-            add_channel(m, fd, value, m->next_order++);
+            ga_add_channel(m, fd, value, m->next_order++);
         break;
     case PyDict_EVENT_MODIFIED:
         c = ga_channel_at(m, fd);
         if (!c) /* 3.0 stands for the 3 that is there */
             resynchronise(m);
         else if (c->obj != value)
-            add_channel(m, fd, value, c->order); /* it has the old one's place */
+            ga_add_channel(m, fd, value, c->order); /* it has the old one's place */
         break;
     case PyDict_EVENT_DELETED:
         if (ga_channel_at(m, fd))
-            remove_channel(m, ga_number_at(m, fd));
+            ga_remove_channel(m, ga_number_at(m, fd));
         else
             resynchronise(m);
         break;
     case PyDict_EVENT_CLEARED:
-        remove_all(m);
+        ga_remove_all(m);
         m->foreign = 0;
         break;
     case PyDict_EVENT_CLONED:
         resynchronise(m);
         break;
     case PyDict_EVENT_DEALLOCATED:
-        forget_mirror(m);
+        ga_forget_mirror(m);
         break;
     }
 }
@@ -289,115 +279,4 @@ void ga_mirror_class_changed(ga_class *class)
             if (c && c->class == class)
                 ga_mark_channel(c);
         }
-}
-
-/* -- a mirror's life --------------------------------------------------------------------------- */
-
-/* Handles of mirrors that are gone, for Go to drop what belongs to them. */
-static long *abandoned;
-static int32_t abandoned_count, abandoned_size;
-
-long ga_next_abandoned(void)
-{
-    ga_take_gil();
-    long handle = abandoned_count ? abandoned[--abandoned_count] : 0;
-    PyEval_SaveThread();
-    return handle;
-}
-
-static void forget_mirror(ga_mirror *m)
-{
-    for (ga_mirror **at = &ga_mirrors; *at; at = &(*at)->next)
-        if (*at == m) {
-            *at = m->next;
-            break;
-        }
-    m->settled = 0;
-    ga_attended -= m->attendant != 0;
-    remove_all(m);
-    if (m->go.handle) {
-        ga_own_close(m);
-        if (ga_reserve(&abandoned, &abandoned_size, abandoned_count + 1, sizeof *abandoned) == 0)
-            abandoned[abandoned_count++] = m->go.handle;
-    }
-    PyMem_RawFree(m->numbers);
-    PyMem_RawFree(m->own);
-    PyMem_RawFree(m->sized);
-    PyMem_RawFree(m->dirty);
-    PyMem_RawFree(m->suspects);
-    PyMem_RawFree(m->gone);
-    PyMem_RawFree(m->go.changes);
-    PyMem_RawFree(m);
-}
-
-ga_mirror *ga_mirror_of(PyObject *map)
-{
-    ga_mirror *m = ga_watched(map, WATCH_MAP);
-    if (m)
-        return m;
-    for (m = ga_mirrors; m; m = m->next) /* without watchers */
-        if (m->map == map)
-            return m;
-    m = PyMem_RawCalloc(1, sizeof *m);
-    if (!m) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    m->map = map;
-    m->next_order = 1;
-    m->resync = 1;
-    m->go.poller_fd = m->go.descriptor = m->wake_fds[0] = m->wake_fds[1] = m->programs_fd = -1;
-    m->due = Py_HUGE_VAL;
-    if (ga_watch(map, WATCH_MAP, m) < 0) {
-        /* Without a watcher nothing would tell when the map is gone: no mirror, portable passes. */
-        PyMem_RawFree(m);
-        return NULL;
-    }
-    m->next = ga_mirrors;
-    ga_mirrors = m;
-    return m;
-}
-
-/* Makes the mirror equal to the map. Runs no Python code. */
-void ga_synchronise(ga_mirror *m)
-{
-    m->resync = 0;
-    m->foreign = 0;
-    for (int32_t i = 0; i < m->number_size; i++)
-        if (m->numbers[i].fd >= 0 && m->numbers[i].channel)
-            m->numbers[i].channel->unseen = 1;
-    PyObject *key, *value;
-    Py_ssize_t at = 0;
-    uint64_t last = 0;
-    while (PyDict_Next(m->map, &at, &key, &value)) {
-        int32_t fd = number(key);
-        if (fd < 0) {
-            m->foreign = 1;
-            continue;
-        }
-        ga_channel *c = ga_channel_at(m, fd);
-        if (!c || c->obj != value || c->order <= last) {
-            add_channel(m, fd, value, m->next_order++);
-            c = ga_channel_at(m, fd);
-            if (!c)
-                return; /* no memory: resync is set again */
-        }
-        c->unseen = 0;
-        last = c->order;
-    }
-    for (int32_t i = 0; i < m->number_size; i++) {
-        ga_number *n = &m->numbers[i];
-        if (n->fd < 0)
-            continue;
-        if (n->channel && n->channel->unseen)
-            remove_channel(m, n);
-        else if (!n->queued && (n->channel ? n->channel->changed : n->told)) /* there was no memory to put it into `dirty` */
-            ga_mark(m, n);
-    }
-}
-
-void ga_mirror_settle(ga_mirror *m)
-{
-    if (m->resync)
-        ga_synchronise(m);
 }

@@ -30,9 +30,15 @@ int ga_channel_look_at(ga_channel *c);
 int ga_report(ga_channel *c); /* interest.c: to the engine, what the channel waits for; 0, or -1 without an exception */
 void ga_mirror_mark_all(ga_mirror *m);
 
+int32_t ga_number_of(PyObject *key); /* that a key stands for, or -1 */
+void ga_add_channel(ga_mirror *m, int32_t fd, PyObject *obj, uint64_t order);
+void ga_remove_channel(ga_mirror *m, ga_number *n);
 void ga_drop_dict(ga_channel *c);              /* watches it no longer */
 void ga_bury(ga_mirror *m);                    /* drops the channels that left while the pass was asking */
 void ga_mirror_look_at_suspects(ga_mirror *m); /* marks those whose class is another one by now */
-void ga_synchronise(ga_mirror *m);             /* makes the mirror equal to the map */
+/* mirror_life.c */
+void ga_remove_all(ga_mirror *m);
+void ga_forget_mirror(ga_mirror *m); /* its map is gone */
+void ga_synchronise(ga_mirror *m);   /* makes the mirror equal to the map */
 
 #endif
