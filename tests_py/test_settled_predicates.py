@@ -5,13 +5,11 @@ Natively they are not called in between; `test_those_that_are_not_called_again` 
 
 import asyncore
 import builtins
-import functools
-import sys
 import threading
 
 import changing_predicates
 import pytest
-from changing_predicates import CHANGES, Channel, either, flag, items, raw
+from changing_predicates import CHANGES, Channel, either, items, raw
 from support import one_pass, pair
 
 
@@ -212,68 +210,6 @@ def test_what_another_thread_stores(use_poll, channels, made):
         assert bool(channel.told) is bool(data)
 
 
-@pytest.mark.parametrize(
-    "way", ["static", "class", "partial", "lambda", "property", "object", "slot"]
-)
-def test_predicates_that_are_no_functions(use_poll, channels, closing, way):
-    calls = []
-
-    def answer(*args):
-        calls.append(args)
-        return False
-
-    class Object:
-        def __call__(self):
-            return answer()
-
-    ways = {
-        "static": staticmethod(answer),
-        "class": classmethod(answer),
-        "partial": functools.partial(answer, None),
-        "lambda": lambda self: answer(self),
-        "property": property(lambda self: answer),
-        "object": Object(),
-        "slot": property(lambda self: lambda: answer(self)),
-    }
-    kind = type("Made", (Channel,), {"writable": ways[way]})
-    kind(closing(*pair())[0], channels)
-    for _ in range(3):
-        one_pass(use_poll, channels)
-    assert len(calls) == 3
-
-
-def test_slots_metaclasses_and_attribute_hooks(use_poll, channels, closing):
-    class Slot(Channel):
-        __slots__ = ("flag",)
-        writable = flag
-
-    class Hook(Channel):
-        def __getattr__(self, name):
-            return self.__dict__["number"] if name == "missing" else None
-
-        def writable(self):
-            return self.missing
-
-    class Meta(type):
-        shared = True
-
-        def __getattribute__(cls, name):
-            return type.__getattribute__(cls, name)
-
-    class OfMeta(Channel, metaclass=Meta):
-        writable = flag
-
-    made = [kind(closing(*pair())[0], channels) for kind in (Slot, Hook, OfMeta)]
-    slot, hook, of_meta = made
-    one_pass(use_poll, channels)
-    slot.flag = hook.number = of_meta.flag = 1
-    one_pass(use_poll, channels)
-    assert [channel.told for channel in made] == [1, 1, 1]
-    slot.flag = hook.number = of_meta.flag = 0
-    one_pass(use_poll, channels)
-    assert [channel.told for channel in made] == [1, 1, 1]
-
-
 def test_an_attribute_that_is_missing(use_poll, channels, made):
     def answer(self):
         return self.flag or self.missing
@@ -314,42 +250,3 @@ def test_those_that_are_not_called_again(goasyncore, channels, made, predicate):
     before = goasyncore.stats(channels).predicates_asked
     asyncore.loop(0, map=channels, count=20)
     assert goasyncore.stats(channels).predicates_asked == before
-
-
-def counting(calls):
-    """A tracer, and something that counts the calls of the predicate `either`."""
-
-    def trace(frame, event, arg):
-        if event == "call":
-            calls.append(frame.f_code)
-
-    return trace
-
-
-@pytest.mark.parametrize("way", ["settrace", "setprofile", "monitoring"])
-def test_who_traces_sees_each_call(use_poll, channels, made, way):
-    made(either)
-    one_pass(use_poll, channels)
-    for _ in range(2):
-        calls = []
-        if way == "monitoring":
-            monitoring = sys.monitoring
-            monitoring.use_tool_id(3, "tests")
-            event = monitoring.events.PY_START
-            monitoring.register_callback(
-                3, event, lambda code, offset, calls=calls: calls.append(code)
-            )
-            monitoring.set_events(3, event)
-        else:
-            getattr(sys, way)(counting(calls))
-        try:
-            for _ in range(3):
-                one_pass(use_poll, channels)
-        finally:
-            if way == "monitoring":
-                monitoring.set_events(3, 0)
-                monitoring.free_tool_id(3)
-            else:
-                getattr(sys, way)(None)
-        assert calls.count(either.__code__) == 9
-        one_pass(use_poll, channels)

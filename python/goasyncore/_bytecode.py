@@ -236,6 +236,14 @@ class _Walk:
             raise Unclear("makes a function")
         self.push(_PLAIN)
 
+    def load_common(self, at: int) -> None:
+        import opcode
+
+        value = opcode._common_constants[at]  # type: ignore[attr-defined]
+        if type(value) not in _CONSTANTS:
+            raise Unclear("makes a call")
+        self.push(_PLAIN)
+
     def load_global(self, argument: int) -> None:
         pair = [(GLOBAL, self.code.co_names[argument >> 1]), _NULL]
         if not argument & 1:
@@ -351,7 +359,9 @@ class _Walk:
         return self.return_value(0)
 
 
-_CONSTANTS = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None), type(...))
+_CONSTANTS = (
+    *(bool, int, float, complex, str, bytes, tuple, frozenset, slice, type(None), type(...)),
+)
 _OPERATIONS: dict[str, Callable[[_Walk, int], bool | None]] = {
     "RESUME": _Walk.nothing,
     "NOP": _Walk.nothing,
@@ -371,6 +381,7 @@ _OPERATIONS: dict[str, Callable[[_Walk, int], bool | None]] = {
     "STORE_FAST_STORE_FAST": _Walk.store_two,
     "LOAD_CONST": _Walk.load_const,
     "LOAD_SMALL_INT": _Walk.constant,
+    "LOAD_COMMON_CONSTANT": _Walk.load_common,
     "LOAD_GLOBAL": _Walk.load_global,
     "LOAD_DEREF": _Walk.load_deref,
     "LOAD_ATTR": _Walk.load_attr,
