@@ -16,6 +16,7 @@ static int report(ga_mirror *m, ga_number *n, uint8_t want)
     if (n->told == want && (!want || !c || (c->reported && !c->renewed))) {
         if (c) {
             c->reported = 1;
+            c->told = want;
             n->told_of = c->obj;
         }
         return 0;
@@ -29,6 +30,7 @@ static int report(ga_mirror *m, ga_number *n, uint8_t want)
     n->told_of = c ? c->obj : NULL;
     if (c) {
         c->reported = 1;
+        c->told = want;
         c->renewed = 0;
     }
     return 0;
@@ -36,6 +38,8 @@ static int report(ga_mirror *m, ga_number *n, uint8_t want)
 
 int ga_report(ga_channel *c)
 {
+    if (c->reported && !c->renewed && c->told == c->want)
+        return 0;
     return report(c->mirror, ga_number_at(c->mirror, c->fd), c->want);
 }
 
@@ -103,17 +107,23 @@ static int is_direct(ga_channel *c)
     return c->direct && !c->changed && c->class->direct && !c->class->stale && c->class->type == Py_TYPE(c->obj);
 }
 
+/* The channel that stands under the number of one that has been asked, or NULL. */
+static ga_channel *found_again(ga_mirror *m, ga_channel *c, int32_t fd, uint64_t departures)
+{
+    return m->departures == departures ? c->removed ? NULL : c : ga_channel_at(m, fd);
+}
+
 /* What the channel's own predicates say; -1 with an exception set. `c` may be gone after the first. */
 static int ask(ga_channel *c)
 {
     PyObject *obj = c->obj;
     ga_mirror *m = c->mirror;
     int32_t fd = c->fd;
-    uint64_t order = c->order;
+    uint64_t order = c->order, departures = m->departures;
     int readable = ask_one(m, is_direct(c) ? c : NULL, obj, N_READABLE);
     if (readable < 0)
         return -1;
-    c = ga_channel_at(m, fd);
+    c = found_again(m, c, fd, departures);
     int still = c && c->order == order && c->obj == obj && is_direct(c);
     int writable = ask_one(m, still ? c : NULL, obj, N_WRITABLE);
     if (writable < 0)
@@ -134,7 +144,7 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
 {
     PyObject *obj = c->obj;
     int32_t fd = c->fd;
-    uint64_t order = c->order;
+    uint64_t order = c->order, departures = m->departures;
     m->asking = order;
     Py_INCREF(obj);
     int want = ask(c);
@@ -148,7 +158,7 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
         return -1;
     /* The predicates may have taken it away, or replaced it, or put it in again: then nobody has
      * looked at the new entry yet, but its channel has been asked. */
-    c = ga_channel_at(m, fd);
+    c = found_again(m, c, fd, departures);
     if (!c || c->obj != obj || (c->order == order ? !c->own : c->class != NULL))
         return 0;
     c->want = (uint8_t)want;

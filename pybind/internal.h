@@ -80,6 +80,7 @@ typedef struct ga_channel {
     uint8_t renewed;  /* but perhaps not of its socket: another open file under the number */
     uint8_t unseen;   /* while comparing with the map */
     uint8_t want;     /* Read and Write, as last evaluated */
+    uint8_t told;     /* and as last reported */
     uint8_t removed;  /* taken out of the map while the pass was asking: `obj` is owned */
     uint8_t suspect;  /* it stands in mirror.suspects */
     uint8_t odd;      /* a key of its dict is perhaps no name: looking into that would run code */
@@ -142,7 +143,8 @@ typedef struct ga_mirror {
     int32_t change_size;
     ga_channel **gone; /* removed while the pass was asking */
     int32_t gone_count, gone_size;
-    uint64_t asking; /* order of the channel being asked, 0: none */
+    uint64_t departures; /* rises where a pointer to a channel may be good no more */
+    uint64_t asking;     /* order of the channel being asked, 0: none */
     double audited;
     double due;              /* when something scheduled is to be called, by ga_now(); infinite: nothing is. Read by Go, atomically */
     unsigned long attendant; /* the thread of the asyncio loop that serves the map; 0: none does */

@@ -79,6 +79,7 @@ void ga_remove_channel(ga_mirror *m, ga_number *n)
 {
     ga_channel *c = n->channel;
     n->channel = NULL;
+    m->departures++;
     m->count--;
     ga_mark(m, n);
     ga_drop_dict(c);
