@@ -75,7 +75,7 @@ int ga_is_ours(PyObject *self, PyObject *dict, PyObject *name, int method)
     return ga_untouched(_PyType_Lookup(Py_TYPE(self), name), method) && !PyDict_GetItemWithError(dict, name) && !PyErr_Occurred();
 }
 
-#if PY_VERSION_HEX >= 0x030E0000
+#if PY_VERSION_HEX >= 0x030D0000
 PyAPI_FUNC(void) _PyTraceback_Add(const char *, const char *, int); /* still exported, in no header for extensions */
 #endif
 
