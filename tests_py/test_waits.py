@@ -473,7 +473,7 @@ def test_a_signal_handler_that_closes_the_last_channel_ends_the_wait(use_poll, c
 
 
 def test_nothing_is_loaded_between_asking_and_the_first_wait(use_poll):
-    """It takes milliseconds, in which another thread may close a channel: `EBADF` out of the wait."""
+    """That takes milliseconds, in which another thread may close a channel: EBADF in the wait."""
     result = run_python(
         """
         import asyncore, socket, sys
