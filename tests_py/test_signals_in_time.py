@@ -11,7 +11,10 @@ import time
 import pytest
 from support import LIMIT, pair, run_python
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork"),
+    pytest.mark.timeout(300),  # hundreds of forks, of a process that has grown by then
+]
 
 try:
     import goasyncore

@@ -53,7 +53,7 @@ def passes(
 
 def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
     """Make passes with poll's meaning of ready; at most `count` if it is not negative."""
-    if timeout is not None and timeout != 0:
+    if timeout is not None:
         timeout = int(timeout * 1000)
     try:
         counts = table[id(map)]
