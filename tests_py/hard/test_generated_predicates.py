@@ -152,6 +152,8 @@ class World:
     def function(self, which, made):
         text, arguments = made
         text = text.replace("{which}", "readable" if which == "helper" else which)
+        if which == "helper":  # it would call itself, without end or nearly so
+            text = text.replace("self.helper()", "self.a")
         source = f"def make(cell, __class__):\n  class Kind:\n    def {which}{arguments}:\n        {text}\n  return Kind"
         source = source.replace("__class__", "unused", 1)
         exec(source, self.names)
