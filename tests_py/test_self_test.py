@@ -12,7 +12,7 @@ import ctypes, sys
 sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
 import asyncore
 import socket
-from goasyncore import _native, _watchers
+from goasyncore import _native, _probe_watchers
 
 WATCHER = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_int, *[ctypes.py_object] * 3)(lambda *args: 0)
 
@@ -43,8 +43,8 @@ def asked(passes):
 """
 
 FALLBACKS = {
-    "a store that goes unseen": "_watchers._WAYS.append(lambda o: None)",
-    "no store is seen": "_watchers._WAYS.insert(0, lambda o: None)",
+    "a store that goes unseen": "_probe_watchers._WAYS.append(lambda o: None)",
+    "no store is seen": "_probe_watchers._WAYS.insert(0, lambda o: None)",
     "no class watcher left": "exhaust(ctypes.pythonapi.PyType_AddWatcher)",
 }
 NO_WATCHER = "exhaust(ctypes.pythonapi.PyDict_AddWatcher)\n"

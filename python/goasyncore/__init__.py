@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from ._callbacks import Handle, call_at, call_later, call_soon_threadsafe, wake
     from ._channels import Channels
-    from ._slow import slow_handler
+    from ._slow_handler import slow_handler
 
     class Backend(NamedTuple):
         """What serves the passes of `asyncore.loop()` in this process."""
@@ -57,7 +57,7 @@ _LATE = {
     "call_at": "_callbacks",
     "call_later": "_callbacks",
     "call_soon_threadsafe": "_callbacks",
-    "slow_handler": "_slow",
+    "slow_handler": "_slow_handler",
     "wake": "_callbacks",
 }
 
@@ -127,10 +127,10 @@ def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
 
     May be called from any thread, and from a handler.
     """
-    from . import _counts, _native
+    from . import _native, _stats
 
     kind: Callable[..., Stats] = _named_tuple("Stats")
-    return kind(*_native.stats(_counts.checked(map)))
+    return kind(*_native.stats(_stats.checked(map)))
 
 
 def channels(map: MutableMapping[Any, Any] | None = None) -> Channels:
@@ -151,9 +151,9 @@ def channels(map: MutableMapping[Any, Any] | None = None) -> Channels:
     Calls `readable()` and `writable()` of each channel, as a pass does. May be called from any
     thread, and from a handler.
     """
-    from . import _channels, _counts
+    from . import _channels, _stats
 
-    return _channels.Channels(_counts.checked(map))
+    return _channels.Channels(_stats.checked(map))
 
 
 def dump_on(signum: int, map: MutableMapping[Any, Any] | None = None) -> None:
@@ -162,9 +162,9 @@ def dump_on(signum: int, map: MutableMapping[Any, Any] | None = None) -> None:
     It is similar to `faulthandler.register()`, and replaces the signal's handler. Raises
     `ValueError` outside the main thread, as `signal.signal()` does.
     """
-    from . import _channels, _counts
+    from . import _channels, _stats
 
-    _channels.dump_on(signum, _counts.checked(map))
+    _channels.dump_on(signum, _stats.checked(map))
 
 
 def attach(
@@ -188,10 +188,10 @@ def attach(
     Raises `RuntimeError` if `loop` is not given and no loop is running, if the loop is closed, or
     if another loop serves the map. May be called in the loop's thread, and before the loop runs.
     """
-    from . import _counts
+    from . import _stats
 
-    checked = _counts.checked(map)
-    if not _counts.are_ours():
+    checked = _stats.checked(map)
+    if not _stats.are_ours():
         return
     from . import _attach
 
@@ -205,9 +205,9 @@ def detach(map: MutableMapping[Any, Any] | None = None) -> None:
     """
     import sys
 
-    from . import _counts
+    from . import _stats
 
-    checked = _counts.checked(map)
+    checked = _stats.checked(map)
     begun = sys.modules.get(f"{__name__}._attach")  # it imports asyncio
     if begun is not None:
         begun.detach(checked)

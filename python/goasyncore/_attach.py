@@ -12,7 +12,7 @@ import asyncio
 import asyncore
 import contextlib
 
-from . import _agenda, _counts, _native
+from . import _native, _stats, _timers
 from ._genuine import clock
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ class _Attachment:
     def begin(self) -> None:
         _attachments[id(self.map)] = self
         asyncore._attended[id(self.map)] = self._changed
-        _agenda.observers[id(self.map)] = self._due_sooner
+        _timers.observers[id(self.map)] = self._due_sooner
         self._plan()
 
     def end(self) -> None:
@@ -78,7 +78,7 @@ class _Attachment:
         self._ended = True
         _attachments.pop(id(self.map), None)
         asyncore._attended.pop(id(self.map), None)
-        _agenda.observers.pop(id(self.map), None)
+        _timers.observers.pop(id(self.map), None)
         _native.unsettle(self.map)
         if self._in_loop() or not self.loop.is_running():
             self._let_go()
@@ -112,7 +112,7 @@ class _Attachment:
 
     def _due_sooner(self) -> None:
         """Note that the next call is due earlier than before. May be called from any thread."""
-        seconds = _agenda.due(self.map) - clock.now()
+        seconds = _timers.due(self.map) - clock.now()
         if seconds <= 0:
             self._plan()
         else:
@@ -182,7 +182,7 @@ class _Attachment:
         if again == 0:
             self._plan()
             return
-        seconds = _agenda.due(self.map) - clock.now()
+        seconds = _timers.due(self.map) - clock.now()
         if again > 0:
             seconds = min(seconds, again)
         if own:
@@ -192,7 +192,7 @@ class _Attachment:
     def _wait_for_channels(self) -> float:
         """Wait for each channel. Returns 0 if that is impossible for one of them, else -1."""
         channels = dict(self.map.items())
-        _counts.counts_of(self.map).asked += 2 * len(channels)
+        _stats.counts_of(self.map).asked += 2 * len(channels)
         wanted = {}
         for key, obj in channels.items():
             want = _READ if obj.readable() else 0

@@ -11,7 +11,7 @@ import select
 from errno import EBADF
 from os import strerror
 
-from . import _agenda
+from . import _timers
 from ._genuine import clock
 from ._waker import left_of, of_thread, sure
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, MutableMapping
     from typing import Any
 
-    from ._counts import Counts
+    from ._stats import Counts
     from ._waker import Waker
 
     type Map = MutableMapping[Any, Any]
@@ -123,7 +123,7 @@ def quick_poll(
         return None
     waker.map = map
     try:
-        if _agenda.used:
+        if _timers.used:
             return None
         events: list[tuple[int, int]] = there.pollster.poll(timeout)
     finally:
@@ -145,14 +145,14 @@ def poll(
         or waker.map is not None
         or waker.number < 0
         or waker.number in channels
-        or _agenda.used
+        or _timers.used
     ):
         waker = sure(channels)
     if waker is not None:
         waker.map = map
     try:
-        began = clock.now() if _agenda.used else 0.0
-        limit = _milliseconds(_agenda.shortened(seconds, map)) if _agenda.agendas else timeout
+        began = clock.now() if _timers.used else 0.0
+        limit = _milliseconds(_timers.shortened(seconds, map)) if _timers.agendas else timeout
         while True:
             there = there.with_waker(waker)
             events: list[tuple[int, int]] = there.pollster.poll(limit)
@@ -161,7 +161,7 @@ def poll(
             del events[0]
             if waker.woken(counts) or events:
                 break
-            limit = _milliseconds(_agenda.shortened(left_of(seconds, began), map))
+            limit = _milliseconds(_timers.shortened(left_of(seconds, began), map))
     finally:
         if waker is not None:
             waker.map = None
@@ -201,7 +201,7 @@ def select_by_poll(
             first = False
             if left is not None:
                 left -= step
-            due = _agenda.shortened(left, map)
+            due = _timers.shortened(left, map)
             if over or any(ready) or (due is not None and due < _INSTANT):
                 break
             milliseconds, step = _step(due, bool(muted))

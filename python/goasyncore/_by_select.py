@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import select
 
-from . import _agenda, _counts, _slow
+from . import _slow_handler, _stats, _timers
 from ._by_poll import IN, NOTHING, OUT, PRI, Registered, looked, select_by_poll
-from ._counts import table
 from ._genuine import clock, missing, name_in, own_poll, own_select, own_sleep
+from ._stats import table
 from ._waker import call_due, left_of, number, of_thread, prepare, sure
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import Any
 
-    from ._counts import Counts
+    from ._stats import Counts
     from ._waker import Waker
 
     type Namespace = dict[str, Any]
@@ -36,9 +36,9 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
         if counts.held is not map and (
             type(map) is not dict or map[counts.key] is not counts.witness()
         ):
-            counts = _counts.running(map)
+            counts = _stats.running(map)
     except KeyError:
-        counts = _counts.running(map)
+        counts = _stats.running(map)
     if timeout != 0 and of_thread.waker is None:
         prepare(namespace, map)
     while map and count:
@@ -101,7 +101,7 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
             _tell(namespace, "write", writes, channels, map, counts)
         if others:
             _tell(namespace, "_exception", others, channels, map, counts)
-        if _agenda.agendas:
+        if _timers.agendas:
             call_due(map)
 
 
@@ -183,11 +183,15 @@ def _tell(
                     tell = namespace[name]
                 except KeyError:
                     raise missing(name) from None
-                tell(obj if _slow.limit is None else _slow.watched(namespace, name, tell, obj))
+                tell(
+                    obj
+                    if _slow_handler.limit is None
+                    else _slow_handler.watched(namespace, name, tell, obj)
+                )
     finally:
         counts.events += told
     if len(map) != len(channels) and not counts.fits(map):
-        _counts.keep(map, counts)
+        _stats.keep(map, counts)
 
 
 def _beyond(keys: list[Any]) -> bool:
@@ -208,7 +212,7 @@ def _quick_select(
     waker.map = map
     readers.append(number)
     try:
-        if _agenda.used:
+        if _timers.used:
             return None
         ready: Ready = select.select(readers, writers, everybody, timeout)
     except OSError:
@@ -244,12 +248,12 @@ def _select(
             or waker.map is not None
             or waker.number < 0
             or waker.number in channels
-            or _agenda.used
+            or _timers.used
         ):
             waker = sure(channels)
     ready: Ready
     if waker is None:
-        limit = _agenda.shortened(timeout, map)
+        limit = _timers.shortened(timeout, map)
         if not everybody:
             name_in(namespace, "time").sleep(limit)
             return NOTHING
@@ -260,13 +264,13 @@ def _select(
     try:
         # The clock is not read if nothing was ever scheduled. If that happens during the wait,
         # the timeout begins again, once.
-        began = clock.now() if _agenda.used else 0.0
+        began = clock.now() if _timers.used else 0.0
         left = timeout
         while True:
             number = waker.number
             if number >= 0:
                 readers.append(number)
-            limit = _agenda.shortened(left, map) if _agenda.agendas else left
+            limit = _timers.shortened(left, map) if _timers.agendas else left
             try:
                 ready = by_select(readers, writers, everybody, limit)
             except OSError:

@@ -1,14 +1,14 @@
-"""`call_later()`, `call_at()`, `call_soon_threadsafe()` and `wake()`. See `_agenda`."""
+"""`call_later()`, `call_at()`, `call_soon_threadsafe()` and `wake()`. See `_timers`."""
 
 from __future__ import annotations
 
 import time
 from math import inf
 
-from . import _agenda
-from ._agenda import Handle
-from ._counts import checked
+from . import _timers
 from ._genuine import genuine_time
+from ._stats import checked
+from ._timers import Handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def call_at(
     map = checked(map)
     handle = _handle(function, args, when)
     if when < inf:
-        _agenda.schedule(map, handle, genuine_time(when))
+        _timers.schedule(map, handle, genuine_time(when))
     return handle
 
 
@@ -60,7 +60,7 @@ def call_soon_threadsafe(
     """
     map = checked(map)
     handle = _handle(function, args, time.monotonic())
-    _agenda.schedule(map, handle, None)
+    _timers.schedule(map, handle, None)
     return handle
 
 
@@ -71,7 +71,7 @@ def wake(map: Map | None = None) -> None:
     asks its channels again. Changes by other threads do not end a wait themselves. May be called
     from any thread, and from a signal handler.
     """
-    _agenda.nudge(checked(map))
+    _timers.nudge(checked(map))
 
 
 def _handle(function: Callable[..., object], args: tuple[Any, ...], when: float) -> Handle:

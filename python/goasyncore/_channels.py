@@ -9,7 +9,7 @@ import struct
 import sys
 from collections import namedtuple
 
-from . import _slow
+from . import _slow_handler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,10 +132,10 @@ def _report(map: Map, frame: FrameType | None) -> str:
     import traceback
 
     lines = [f"goasyncore: channels of process {os.getpid()}", str(Channels(map)), ""]
-    if _slow.limit is None and not _slow.recent:
+    if _slow_handler.limit is None and not _slow_handler.recent:
         lines.append("slow handlers: not watched (GOASYNCORE_SLOW_HANDLER=0.1 in the environment)")
     else:
-        lines += ["slow handlers, latest last:", *(f"  {told}" for told in _slow.recent)]
+        lines += ["slow handlers, latest last:", *(f"  {told}" for told in _slow_handler.recent)]
     stack = "".join(traceback.format_stack(frame))
     return "\n".join([*lines, "", "now in:", stack])
 

@@ -21,7 +21,7 @@ from collections import deque
 from errno import EMFILE, ENFILE, ENOMEM
 from types import BuiltinFunctionType
 
-from . import _agenda, _counts, _genuine, _portable, _slow, _waker
+from . import _genuine, _portable, _slow_handler, _stats, _timers, _waker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class _Aftermath:
     __slots__ = ("_told", "handle_expt_event", "handle_read_event", "handle_write_event")
 
     def __init__(self, obj: Any, fail: Callable[[], None]) -> None:
-        self._told = obj if _slow.limit is None else _slow.Watched(obj)
+        self._told = obj if _slow_handler.limit is None else _slow_handler.Watched(obj)
         self.handle_read_event = self.handle_write_event = self.handle_expt_event = fail
 
     def handle_close(self) -> None:
@@ -166,7 +166,7 @@ def _decide() -> None:
     """Load the engine, or decide on portable passes; once per process. `_lock` is held."""
     global _binding, _reason
     wanted = _wanted()
-    _slow.ask_environment()
+    _slow_handler.ask_environment()
     _warn_if_mixed()
     if wanted == "portable":
         _reason = "GOASYNCORE_BACKEND asks for it"
@@ -208,21 +208,21 @@ def _load() -> ModuleType:
     # What portable passes do not need. It is imported first, because Go starts with the extension.
     # In this form the error names the module that was not found.
     import goasyncore._predicates as _predicates
-    import goasyncore._watchers as _watchers
+    import goasyncore._probe_watchers as _probe_watchers
 
     import goasyncore._binding as binding  # type: ignore[import-not-found] # isort: skip
 
     tools = (
-        *(_predicates.rules_of, _Aftermath, intact, _agenda.run, deque, asyncore._Backlog),
+        *(_predicates.rules_of, _Aftermath, intact, _timers.run, deque, asyncore._Backlog),
         (*asyncore._own_methods, _socket_class),
         binding,
     )
     _predicates.chat_seen = _set_up_chat
     binding.pybind_Setup(id(tools), False)
     atexit.register(binding.end)
-    binding.pybind_Trust(_watchers.trusted_level(binding), False)
-    _agenda.engine_loaded(binding.due)
-    _slow.engine_loaded(binding.watch)
+    binding.pybind_Trust(_probe_watchers.trusted_level(binding), False)
+    _timers.engine_loaded(binding.due)
+    _slow_handler.engine_loaded(binding.watch)
     return binding  # type: ignore[no-any-return]
 
 
@@ -364,7 +364,7 @@ def _why_portable(namespace: dict[str, Any], timeout: Any, map: MutableMapping[A
 
 def stats(map: MutableMapping[Any, Any]) -> tuple[Any, ...]:
     """Return the fields of `goasyncore.stats()`."""
-    counts = _counts.counts_of(map)
+    counts = _stats.counts_of(map)
     made = [counts.passes, counts.events, counts.asked, counts.changes, counts.wakes]
     engine = None if _binding is None else _binding.stats(map)
     both = made if engine is None else [sum(pair) for pair in zip(made, engine, strict=True)]
@@ -375,8 +375,8 @@ def stats(map: MutableMapping[Any, Any]) -> tuple[Any, ...]:
 def _after_fork_in_child() -> None:
     global _binding, _lock, _reason
     _lock = allocate_lock()  # another thread may have held it
-    _agenda.forked()
-    _slow.forked()
+    _timers.forked()
+    _slow_handler.forked()
     if _binding is not None:
         _binding = None
         _reason = "the process was forked after the engine had started"

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 
-from . import _agenda, _counts, _slow
+from . import _slow_handler, _stats, _timers
 from ._by_poll import IN, OUT, Registered, poll, quick_poll
 from ._by_select import select_passes
-from ._counts import table
 from ._genuine import missing, own_poll
+from ._stats import table
 from ._waker import call_due, of_thread, prepare
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ def passes(
     if why is not None:
         if use_poll and timeout is not None:
             int(timeout * 1000)  # a wrong timeout is reported before a wrong map
-        _counts.running(map).why = why
+        _stats.running(map).why = why
     make = poll_passes if use_poll else select_passes
     if count is None:
         make(namespace, timeout, map, -1)
@@ -60,9 +60,9 @@ def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> Non
         if counts.held is not map and (
             type(map) is not dict or map[counts.key] is not counts.witness()
         ):
-            counts = _counts.running(map)
+            counts = _stats.running(map)
     except KeyError:
-        counts = _counts.running(map)
+        counts = _stats.running(map)
     if timeout != 0 and of_thread.waker is None:
         prepare(namespace, map)
     while map and count:
@@ -98,7 +98,7 @@ def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> Non
         elif timeout == 0:
             if there.waker < 0:
                 events = there.pollster.poll(0)
-        elif not _agenda.used:
+        elif not _timers.used:
             waker = of_thread.waker
             if waker is not None:
                 events = quick_poll(there, waker, channels, timeout, map)
@@ -122,14 +122,14 @@ def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> Non
                             tell = namespace["readwrite"]
                         except KeyError:
                             raise missing("readwrite") from None
-                        if _slow.limit is not None:
-                            obj = _slow.watched(namespace, "readwrite", tell, obj)
+                        if _slow_handler.limit is not None:
+                            obj = _slow_handler.watched(namespace, "readwrite", tell, obj)
                         tell(obj, flags)
             finally:
                 counts.events += done
             if len(map) != many and not counts.fits(map):
-                _counts.keep(map, counts)
-        if _agenda.agendas:
+                _stats.keep(map, counts)
+        if _timers.agendas:
             call_due(map)
 
 
@@ -143,5 +143,5 @@ def _foreign_poll(
             flags = module.POLLIN | module.POLLPRI if want & IN else 0
             pollster.register(key, flags | module.POLLOUT if want & OUT else flags)
     seconds = None if timeout is None or timeout < 0 else timeout / 1000
-    sooner = _agenda.shortened(seconds, map)
+    sooner = _timers.shortened(seconds, map)
     return pollster.poll(timeout if sooner is seconds else math.ceil(sooner * 1000))  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ import os
 from _thread import _local
 from _weakref import ref
 
-from . import _agenda
+from . import _timers
 from ._genuine import clock, genuine
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
     from typing import Any
 
-    from ._counts import Counts
+    from ._stats import Counts
 
     type Map = MutableMapping[Any, Any]
 
@@ -106,7 +106,7 @@ class Waker:
                 pass  # nothing had arrived
         else:
             self._open()
-        return self.map is not None and _agenda.due(self.map) <= clock.now()
+        return self.map is not None and _timers.due(self.map) <= clock.now()
 
 
 def left_of(timeout: Any, began: float) -> Any:
@@ -177,11 +177,11 @@ def wake(map: Map) -> None:
 
 def call_due(map: Map) -> None:
     """Call what was scheduled for now."""
-    if _agenda.due(map) <= clock.now():
-        _agenda.run(map)
+    if _timers.due(map) <= clock.now():
+        _timers.run(map)
 
 
-_agenda.wake_portable = wake
+_timers.wake_portable = wake
 
 
 def _after_fork_in_child() -> None:

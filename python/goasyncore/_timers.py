@@ -12,7 +12,7 @@ from _thread import RLock
 from collections import deque
 from itertools import count
 
-from . import _slow
+from . import _slow_handler
 from ._genuine import clock
 
 TYPE_CHECKING = False
@@ -102,8 +102,8 @@ class Handle:
 
             logging.getLogger("goasyncore").exception("exception in callback %r", function)
         finally:
-            if _slow.limit is not None:
-                _slow.took(function, None, clock.now() - began)
+            if _slow_handler.limit is not None:
+                _slow_handler.took(function, None, clock.now() - began)
 
 
 def _leaving() -> tuple[type[BaseException], ...]:

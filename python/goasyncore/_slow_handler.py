@@ -38,7 +38,7 @@ def slow_handler(seconds: float | None) -> None:
     value = None if seconds is None else float(seconds)
     if value is not None and not value >= 0:
         raise ValueError("the limit must be a positive number of seconds")
-    import logging  # noqa: F401 - as in _agenda
+    import logging  # noqa: F401 - as in _timers
 
     asked_for = True
     limit = value or None
