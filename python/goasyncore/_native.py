@@ -21,7 +21,7 @@ from collections import deque
 from errno import EMFILE, ENFILE, ENOMEM
 from types import BuiltinFunctionType
 
-from . import _genuine, _portable, _slow_handler, _stats, _timers, _waker
+from . import _genuine, _portable, _portable_waker, _slow_handler, _stats, _timers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -326,7 +326,7 @@ def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[in
     if map:
         _portable.passes(namespace, 0, False, map, 1, _why_portable(namespace, 0, map))
     else:
-        _waker.call_due(map)
+        _portable_waker.call_due(map)
     return -1, -1.0, len(map)
 
 

@@ -1,9 +1,10 @@
-"""Portable passes, in pure Python: they ask every channel, wait, and tell those that are ready.
+"""Portable passes, and those with poll's meaning.
 
-To ask is to call `readable()` and `writable()`, to tell is to call a handler. These passes are used
-where the engine cannot be, see `_native`. The functions get the namespace of the asyncore module
-that was called, because programs replace `select`, `read`, `write` and `readwrite` in it, and
-schedulers execute its source a second time with another `select`.
+They are pure Python: they ask every channel, wait, and tell those that are ready. To ask is to call
+`readable()` and `writable()`, to tell is to call a handler. These passes are used where the engine
+cannot be, see `_native`. The functions get the namespace of the asyncore module that was called,
+because programs replace `select`, `read`, `write` and `readwrite` in it, and schedulers execute its
+source a second time with another `select`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 import math
 
 from . import _slow_handler, _stats, _timers
-from ._by_poll import IN, OUT, Registered, poll, quick_poll
-from ._by_select import select_passes
 from ._genuine import missing, own_poll
+from ._portable_poll import IN, OUT, Registered, poll, quick_poll
+from ._portable_select import select_passes
+from ._portable_waker import call_due, of_thread, prepare
 from ._stats import table
-from ._waker import call_due, of_thread, prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Checks a function's map, and counts what portable passes over a map have done.
+"""What portable passes have done; checks of a function's map.
 
 The engine has its own counts. The counts of a map are kept under its id. They must not keep the map
 alive, because that would keep its channels alive, but a plain dict cannot be referenced weakly. So
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
     from typing import Any
 
-    from ._by_poll import Registered
+    from ._portable_poll import Registered
 
     type Map = MutableMapping[Any, Any]
 

@@ -43,7 +43,7 @@ _MANY_CANCELLED = 64  # timers; with fewer cancelled ones it is not worth removi
 # Tells the engine when the loop over a map has something to call; None: no engine is loaded.
 _tell_engine: Callable[[dict[Any, Any], float], None] | None = None
 
-# Ends the portable passes' waits for a map. Set by _waker.
+# Ends the portable passes' waits for a map. Set by _portable_waker.
 wake_portable: Callable[[Map], None] | None = None
 
 # Told when an agenda has become due sooner: by id of the map. Set by _attach.

@@ -1,7 +1,8 @@
-"""Waiting with poll(2): with poll's meaning, and with select's for numbers that select refuses.
+"""Waiting with poll(2), for portable passes.
 
-poll(2) gets the numbers in each call, so the kernel keeps none of them: a number means what it
-means during that call, whatever was closed or opened before.
+It serves poll's meaning of ready, and select's where there are numbers that select refuses. poll(2)
+gets the numbers in each call, so the kernel keeps none of them: a number means what it means during
+that call, whatever was closed or opened before.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from os import strerror
 
 from . import _timers
 from ._genuine import clock
-from ._waker import left_of, of_thread, sure
+from ._portable_waker import left_of, of_thread, sure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, MutableMapping
     from typing import Any
 
+    from ._portable_waker import Waker
     from ._stats import Counts
-    from ._waker import Waker
 
     type Map = MutableMapping[Any, Any]
     type Ready = tuple[list[Any], list[Any], list[Any]]

@@ -1,8 +1,9 @@
-"""Ends the wait of a portable pass from outside: each thread that waits has a pipe for that.
+"""Ends the waits of portable passes.
 
-The program may close any descriptor, including ours, and its next file may get the number. So
-before an end of the pipe is read, written or closed, its inode is checked. Each pipe has its own
-inode; an eventfd does not.
+Each thread that waits has a pipe, which other threads and signal handlers make readable. The
+program may close any descriptor, including ours, and its next file may get the number. So before an
+end of the pipe is read, written or closed, its inode is checked. Each pipe has its own inode; an
+eventfd does not.
 """
 
 from __future__ import annotations

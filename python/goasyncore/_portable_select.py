@@ -1,22 +1,22 @@
-"""Portable passes with the meaning of `select.select`; see `_portable`."""
+"""Portable passes with select's meaning."""
 
 from __future__ import annotations
 
 import select
 
 from . import _slow_handler, _stats, _timers
-from ._by_poll import IN, NOTHING, OUT, PRI, Registered, looked, select_by_poll
 from ._genuine import clock, missing, name_in, own_poll, own_select, own_sleep
+from ._portable_poll import IN, NOTHING, OUT, PRI, Registered, looked, select_by_poll
+from ._portable_waker import call_due, left_of, number, of_thread, prepare, sure
 from ._stats import table
-from ._waker import call_due, left_of, number, of_thread, prepare, sure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import Any
 
+    from ._portable_waker import Waker
     from ._stats import Counts
-    from ._waker import Waker
 
     type Namespace = dict[str, Any]
     type Map = MutableMapping[Any, Any]
