@@ -20,7 +20,7 @@ import (
 	"github.com/goasyncore/goasyncore/engine/chat"
 )
 
-// scenario is a script and the trace that it has to leave, here as in tests_py/test_scenarios.py,
+// scenario is a script and the trace that it has to leave, here as in tests_py/loop/test_scenarios.py,
 // which is where the traces come from: what CPython 3.11's asyncore does.
 type scenario struct {
 	Name     string

@@ -76,8 +76,9 @@ for _ in range(2):
 def test_the_suite_runs_with_pythons_own_checks():
     """PYTHONMALLOC=debug finds writes out of bounds, -X dev what else Python can check."""
     here = pathlib.Path(__file__).parents[1]
-    files = ["test_predicates.py", "test_map.py", "test_exceptions.py", "test_asynchat_input.py"]
-    files += ["test_asynchat_output.py", "test_sender.py", "test_nesting.py", "test_threads.py"]
+    files = ["predicates/test_predicates.py", "loop/test_map.py", "loop/test_nesting.py"]
+    files += ["chat/test_asynchat_input.py", "chat/test_asynchat_output.py"]
+    files += ["channels/test_sender.py", "errors/test_exceptions.py", "process/test_threads.py"]
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-P", "-m", "pytest", "-q", *(here / name for name in files)],
         env={**os.environ, "PYTHONMALLOC": "debug"},

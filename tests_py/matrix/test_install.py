@@ -14,7 +14,7 @@ from workshop import BUILD, PIP, ROOT, Interpreter, Workshop, make_venv
 
 PACKAGES = {"asyncore", "asynchat", "smtpd", "goasyncore"}
 
-COPY = "goasyncore/_modules.zip"  # tests_py/test_repair.py looks into it
+COPY = "goasyncore/_modules.zip"  # tests_py/package/test_repair.py looks into it
 
 # Serves one echo and says what served it.
 TRY = """

@@ -1,4 +1,4 @@
-"""An SMTPChannel says byte for byte what CPython 3.11's says: see mail/dialogues.py."""
+"""An SMTPChannel says byte for byte what CPython 3.11's says: see dialogues.py."""
 
 import importlib.util
 import pathlib
@@ -6,7 +6,7 @@ import smtpd
 
 import pytest
 
-HERE = pathlib.Path(__file__).parent / "mail"
+HERE = pathlib.Path(__file__).parent
 
 spec = importlib.util.spec_from_file_location("dialogues", HERE / "dialogues.py")
 dialogues = importlib.util.module_from_spec(spec)

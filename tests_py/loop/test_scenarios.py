@@ -1,6 +1,6 @@
 """The scenarios that the Go channels run too: a script, and the trace that it has to leave.
 
-python3.11 tests_py/test_scenarios.py       writes the traces that CPython 3.11 leaves
+python3.11 tests_py/loop/test_scenarios.py       writes the traces that CPython 3.11 leaves
 """
 
 import asynchat
@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 
-SCENARIOS = pathlib.Path(__file__).parent.parent / "tests_go" / "testdata" / "scenarios"
+SCENARIOS = pathlib.Path(__file__).parents[2] / "tests_go" / "testdata" / "scenarios"
 LIMIT = 20.0  # seconds until a scenario counts as stuck
 BULK = b"0123456789abcdef" * 4096
 

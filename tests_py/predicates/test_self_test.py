@@ -9,7 +9,7 @@ pytestmark = pytest.mark.ours_only("3.11 asks everybody always")
 
 PRELUDE = f"""
 import ctypes, sys
-sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
+sys.path[:0] = {[str(pathlib.Path(__file__).parents[up]) for up in (0, 1)]!r}
 import asyncore
 import socket
 from goasyncore import _native, _probe_watchers

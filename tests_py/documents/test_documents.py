@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from support import LIMIT
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 pytestmark = pytest.mark.ours_only("3.11 has neither the modules nor the documents")
@@ -266,7 +266,9 @@ def test_links_lead_somewhere(document):
 
 def test_the_layout_in_contributing_names_every_source_file():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    layout = text[text.index("## Layout") : text.index("`tests_py/test_documents.py` fails")]
+    layout = text[
+        text.index("## Layout") : text.index("`tests_py/documents/test_documents.py` fails")
+    ]
     named, folder = set(), ""
     for line in layout.splitlines():
         if found := re.fullmatch(r" {4}([a-z_/]+/)(  +.*)?", line):

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from support import LIMIT, listener, receive_exactly
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 pytestmark = pytest.mark.ours_only("3.11 warns of the modules on its way")
 
