@@ -47,22 +47,12 @@ func TestPushSendsAtOnceAndQueuesTheRest(t *testing.T) {
 
 func TestPushBeforeTheConnection(t *testing.T) {
 	onEachMapAndMeaning(t, func(t *testing.T, m *engine.Map, meaning engine.Option) {
-		server, at := listening(t, m, "tcp", "127.0.0.1:0")
-		var got []byte
-		server.accepted = func(sock *engine.Socket, _ engine.Addr) error {
-			r := newChannel(t, m, sock)
-			r.read = func() error {
-				n, err := r.Recv(m.Buffer())
-				got = append(got, m.Buffer()[:n]...)
-				return err
-			}
-			return nil
-		}
+		at, got := receiving(t, m)
 		c := &talker{}
 		c.Init(c, m)
 		require.NoError(t, errors.Join(c.CreateSocket("tcp"), c.Connect(at), c.Push([]byte("early"))))
-		loopUntil(t, m, func() bool { return len(got) == 5 }, meaning)
-		assert.Equal(t, "early", string(got))
+		loopUntil(t, m, func() bool { return len(*got) == 5 }, meaning)
+		assert.Equal(t, "early", string(*got))
 	})
 }
 

@@ -78,25 +78,15 @@ func TestSendBuffersWhatTheSocketDoesNotTake(t *testing.T) {
 
 func TestSendWhileConnecting(t *testing.T) {
 	onEachMapAndMeaning(t, func(t *testing.T, m *engine.Map, meaning engine.Option) {
-		server, at := listening(t, m, "tcp", "127.0.0.1:0")
-		var got []byte
-		server.accepted = func(sock *engine.Socket, _ engine.Addr) error {
-			r := newChannel(t, m, sock)
-			r.read = func() error {
-				n, err := r.Recv(m.Buffer())
-				got = append(got, m.Buffer()[:n]...)
-				return err
-			}
-			return nil
-		}
+		at, got := receiving(t, m)
 		s := &sender{}
 		s.Init(s, m)
 		require.NoError(t, s.CreateSocket("tcp"))
 		require.NoError(t, s.Connect(at))
 		_, err := s.Send([]byte("early"))
 		require.NoError(t, err)
-		loopUntil(t, m, func() bool { return len(got) == 5 }, meaning)
-		assert.Equal(t, "early", string(got))
+		loopUntil(t, m, func() bool { return len(*got) == 5 }, meaning)
+		assert.Equal(t, "early", string(*got))
 	})
 }
 

@@ -151,6 +151,22 @@ func listening(t *testing.T, m *engine.Map, network, address string) (*channel, 
 	return c, at.String()
 }
 
+// receiving is the address of a server, and what it has received.
+func receiving(t *testing.T, m *engine.Map) (at string, got *[]byte) {
+	server, at := listening(t, m, "tcp", "127.0.0.1:0")
+	got = new([]byte)
+	server.accepted = func(sock *engine.Socket, _ engine.Addr) error {
+		r := newChannel(t, m, sock)
+		r.read = func() error {
+			n, err := r.Recv(m.Buffer())
+			*got = append(*got, m.Buffer()[:n]...)
+			return err
+		}
+		return nil
+	}
+	return at, got
+}
+
 // cancelled is a context that has ended.
 func cancelled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
