@@ -9,6 +9,8 @@ GOASYNCORE_TEST_ANYWHERE=1 allows modules that are not installed (PYTHONPATH=pyt
 
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
 import sysconfig
 import warnings
@@ -143,43 +145,6 @@ def goasyncore():
     return goasyncore
 
 
-def new_loop(kind):
-    import asyncio
-
-    if kind == "asyncio":
-        return asyncio.new_event_loop()
-    return pytest.importorskip("uvloop").new_event_loop()
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request):
-    """run(coroutine): in a new loop, whose exception handler fills run.loop.failures."""
-    import asyncio
-
-    from support import LIMIT
-
-    loop = new_loop(request.param)
-    loop.failures = []
-    loop.set_exception_handler(lambda loop, context: loop.failures.append(context))
-
-    def run(main):
-        try:
-            return loop.run_until_complete(asyncio.wait_for(main, LIMIT))
-        finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
-
-    run.loop = loop
-    yield run
-    loop.close()
-
-
-@pytest.fixture
-def attached(goasyncore, channels):
-    """A map, detached and closed at the end."""
-    yield channels
-    goasyncore.detach(channels)
-
-
 @pytest.fixture
 def idle(channels, closing):
     """A map with a channel to which nothing happens."""
@@ -188,3 +153,19 @@ def idle(channels, closing):
     near, far = closing(*pair())
     Recorder(near, channels).peer = far
     return channels
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A certificate for localhost and its key, made for this run."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("no openssl program to make a certificate with")
+    folder = tmp_path_factory.mktemp("certificate")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    command = [program, "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(
+        [*command, "-keyout", key, "-out", cert], check=True, capture_output=True, timeout=60
+    )
+    return cert, key

@@ -76,6 +76,16 @@ def full(sock):
                 break
 
 
+def drain(sock):
+    """Receive all that has come."""
+    sock.setblocking(False)
+    try:
+        while sock.recv(1 << 20):
+            pass
+    except BlockingIOError:
+        pass
+
+
 def receive_exactly(sock, size):
     parts = []
     while size:
@@ -131,6 +141,23 @@ class Recorder(asyncore.dispatcher):
     def handle_error(self):
         self.note("error")
         raise sys.exc_info()[1]
+
+
+class Sink(asyncore.dispatcher):
+    """Keeps what it receives."""
+
+    def __init__(self, sock, channels):
+        asyncore.dispatcher.__init__(self, sock, channels)
+        self.received = bytearray()
+
+    def writable(self):
+        return False
+
+    def handle_read(self):
+        self.received += self.recv(65536)
+
+    def handle_close(self):
+        self.close()
 
 
 class FakeSocket:

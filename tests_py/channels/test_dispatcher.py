@@ -6,22 +6,8 @@ import os
 import socket
 
 import pytest
-from support import FakeSocket, Recorder, listener, pair
-
-
-class Closing(Recorder):
-    def handle_close(self):
-        self.note("close")
-
-
-def fake(channels, kind=Closing, **answers):
-    return kind(FakeSocket(**answers), channels)
-
-
-@pytest.fixture
-def channels():
-    """None of these sockets needs closing."""
-    return {}
+from faking import fake
+from support import listener, pair
 
 
 def test_class_attributes():

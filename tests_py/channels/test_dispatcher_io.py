@@ -4,24 +4,10 @@ import asyncore
 import errno
 
 import pytest
-from support import FakeSocket, Recorder, pair
+from faking import Closing, fake
+from support import pair
 
 LOST = sorted(asyncore._DISCONNECTED)
-
-
-class Closing(Recorder):
-    def handle_close(self):
-        self.note("close")
-
-
-def fake(channels, kind=Closing, **answers):
-    return kind(FakeSocket(**answers), channels)
-
-
-@pytest.fixture
-def channels():
-    """None of these sockets needs closing."""
-    return {}
 
 
 def test_send_gives_the_number_of_bytes(channels):

@@ -4,7 +4,7 @@ import asyncore
 import errno
 
 import pytest
-from support import FakeSocket, full, one_pass, pair, receive_exactly, run_until
+from support import FakeSocket, Sink, drain, full, one_pass, pair, receive_exactly, run_until
 
 
 class Short(FakeSocket):
@@ -174,18 +174,9 @@ def test_much_data_through_the_loop(use_poll, channels, closing):
     data = bytes(range(256)) * 8192
     channel.send(data)
     assert channel.out_buffer
-    received = bytearray()
-
-    class Sink(asyncore.dispatcher):
-        def writable(self):
-            return False
-
-        def handle_read(self):
-            received.extend(self.recv(65536))
-
-    Sink(far, channels)
-    run_until(lambda: len(received) == len(data), channels, use_poll)
-    assert received == data
+    sink = Sink(far, channels)
+    run_until(lambda: len(sink.received) == len(data), channels, use_poll)
+    assert sink.received == data
     assert not channel.out_buffer
 
 
@@ -197,12 +188,7 @@ def test_send_goes_on_where_the_kernel_stopped(use_poll, channels, closing):
     assert channel.out_buffer == b"tail"
     one_pass(use_poll, channels)
     assert channel.out_buffer == b"tail"
-    far.setblocking(False)
-    try:
-        while far.recv(1 << 20):
-            pass
-    except BlockingIOError:
-        pass
+    drain(far)
     one_pass(use_poll, channels)
     assert channel.out_buffer == b""
     far.setblocking(True)

@@ -2,30 +2,12 @@
 
 import asynchat
 import asyncore
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 
 import pytest
 from support import LIMIT, Recorder, listener, one_pass, pair, receive_exactly, run_until_empty
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """A certificate for localhost, made for this run."""
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("no openssl program to make a certificate with")
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    command = [program, "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2"]
-    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run(
-        [*command, "-keyout", key, "-out", cert], check=True, capture_output=True, timeout=LIMIT
-    )
-    return cert, key
 
 
 @pytest.fixture

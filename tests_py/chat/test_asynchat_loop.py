@@ -1,10 +1,9 @@
 """async_chat on real connections, in the loop."""
 
 import asynchat
-import asyncore
 
 import pytest
-from support import full, one_pass, pair, receive_exactly, run_until, run_until_empty
+from support import Sink, full, one_pass, pair, receive_exactly, run_until, run_until_empty
 
 
 def test_the_default_handle_close_closes(channels, closing):
@@ -60,21 +59,9 @@ def test_much_data_and_the_close_after_it(use_poll, channels, closing):
     chat.push(data)
     chat.push_with_producer(asynchat.simple_producer(data, 1000))
     chat.close_when_done()
-    received = bytearray()
-
-    class Sink(asyncore.dispatcher):
-        def writable(self):
-            return False
-
-        def handle_read(self):
-            received.extend(self.recv(65536))
-
-        def handle_close(self):
-            self.close()
-
-    Sink(far, channels)
+    sink = Sink(far, channels)
     run_until_empty(channels, use_poll)
-    assert received == data * 2
+    assert sink.received == data * 2
 
 
 def test_answers_pushed_in_found_terminator(use_poll, channels, closing):

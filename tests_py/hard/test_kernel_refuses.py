@@ -7,26 +7,16 @@ import sys
 
 import goasyncore
 import pytest
+from echoes import ECHO
 from support import run_python
 
 HERE = pathlib.Path(__file__).parent
-PRELUDE = f"""
-import asynchat, asyncore, errno, goasyncore, os, socket, sys
+PRELUDE = f"""{ECHO}
+import asynchat, errno, goasyncore, os, sys
 sys.path.insert(0, {str(HERE)!r})
 from kernel import refuse
 
 use_poll = sys.argv[1] == "True"
-
-class Echo(asyncore.dispatcher_with_send):
-    def handle_read(self):
-        self.send(self.recv(100))
-    def handle_error(self):
-        raise
-
-def connect(channels, cls=Echo):
-    near, far = socket.socketpair()
-    far.settimeout(10)
-    return cls(near, channels), far
 
 def served(channels, *pairs):
     for _ in range(3):

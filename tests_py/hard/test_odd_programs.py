@@ -1,24 +1,17 @@
 """Programs that nobody should write, with all of Python's own checks: they end as they should."""
 
 import pytest
+from echoes import ECHO
 from support import run_python
 
-PRELUDE = """
-import asynchat, asyncore, collections, gc, os, socket, sys, threading, tracemalloc, weakref
+PRELUDE = (
+    ECHO
+    + """
+import asynchat, collections, gc, os, sys, threading, tracemalloc, weakref
 use_poll = sys.argv[1] == "True"
 
-class Echo(asyncore.dispatcher_with_send):
-    def handle_read(self):
-        data = self.recv(100)
-        if data:
-            self.send(data)
-    def handle_error(self):
-        raise
-
-def connect(channels, cls=Echo, data=b"x"):
-    near, far = socket.socketpair()
-    far.settimeout(10)
-    channel = cls(near, channels)
+def fed(channels, cls=Echo, data=b"x"):
+    channel, far = connect(channels, cls)
     far.send(data)
     return channel, far
 
@@ -27,7 +20,7 @@ def loop(channels, count):
 
 def works():
     channels = {}
-    channel, far = connect(channels)
+    channel, far = fed(channels)
     loop(channels, 1)
     assert far.recv(10) == b"x"
     channel.close()
@@ -36,6 +29,7 @@ def works():
 channels = {}
 works()
 """
+)
 
 PROGRAMS = {
     "classes swapped in predicates and handlers": """
@@ -62,7 +56,7 @@ class C(asynchat.async_chat):
     def handle_error(self):
         raise
 seen = []
-channel, far = connect(channels, A, b"abcdefgh" * 10)
+channel, far = fed(channels, A, b"abcdefgh" * 10)
 loop(channels, 50)
 assert channel in channels.values()
 """,
@@ -85,7 +79,7 @@ class Emptying(Echo):
         sys.modules.clear()
         super().handle_read()
 modules = {}
-channel, far = connect(channels, Emptying)
+channel, far = fed(channels, Emptying)
 loop(channels, 2)
 sys.modules.update(modules)
 assert far.recv(10) == b"x"
@@ -96,7 +90,7 @@ class Cleared(Echo):
         gc.collect()
         super().handle_read()
 for _ in range(5):
-    channel, far = connect(channels, Cleared)
+    channel, far = fed(channels, Cleared)
 gc.callbacks.append(lambda phase, info: channels.clear())
 loop(channels, 5)
 gc.callbacks.clear()
@@ -104,7 +98,7 @@ assert not channels
 """,
     "channels that only a weak map knows": """
 weak = weakref.WeakValueDictionary()
-channel, far = connect(weak)
+channel, far = fed(weak)
 loop(weak, 1)
 assert far.recv(10) == b"x"
 channels[channel.socket.fileno()] = weakref.proxy(channel)
@@ -122,7 +116,7 @@ else:
     raise AssertionError("the channel is dead")
 """,
     "a stack that is nearly full": """
-channel, far = connect(channels)
+channel, far = fed(channels)
 def deep(left):
     if left:
         return deep(left - 1)
@@ -147,7 +141,7 @@ sys.setprofile(lambda *args: None)
 sys.monitoring.use_tool_id(3, "test")
 sys.monitoring.register_callback(3, sys.monitoring.events.CALL, lambda *args: None)
 sys.monitoring.set_events(3, sys.monitoring.events.CALL)
-channel, far = connect(channels)
+channel, far = fed(channels)
 loop(channels, 5)
 sys.monitoring.set_events(3, 0)
 sys.setprofile(None)
@@ -159,7 +153,7 @@ def trace(frame, event, arg):
     if frame.f_code.co_name == "handle_read":
         raise ArithmeticError
     return trace
-channel, far = connect(channels)
+channel, far = fed(channels)
 sys.settrace(trace)
 try:
     loop(channels, 5)
@@ -184,7 +178,7 @@ class Thrice(Echo):
             super().handle_read()
         except BlockingIOError:
             pass
-channel, far = connect(channels, Thrice)
+channel, far = fed(channels, Thrice)
 number = channel.socket.fileno()
 for key in (Key(number), Key(number), number):
     channels[key] = channel
@@ -208,14 +202,14 @@ class Generating(Echo):
             except OSError:  # its socket has been closed before it
                 pass
             print("closed", flush=True)
-channel, far = connect(channels, Generating)
+channel, far = fed(channels, Generating)
 loop(channels, 1)
 """,
     "daemon threads that loop over maps that go away": """
 def serve():
     while True:
         mine = {}
-        channel, far = connect(mine)
+        channel, far = fed(mine)
         loop(mine, 1)
         del mine
         channel.socket.close()
@@ -230,7 +224,7 @@ class Ending(Echo):
     def handle_read(self):
         print("ended", flush=True)
         os._exit(0)
-connect(channels, Ending)
+fed(channels, Ending)
 loop(channels, 1)
 raise AssertionError("not ended")
 """,

@@ -5,27 +5,19 @@ the job `panics` of `make test` builds one, as does `make sanitize`.
 """
 
 import pytest
+from echoes import ECHO
 from soak import times
 from support import run_python
 
-PROGRAM = """
-import asyncore, ctypes, faulthandler, goasyncore, os, socket, sys, threading
+PROGRAM = (
+    ECHO
+    + """
+import ctypes, faulthandler, goasyncore, os, sys, threading
 from goasyncore import _native
 use_poll, nil, rounds = sys.argv[1] == "True", sys.argv[2] == "True", int(sys.argv[3])
 goasyncore.backend()
 panic_in = _native._binding.pybind_PanicIn
 holds_gil = ctypes.PyDLL(None).PyGILState_Check
-
-class Echo(asyncore.dispatcher_with_send):
-    def handle_read(self):
-        self.send(self.recv(100))
-    def handle_error(self):
-        raise
-
-def connect(channels, cls=Echo):
-    near, far = socket.socketpair()
-    far.settimeout(10)
-    return cls(near, channels), far
 
 def panics(call):
     try:
@@ -50,6 +42,7 @@ def serve(channels, pairs):
     for channel, far in pairs:
         assert far.recv(100) == b"hello"
 """
+)
 
 
 @pytest.fixture(autouse=True)

@@ -7,35 +7,19 @@ that reads less gets the rest when more comes, or when it writes, in 3.11 as her
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 
 import goasyncore
-import pytest
 from support import LIMIT
 
 SCENES = pathlib.Path(__file__).parent / "tls" / "scenes.py"
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("no openssl program to make a certificate and be a peer")
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    command = [program, "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2"]
-    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run(
-        [*command, "-keyout", key, "-out", cert], check=True, capture_output=True, timeout=LIMIT
-    )
-    return cert, key, program
-
-
 def traces(backend, certificate, *path):
+    arguments = [SCENES, backend, *certificate, "openssl"]
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-W", "ignore", SCENES, backend, *certificate],
+        [sys.executable, "-X", "faulthandler", "-W", "ignore", *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))},
         capture_output=True,
         text=True,

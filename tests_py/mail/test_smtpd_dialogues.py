@@ -1,18 +1,12 @@
 """An SMTPChannel says byte for byte what CPython 3.11's says: see dialogues.py."""
 
-import importlib.util
 import pathlib
 import smtpd
 
+import dialogues
 import pytest
 
-HERE = pathlib.Path(__file__).parent
-
-spec = importlib.util.spec_from_file_location("dialogues", HERE / "dialogues.py")
-dialogues = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(dialogues)
-
-RECORDED = dialogues.load((HERE / "recorded.jsonl").read_text())
+RECORDED = dialogues.load((pathlib.Path(__file__).parent / "recorded.jsonl").read_text())
 
 
 def test_every_dialogue_is_as_it_was_recorded():

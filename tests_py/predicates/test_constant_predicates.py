@@ -4,7 +4,7 @@ import asynchat
 import asyncore
 
 import pytest
-from support import LIMIT, full, one_pass, pair
+from support import LIMIT, drain, full, one_pass, pair
 
 
 class Quiet(asyncore.dispatcher):
@@ -129,12 +129,7 @@ def test_a_constant_beside_asynchats_own(channels, closing, use_poll):
     assert chat.writable()
     far.recv(1 << 20)
     while chat.producer_fifo:
-        far.setblocking(False)
-        try:
-            while far.recv(1 << 20):
-                pass
-        except BlockingIOError:
-            pass
+        drain(far)
         asyncore.loop(LIMIT, use_poll, channels, 1)
 
 

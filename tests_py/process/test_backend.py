@@ -1,47 +1,25 @@
 """Which backend serves: chosen by GOASYNCORE_BACKEND, at the first pass, told by backend()."""
 
-import asyncore
-import importlib.machinery
-import pathlib
 import shutil
 import sysconfig
 
 import pytest
+from passing import A_PASS, SITE, with_extension
 from support import run_python
 
 pytestmark = pytest.mark.ours_only("3.11 has no backends")
 
-EXTENSION = [
-    path
-    for suffix in importlib.machinery.EXTENSION_SUFFIXES
-    for path in (pathlib.Path(asyncore.__file__).parent.parent / "goasyncore").glob(
-        "_binding" + suffix
-    )
-]
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-with_extension = pytest.mark.skipif(not EXTENSION, reason="this installation has no extension")
 
-# A loop of one pass that has something to wait for, and one that has a channel that is ready.
-PRELUDE = """
-import os, socket, sys, warnings
-import asyncore
-
-def loop(use_poll=False):
-    near, far = socket.socketpair()
-    channels = {}
-    class Channel(asyncore.dispatcher_with_send):
-        def handle_read(self):
-            self.got = self.recv(10)
-    channel = Channel(near, channels)
-    far.send(b"x")
-    asyncore.loop(20, use_poll, channels, 1)
-    assert channel.got == b"x"
-    channel.close()
-    far.close()
+PRELUDE = (
+    A_PASS
+    + """
+import os, warnings
 
 def loaded():
     return [name for name in sys.modules if "_binding" in name]
 """
+)
 
 
 def run(code, backend, **options):
@@ -52,8 +30,8 @@ def test_portable_serves_without_the_extension():
     run(
         """
 import goasyncore
-loop()
-loop(True)
+a_pass(False)
+a_pass()
 served = goasyncore.backend()
 assert served.name == "portable", served
 assert served.poller in ("poll", "select"), served
@@ -72,9 +50,9 @@ def test_native_serves_where_the_extension_loads(backend):
 warnings.simplefilter("error")
 import goasyncore
 assert not loaded()
-loop()
+a_pass(False)
 assert loaded()
-loop(True)
+a_pass()
 served = goasyncore.backend()
 assert served.name == "native", served
 assert served.poller in ("epoll", "kqueue", "poll", "select"), served
@@ -96,7 +74,7 @@ asyncore.loop(map={})
 chat.push(b"x")
 asyncore.close_all(channels)
 assert not loaded()
-loop()
+a_pass(False)
 assert loaded()
 """,
         "native",
@@ -110,7 +88,7 @@ def test_backend_told_before_any_loop_is_the_one_that_serves(backend):
 import goasyncore
 before = goasyncore.backend()
 assert before.name == os.environ["GOASYNCORE_BACKEND"]
-loop()
+a_pass(False)
 assert goasyncore.backend() == before
 """,
         backend,
@@ -131,7 +109,7 @@ assert all(type(part) is str and part for part in served)
     )
 
 
-@pytest.mark.parametrize("call", ["loop()", "loop(True)", "asyncore.poll(0, {0: None})",
+@pytest.mark.parametrize("call", ["a_pass(False)", "a_pass()", "asyncore.poll(0, {0: None})",
                                   "import goasyncore; goasyncore.backend()"])  # fmt: skip
 def test_an_unknown_choice_is_a_value_error_that_names_the_choices(call):
     run(
@@ -155,10 +133,9 @@ def test_an_unknown_choice_does_not_keep_from_importing():
 @pytest.fixture
 def without_extension(tmp_path):
     """A copy of the packages as a portable wheel installs them."""
-    packages = pathlib.Path(asyncore.__file__).parent.parent
     for name in ("asyncore", "asynchat", "goasyncore"):
         shutil.copytree(
-            packages / name,
+            SITE / name,
             tmp_path / name,
             ignore=shutil.ignore_patterns("_binding*", "__pycache__"),
         )
@@ -179,7 +156,7 @@ def run_in(folder, backend, code, **env):
 
 NO_NATIVE = """
 import goasyncore
-for call in (loop, loop, goasyncore.backend):
+for call in (a_pass, a_pass, goasyncore.backend):
     try:
         call()
     except ImportError as error:
@@ -200,7 +177,7 @@ def test_auto_without_an_extension_is_portable_without_a_warning(without_extensi
         """
 warnings.simplefilter("error")
 import goasyncore
-loop()
+a_pass(False)
 assert goasyncore.backend().name == "portable"
 assert goasyncore.backend().reason
 """,
@@ -220,9 +197,9 @@ def test_auto_with_a_broken_extension_warns_once_and_is_portable(broken_extensio
 import goasyncore
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    loop()
-    loop(True)
-    loop()
+    a_pass(False)
+    a_pass()
+    a_pass(False)
     served = goasyncore.backend()
 assert [warning.category for warning in caught] == [RuntimeWarning], caught
 assert served.name == "portable", served
@@ -240,7 +217,7 @@ def test_a_free_threaded_build_tries_no_extension_and_says_why(broken_extension,
 {pretend}
 warnings.simplefilter("error")
 import goasyncore
-loop()
+a_pass(False)
 assert goasyncore.backend().name == "portable"
 assert "free-threaded" in goasyncore.backend().reason, goasyncore.backend()
 assert not loaded()
@@ -251,7 +228,7 @@ assert getattr(sys, "_is_gil_enabled", lambda: True)() == {not env or gil == "1"
 
 
 def test_portable_with_a_broken_extension_says_nothing(broken_extension):
-    run_in(broken_extension, "portable", "warnings.simplefilter('error'); loop()")
+    run_in(broken_extension, "portable", "warnings.simplefilter('error'); a_pass(False)")
 
 
 @pytest.mark.parametrize("backend", ["portable", pytest.param("native", marks=with_extension)])
@@ -264,7 +241,7 @@ barrier = threading.Barrier(8)
 done = []
 def first():
     barrier.wait()
-    loop()
+    a_pass(False)
     done.append(goasyncore.backend())
 threads = [threading.Thread(target=first) for _ in range(8)]
 for thread in threads:
@@ -289,7 +266,7 @@ def state():
     handlers = [signal.getsignal(number) for number in numbers]
     return os.getcwd(), list(gc.callbacks), handlers, list(sys.path)
 before = state()
-loop()
+a_pass(False)
 assert state() == before
 """,
         "native",

@@ -4,28 +4,17 @@ import signal
 import sys
 
 import pytest
+from passing import A_PASS
 from support import run_python
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="reads /proc, and Linux alone has SIGSTKFLT"
 )
 
-PRELUDE = """
-import asyncore, faulthandler, os, signal, socket, subprocess, sys, threading, time
-
-def a_pass():
-    near, far = socket.socketpair()
-    channels = {}
-    class Channel(asyncore.dispatcher):
-        got = b""
-        def handle_read(self):
-            self.got = self.recv(10)
-    channel = Channel(near, channels)
-    far.send(b"x")
-    asyncore.loop(20, True, channels, 1)
-    assert channel.got == b"x"
-    channel.close()
-    far.close()
+PRELUDE = (
+    A_PASS
+    + """
+import faulthandler, os, signal, subprocess, threading, time
 
 def status(task="self", *names):
     with open(f"/proc/self/task/{task}/status") as file:
@@ -40,6 +29,7 @@ def mask(*numbers):
 
 FAULTS = mask(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE)
 """
+)
 
 
 def run(code, *args, check=True):

@@ -1,42 +1,30 @@
 """The first pass, in a process that is not what it was when asyncore was imported."""
 
-import asyncore
 import importlib.util
 import os
-import pathlib
 import shutil
 import sys
 import zipfile
 
 import pytest
+from passing import A_PASS, SITE, with_extension
 from support import run_python
 
 pytestmark = pytest.mark.ours_only("3.11 loads nothing late")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's own means")
 root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="takes root")
 
-PRELUDE = """
-import asyncore, os, select, socket, sys, time  # and no more: what a pass imports late has to show
-
-def a_pass(use_poll=True):
-    near, far = socket.socketpair()
-    channels = {}
-    class Channel(asyncore.dispatcher_with_send):
-        got = b""
-        def handle_read(self):
-            self.got = self.recv(10)
-    channel = Channel(near, channels)
-    far.send(b"x")
-    asyncore.loop(20, use_poll, channels, 1)
-    assert channel.got == b"x"
-    channel.close()
-    far.close()
+PRELUDE = (
+    A_PASS
+    + """
+import os, select, time  # and no more
 
 def reason():
     import goasyncore
     name, _, why = goasyncore.backend()
     return f"{name}: {why}"
 """
+)
 
 AUTO = {"GOASYNCORE_BACKEND": "auto"}
 
@@ -44,14 +32,6 @@ AUTO = {"GOASYNCORE_BACKEND": "auto"}
 def run(code, *args, **options):
     options.setdefault("env", AUTO)
     return run_python(PRELUDE + code, *args, **options)
-
-
-def extension():
-    folder = pathlib.Path(asyncore.__file__).parent.parent / "goasyncore"
-    return any(folder.glob("_binding*.so"))
-
-
-with_extension = pytest.mark.skipif(not extension(), reason="this installation has no extension")
 
 
 @root
@@ -309,11 +289,10 @@ else:
 
 
 def test_from_an_archive_passes_are_portable(tmp_path):
-    site = pathlib.Path(asyncore.__file__).parent.parent
     archive = tmp_path / "program.pyz"
     with zipfile.ZipFile(archive, "w") as file:
         for package in ("asyncore", "asynchat", "goasyncore"):
-            for source in (site / package).glob("*.py"):
+            for source in (SITE / package).glob("*.py"):
                 file.write(source, f"{package}/{source.name}")
         file.writestr("__main__.py", PRELUDE + "a_pass()\na_pass(False)\nprint(reason())\n")
     ran = run_python(
@@ -326,10 +305,9 @@ def test_from_an_archive_passes_are_portable(tmp_path):
 
 
 def test_from_a_folder_without_the_extension_passes_are_portable(tmp_path):
-    site = pathlib.Path(asyncore.__file__).parent.parent
     for package in ("asyncore", "asynchat", "goasyncore"):
         shutil.copytree(
-            site / package,
+            SITE / package,
             tmp_path / package,
             ignore=lambda folder, names: [name for name in names if name.startswith("_binding")],
         )
