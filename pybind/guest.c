@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <link.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -254,8 +255,10 @@ static void *begin(void *given)
 {
     birth own = *(birth *)given;
     PyMem_RawFree(given);
-    if (own.number == MONITOR)
+    if (own.number == MONITOR) {
+        sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0}); /* a real-time thread has no slack */
         prctl(PR_SET_TIMERSLACK, MONITOR_SLACK);
+    }
     /* Faults, and what the C library's own threads have to see: it changes user IDs in all of them by a signal. */
     sigfillset(&wanted);
     sigdelset(&wanted, SIGSEGV);
