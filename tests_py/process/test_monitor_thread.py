@@ -1,4 +1,4 @@
-"""Go's monitor thread sleeps as long as the kernel lets it, whatever the scheduling of the program."""
+"""Go's monitor thread sleeps as long as the kernel lets it, whatever policy the program has."""
 
 import os
 import sys
