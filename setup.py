@@ -289,7 +289,7 @@ setup(
     long_description=long_description(),
     long_description_content_type="text/markdown",
     ext_modules=(
-        [Extension("goasyncore._binding", ["pybind/bridge.c"])] if wants_extension() else []
+        [Extension("goasyncore._binding", ["pybind/module.c"])] if wants_extension() else []
     ),
     cmdclass={
         "build_ext": BuildExtension,

@@ -1,16 +1,16 @@
 //go:build gopy_binding
 
-/* The channels' classes, by type: they come with the first channel and go after the last. What is known of them is in
- * class_look.c. Requires the GIL throughout. */
+/* The channels' classes: each comes with its first channel and goes after its last. */
 #include "classes.h"
+#include "watch.h"
 
-/* Classes without channels that are remembered: connections come and go. A program may make a class for each of them. */
-#define SPARE 16
+#define SPARE 16       /* classes without channels that are remembered, because connections come and go */
+#define MOST_LOOKS 100 /* in one pass, at classes that change while they are looked at */
 
 static ga_class **buckets; /* a power of two of them */
 static size_t bucket_count, class_count;
 static ga_class *spare;
-static ga_class *idle[SPARE]; /* those without channels that are remembered, the longest first from next_idle on */
+static ga_class *idle[SPARE]; /* classes without channels that are remembered, the oldest at next_idle */
 static unsigned next_idle;
 
 /* -- by type ----------------------------------------------------------------------------------- */
@@ -21,7 +21,7 @@ static ga_class **bucket_of(PyTypeObject *type)
     return &buckets[(h ^ h >> 8 ^ h >> 16) & (bucket_count - 1)];
 }
 
-ga_class *ga_class_found(PyTypeObject *type)
+static ga_class *found(PyTypeObject *type)
 {
     ga_class *c = bucket_count ? *bucket_of(type) : NULL;
     while (c && c->type != type)
@@ -29,7 +29,7 @@ ga_class *ga_class_found(PyTypeObject *type)
     return c;
 }
 
-ga_class *ga_class_after(const ga_class *c)
+static ga_class *after(const ga_class *c)
 {
     if (c && c->next)
         return c->next;
@@ -72,7 +72,7 @@ static ga_class *made(PyTypeObject *type)
     return c;
 }
 
-/* Of a class that holds nothing and stands in no list. */
+/* The class holds nothing and is in no list. */
 static void forget(ga_class *c)
 {
     ga_class **at = bucket_of(c->type);
@@ -85,7 +85,7 @@ static void forget(ga_class *c)
 
 /* -- classes come and go ----------------------------------------------------------------------- */
 
-/* A class that was remembered or made has a channel. 0, or -1 with an exception set. */
+/* A class that was remembered or made gets its first channel. */
 static int take_up(ga_class *c)
 {
     PyTypeObject *type = c->type;
@@ -94,9 +94,9 @@ static int take_up(ga_class *c)
             idle[i] = NULL;
     c->held = 1;
     Py_INCREF(type);
-    c->watched = ga_watch_class(type) == 0; /* unwatched, it has to be asked */
+    c->watched = ga_watch_class(type) == 0; /* unwatched, its channels are asked */
     int same = c->version && c->version == type->tp_version_tag && c->epoch == ga_plan_epoch;
-    for (int i = 0; same && i < N_COUNT; i++)
+    for (int i = 0; same && i < N_DECIDING; i++)
         c->seen[i] = Py_XNewRef(ga_class_lookup(type, i));
     for (int i = 0; same && i < 2; i++)
         same = !c->plans[i] || ga_plan_take_up(c->plans[i], type) == 0;
@@ -116,7 +116,7 @@ static int take_up(ga_class *c)
 
 ga_class *ga_class_of(PyTypeObject *type)
 {
-    ga_class *c = ga_class_found(type);
+    ga_class *c = found(type);
     if (!c && !(c = made(type))) {
         PyErr_NoMemory();
         return NULL;
@@ -138,8 +138,8 @@ void ga_class_release(ga_class *c)
     spare = c;
 }
 
-/* Takes from the class what it holds, to be let go of; returns how much that is. */
-static int take_held(ga_class *c, PyObject *held[N_COUNT + 3])
+/* Takes what the class holds, for the caller to release; returns how much that is. */
+static int take_held(ga_class *c, PyObject *held[N_DECIDING + 3])
 {
     int count = 0;
     if (!c->held)
@@ -153,7 +153,7 @@ static int take_held(ga_class *c, PyObject *held[N_COUNT + 3])
     for (int i = 0; i < 2; i++)
         if (c->plans[i])
             held[count++] = ga_plan_take(c->plans[i]);
-    for (int i = 0; i < N_COUNT; i++)
+    for (int i = 0; i < N_DECIDING; i++)
         if (c->seen[i]) {
             held[count++] = c->seen[i];
             c->seen[i] = NULL;
@@ -170,7 +170,7 @@ void ga_classes_drop_unused(void)
         c->spare = 0;
         if (c->users)
             continue;
-        PyObject *held[N_COUNT + 3];
+        PyObject *held[N_DECIDING + 3];
         c->version = c->watched && !c->stale && !c->renewed ? c->type->tp_version_tag : 0;
         c->epoch = ga_plan_epoch;
         int count = take_held(c, held);
@@ -182,39 +182,73 @@ void ga_classes_drop_unused(void)
         }
         if (c) {
             PyObject *none[2];
-            ga_class_know_nothing(c, none); /* held on to no more */
+            ga_class_know_nothing(c, none); /* they hold nothing any more */
             forget(c);
         }
-        while (count) /* only now: that may run anything */
+        while (count) /* last, because it may run any code */
             Py_DECREF(held[--count]);
     }
 }
 
-/* Those that channels point to stay, as classes of which nothing is known. */
+/* Those that channels point to stay, but nothing is known of them. */
 void ga_classes_end(void)
 {
-    for (ga_class *c = ga_class_after(NULL); c;) {
-        PyObject *held[N_COUNT + 3], *none[2];
+    for (ga_class *c = after(NULL); c;) {
+        PyObject *held[N_DECIDING + 3], *none[2];
         int count = take_held(c, held);
         c->version = 0;
         ga_class_know_nothing(c, none);
         if (!count) {
-            c = ga_class_after(c);
+            c = after(c);
             continue;
         }
         while (count)
             Py_DECREF(held[--count]);
-        c = ga_class_after(NULL); /* that may have run anything */
+        c = after(NULL); /* any code may have run */
     }
 }
 
 int ga_class_known(PyTypeObject *type)
 {
-    ga_class *c = ga_class_found(type);
+    ga_class *c = found(type);
     return c && c->users;
 }
 
-PyObject *ga_class_default(ga_class *c, int name)
+/* Makes the classes stale of which something changed that their watchers do not report. */
+static void compare(void)
 {
-    return c->seen[name];
+    static uint64_t compared_epoch; /* ga_plan_epoch when all plans were last compared */
+    ga_classes_compare();
+    if (compared_epoch == ga_plan_epoch)
+        return;
+    compared_epoch = ga_plan_epoch;
+    for (ga_class *c = after(NULL); c; c = after(c))
+        if (c->watched && !ga_class_plans_hold(c))
+            ga_class_renew(c);
+}
+
+int ga_classes_refresh(void)
+{
+    compare();
+    ga_class *c;
+    for (int looks = 0; looks < MOST_LOOKS && (c = ga_class_next_stale()); looks++)
+        if (c->users && ga_class_look_at(c) < 0)
+            return -1;
+    return 0;
+}
+
+void ga_class_changed(PyTypeObject *type)
+{
+    ga_class *c = found(type);
+    if (c)
+        ga_class_make_stale(c);
+}
+
+void ga_function_changed(PyObject *function)
+{
+    ga_plan_epoch++;
+    for (ga_class *c = after(NULL); c; c = after(c))
+        if (c->watched && ((c->plans[0] && ga_plan_calls(c->plans[0], function)) || (c->plans[1] && ga_plan_calls(c->plans[1], function)) ||
+                           c->seen[N_READABLE] == function || c->seen[N_WRITABLE] == function))
+            ga_class_renew(c);
 }

@@ -1,12 +1,13 @@
 //go:build gopy_binding
 
-/* What keeps Go's runtime a quiet guest in a process that was made without it: room for descriptors, the signals that
- * Go's threads see, what signals do, and how often Go's monitor wakes up.
+/* Keeps Go's runtime from disturbing the process, which was made without it: room for descriptors, the signals that Go's threads
+ * see, what signals do, and how often Go's monitor wakes up.
  *
- * On Linux setup.py links with --wrap for two functions, so that the calls to them in Go's runtime come here instead:
- * pthread_create, with which it starts each of its threads, and _cgo_wait_runtime_init_done, with which each call from
- * Python into Go begins. Elsewhere dispositions alone are restored, when the bridge is set up. */
-#include "internal.h"
+ * On Linux setup.py links with --wrap for two functions, so that the calls of them in Go's runtime come here instead:
+ * pthread_create, with which it starts each of its threads, and _cgo_wait_runtime_init_done, with which each call from Python
+ * into Go begins. Elsewhere only dispositions are restored, when the extension is set up. */
+#include "cpython.h" /* first: Python.h asks libc for what is GNU's */
+#include "guest.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -28,6 +29,7 @@
 static struct sigaction before[NSIG];
 
 int32_t ga_threads;
+static int forked;
 
 /* Growing the table of descriptors takes the kernel 10 ms (an RCU grace period) once threads share it. */
 static void make_room(void)
@@ -95,7 +97,7 @@ static uintptr_t pc_of(const ucontext_t *context)
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
     const struct sigaction *next = &before[sig];
-    if (!ga_forked && info->si_code > 0 && pc_of(context) - text_begin < text_end - text_begin)
+    if (!forked && info->si_code > 0 && pc_of(context) - text_begin < text_end - text_begin)
         next = &gos[sig];
     if (next->sa_flags & SA_SIGINFO) {
         next->sa_sigaction(sig, info, context);
@@ -146,6 +148,7 @@ void ga_guest_setup(void)
 }
 void ga_guest_forked(void)
 {
+    forked = 1;
 }
 #else
 void ga_guest_setup(void)
@@ -212,6 +215,7 @@ static void arrive(void)
 
 void ga_guest_forked(void)
 {
+    forked = 1;
     if (arriving)
         sigaction(SIGSTKFLT, &unused, NULL);
     arriving = arriving_lock = 0;

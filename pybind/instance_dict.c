@@ -1,7 +1,8 @@
 //go:build gopy_binding
 
-/* The dicts of channels: what makes their changes tell a watcher, and their being replaced. Requires the GIL throughout. */
-#include "internal.h"
+/* The dicts of channels: which can be watched, and reports of those that are replaced. */
+#include "instance_dict.h"
+#include "watch.h"
 
 int ga_only_names(PyObject *dict)
 {
@@ -16,11 +17,12 @@ int ga_only_names(PyObject *dict)
 static PyObject *dict_descriptor(PyTypeObject *type, PyTypeObject **where);
 static getter plain_get;
 static setter plain_set;
+static void (*report)(PyObject *dict);
 
 #if PY_VERSION_HEX >= 0x030D0000
 static int set_dict(PyObject *self, PyObject *value, void *closure);
 
-/* Whether assigning an instance's __dict__ runs no code of the program's. */
+/* Whether assigning an instance's __dict__ runs no code of the program. */
 static int dict_is_assigned_plainly(PyTypeObject *type)
 {
     PyTypeObject *where;
@@ -29,18 +31,18 @@ static int dict_is_assigned_plainly(PyTypeObject *type)
     return set && (set == plain_set || set == set_dict);
 }
 
-/* From 3.13 on the values may stay with the object, where stores tell no watcher. This puts an ordinary dict in their
- * place, and returns it, owned; NULL without an exception where that cannot be. */
+/* From 3.13 on the values may be stored in the object, where no watcher sees stores. This puts an ordinary dict in their
+ * place, and returns it, owned; NULL without an exception if that cannot be done. */
 static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
 {
     static PyObject *name;
-    /* Nobody else may hold the old one: they would go on with what is no longer the instance's. */
+    /* If something else held the old one, it would go on with what is no longer the instance's dict. */
     if (Py_REFCNT(dict) == 2 && PyDict_CheckExact(dict) && !ga_is_watched(dict) && dict_is_assigned_plainly(Py_TYPE(obj)) &&
         (name || (name = PyUnicode_InternFromString("__dict__")))) {
         PyObject *compact = PyDict_New();
         if (compact && PyDict_Update(compact, dict) == 0) {
-            /* Where there is no memory for a copy of the old one's values CPython 3.13 empties it, and the object's
-             * attributes are nowhere but in ours. */
+            /* If there is no memory for a copy of the old dict's values, CPython 3.13 empties it, and only ours has the
+             * object's attributes. */
             for (int tries = 0; tries < 100; tries++) {
                 if (PyObject_GenericSetAttr(obj, name, compact) == 0)
                     return compact;
@@ -52,7 +54,7 @@ static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
         Py_XDECREF(compact);
     }
     PyErr_Clear();
-    /* A key that is no string makes an ordinary dict of this one; it is larger, and slower to look into. */
+    /* A key that is not a string makes this one an ordinary dict, though larger and slower to look into. */
     if (PyDict_SetItem(dict, Py_None, Py_None) == 0 && PyDict_DelItem(dict, Py_None) == 0)
         return Py_NewRef(dict);
     PyErr_Clear();
@@ -62,7 +64,7 @@ static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
 
 PyObject *ga_watchable_dict(PyObject *obj)
 {
-    /* A class that is itself a channel: its dict is CPython's to change, and a debug build of it aborts. */
+    /* A class can be a channel, but only CPython may change its dict: a debug build aborts. */
     if (PyType_Check(obj))
         return NULL;
     PyObject *dict = PyObject_GenericGetDict(obj, NULL);
@@ -79,11 +81,11 @@ PyObject *ga_watchable_dict(PyObject *obj)
 #endif
     return dict;
 }
+
 /* -- replacing an instance's dict --------------------------------------------------------------- */
 
-/* `obj.__dict__ = other` shows to a dict's watcher only as the end of the old one, and not while the program
- * holds on to that. So the classes whose instances have a __dict__ get a descriptor that tells us first. What
- * it does then is what CPython put into all of them. */
+/* A dict's watcher reports `obj.__dict__ = other` only as the end of the old dict, and not while the program keeps that. So the
+ * classes whose instances have a __dict__ get a descriptor that reports it first and then does what CPython's would. */
 static PyObject *get_dict(PyObject *self, void *closure)
 {
     return plain_get(self, closure);
@@ -93,14 +95,14 @@ static int set_dict(PyObject *self, PyObject *value, void *closure)
 {
     PyObject *dict = plain_get(self, closure);
     if (dict)
-        ga_mirror_dict_replaced(dict);
+        report(dict);
     else
         PyErr_Clear();
     Py_XDECREF(dict);
     return plain_set(self, value, closure);
 }
 
-static PyGetSetDef replacing = {"__dict__", get_dict, set_dict, "dictionary for instance variables", NULL};
+static PyGetSetDef reporting = {"__dict__", get_dict, set_dict, "dictionary for instance variables", NULL};
 
 /* Borrowed from the class, as `where` is; NULL without an exception if there is none. */
 static PyObject *dict_descriptor(PyTypeObject *type, PyTypeObject **where)
@@ -117,8 +119,9 @@ static PyObject *dict_descriptor(PyTypeObject *type, PyTypeObject **where)
     return NULL;
 }
 
-void ga_watch_replacing(PyTypeObject *type)
+void ga_instance_dict_setup(PyTypeObject *type, void (*replaced)(PyObject *dict))
 {
+    report = replaced;
     PyTypeObject *where;
     PyObject *descriptor = dict_descriptor(type, &where);
     if (descriptor && where == type) {
@@ -132,12 +135,12 @@ int ga_replacing_shows(PyTypeObject *type)
     PyTypeObject *where;
     PyObject *descriptor = dict_descriptor(type, &where);
     PyGetSetDef *definition = descriptor ? ((PyGetSetDescrObject *)descriptor)->d_getset : NULL;
-    if (definition == &replacing)
+    if (definition == &reporting)
         return 1;
     if (!definition || !plain_set || definition->get != plain_get || definition->set != plain_set ||
         (where->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) != Py_TPFLAGS_HEAPTYPE)
         return 0;
-    PyObject *ours = PyDescr_NewGetSet(where, &replacing), *own = PyType_GetDict(where);
+    PyObject *ours = PyDescr_NewGetSet(where, &reporting), *own = PyType_GetDict(where);
     int installed = ours && own && PyDict_SetItemString(own, "__dict__", ours) == 0;
     Py_XDECREF(own);
     Py_XDECREF(ours);

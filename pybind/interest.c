@@ -1,23 +1,24 @@
 //go:build gopy_binding
 
-/* What the channels of a mirrored map wait for: their predicates evaluated or asked, and the changes for the engine.
- * Requires the GIL throughout. */
-#include "mirror.h"
+/* What channels wait for: those that must be asked are asked, and the changes are collected for the engine. */
+#include "interest.h"
+#include "mirror_events.h"
+#include "predicates.h"
+#include "tracing.h"
+#include "watch.h"
 
-#include <time.h>
+#define MANY 1024      /* items, from which on the memory of a list is freed after use */
+#define FEW_LENGTHS 16 /* that are compared after each call of a predicate */
 
-#define MANY 1024    /* items of a list that grew for an occasion, from which its memory is given back */
-#define FEW_SIZED 16 /* queues that are looked at after each answer of a predicate */
-
-/* Reports what the engine does not know yet of a number. 0, or -1 without an exception. */
+/* Reports the interest in a number to the engine, unless it knows it. 0, or -1 without an exception. */
 static int report(ga_mirror *m, ga_number *n, uint8_t want)
 {
     ga_channel *c = n->channel;
-    if (n->told == want && (!want || !c || (c->reported && !c->renewed))) {
+    if (n->reported == want && (!want || !c || (c->known && !c->renewed))) {
         if (c) {
-            c->reported = 1;
-            c->told = want;
-            n->told_of = c->obj;
+            c->known = 1;
+            c->reported = want;
+            n->reported_of = c->obj;
         }
         return 0;
     }
@@ -25,95 +26,96 @@ static int report(ga_mirror *m, ga_number *n, uint8_t want)
         return -1;
     m->go.changes[m->go.change_count++] = (ga_change){n->fd, want, c ? c->order : 0};
     m->stats.changes++;
-    m->wanting += (want != 0) - (n->told != 0 && n->told != TOLD_UNKNOWN);
-    n->told = want;
-    n->told_of = c ? c->obj : NULL;
+    m->wanting += (want != 0) - (n->reported != 0 && n->reported != REPORTED_UNKNOWN);
+    n->reported = want;
+    n->reported_of = c ? c->obj : NULL;
     if (c) {
-        c->reported = 1;
-        c->told = want;
+        c->known = 1;
+        c->reported = want;
         c->renewed = 0;
     }
     return 0;
 }
 
-int ga_report(ga_channel *c)
+/* What the channel waits for. */
+static int report_channel(ga_channel *c)
 {
-    if (c->reported && !c->renewed && c->told == c->want)
+    if (c->known && !c->renewed && c->reported == c->want)
         return 0;
-    return report(c->mirror, ga_number_at(c->mirror, c->fd), c->want);
+    return report(c->mirror, ga_number_at(c->mirror, c->fd), c->want) < 0 ? (PyErr_NoMemory(), -1) : 0;
 }
 
-static void retell(ga_mirror *m, ga_number *n)
+static void report_again(ga_mirror *m, ga_number *n)
 {
-    if (n->told != 0 && n->told != TOLD_UNKNOWN)
+    if (n->reported != 0 && n->reported != REPORTED_UNKNOWN)
         m->wanting--;
-    n->told = TOLD_UNKNOWN;
+    n->reported = REPORTED_UNKNOWN;
     if (n->channel) {
-        n->channel->reported = 0;
+        n->channel->known = 0;
         ga_mark_channel(n->channel);
     } else
         ga_mark(m, n);
 }
 
-void ga_mirror_retell_changes(ga_mirror *m)
+void ga_interest_report_changes_again(ga_mirror *m)
 {
     for (int i = 0; i < m->go.change_count; i++) {
         ga_number *n = ga_number_made(m, m->go.changes[i].fd);
         if (n)
-            retell(m, n);
+            report_again(m, n);
         else
             m->resync = 1;
     }
     m->go.change_count = 0;
 }
 
-void ga_mirror_retell_all(ga_mirror *m)
+void ga_interest_report_all_again(ga_mirror *m)
 {
     for (int32_t i = 0; i < m->number_size; i++) {
         ga_number *n = &m->numbers[i];
-        if (n->fd >= 0 && (n->told || n->channel))
-            retell(m, n);
+        if (n->fd >= 0 && (n->reported || n->channel))
+            report_again(m, n);
     }
     m->go.change_count = 0;
 }
 
-/* 0, 1, or -1 with an exception set. */
+/* Calls a predicate: the class's, if `c` is not NULL. 0, 1, or -1 with an exception set. */
 static int ask_one(ga_mirror *m, ga_channel *c, PyObject *obj, int name)
 {
-    PyObject *args[2] = {NULL, obj}, *answer;
+    PyObject *args[2] = {NULL, obj}, *result;
     size_t count = 1 | PY_VECTORCALL_ARGUMENTS_OFFSET;
     if (c) {
         if (c->settled & 1 << name)
-            return c->answers >> name & 1;
+            return c->results >> name & 1;
         m->stats.asked++;
         PyObject *function = Py_NewRef(c->class->seen[name]);
         vectorcallfunc call = PyVectorcall_Function(function);
-        answer = call ? call(function, args + 1, count, NULL) : PyObject_Vectorcall(function, args + 1, count, NULL);
+        result = call ? call(function, args + 1, count, NULL) : PyObject_Vectorcall(function, args + 1, count, NULL);
         Py_DECREF(function);
     } else {
         m->stats.asked++;
-        answer = PyObject_VectorcallMethod(ga_names[name], args + 1, count, NULL);
+        result = PyObject_VectorcallMethod(ga_names[name], args + 1, count, NULL);
     }
-    if (!answer)
+    if (!result)
         return -1;
-    int is = answer == Py_True ? 1 : answer == Py_False || answer == Py_None ? 0 : PyObject_IsTrue(answer);
-    Py_DECREF(answer);
+    int is = result == Py_True ? 1 : result == Py_False || result == Py_None ? 0 : PyObject_IsTrue(result);
+    Py_DECREF(result);
     return is;
 }
 
-/* Whether the class's functions can be called without looking for them. */
+/* Whether the class's functions can be called without looking them up. */
 static int is_direct(ga_channel *c)
 {
     return c->direct && !c->changed && c->class->direct && !c->class->stale && c->class->type == Py_TYPE(c->obj);
 }
 
-/* The channel that stands under the number of one that has been asked, or NULL. */
+/* The channel that now has the number of one that was asked, or NULL. */
 static ga_channel *found_again(ga_mirror *m, ga_channel *c, int32_t fd, uint64_t departures)
 {
     return m->departures == departures ? c->removed ? NULL : c : ga_channel_at(m, fd);
 }
 
-/* What the channel's own predicates say; -1 with an exception set. `c` may be gone after the first. */
+/* What the channel waits for by its predicates; -1 with an exception set. `c` may be gone after the first. */
 static int ask(ga_channel *c)
 {
     PyObject *obj = c->obj;
@@ -139,7 +141,20 @@ static int ask(ga_channel *c)
     return (readable ? GA_READ : 0) | (writable ? GA_WRITE : 0);
 }
 
-/* Asks a channel with predicates of its own. `c` may be gone after that. 0, or -1 with an exception set. */
+/* Marks the channels of which a length has changed. */
+static void compare_lengths(ga_mirror *m)
+{
+    /* From the end, because the last one takes the place of one that leaves. */
+    for (int32_t i = m->length_count - 1; i >= 0; i--) {
+        if (i >= m->length_count)
+            continue;
+        const ga_length *s = &m->lengths[i];
+        if (*s->length != s->seen && !(s->any && *s->length && s->seen))
+            ga_mark_channel(s->channel);
+    }
+}
+
+/* Asks a channel, which may be gone after that. */
 static int ask_channel(ga_mirror *m, ga_channel *c)
 {
     PyObject *obj = c->obj;
@@ -149,38 +164,38 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
     Py_INCREF(obj);
     int want = ask(c);
     Py_DECREF(obj);
-    /* A queue that a predicate filled counts for the channels after it in this pass; for the others, and
-     * where there are many to look at, in the next. */
-    if (m->sized_count <= FEW_SIZED)
-        ga_look_at_sizes(m);
+    /* A queue that a predicate fills counts for the channels after it in this pass. For the others, and if there are many
+     * lengths, it counts in the next pass. */
+    if (m->length_count <= FEW_LENGTHS)
+        compare_lengths(m);
     m->asking = 0;
     if (want < 0)
         return -1;
-    /* The predicates may have taken it away, or replaced it, or put it in again: then nobody has
-     * looked at the new entry yet, but its channel has been asked. */
+    /* The predicates may have removed or replaced it, or added it again: then the new entry has not been looked at, but its
+     * channel has been asked. */
     c = found_again(m, c, fd, departures);
-    if (!c || c->obj != obj || (c->order == order ? !c->own : c->class != NULL))
+    if (!c || c->obj != obj || (c->order == order ? !c->asked : c->class != NULL))
         return 0;
     c->want = (uint8_t)want;
-    c->renewed |= !c->dict; /* nothing would tell of another socket */
-    return ga_report(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
+    c->renewed |= !c->dict; /* nothing would report another socket */
+    return report_channel(c);
 }
 
-/* Goes through what changed; of what changed while the pass was asking, only what stands after the
- * channel that was being asked then. 0, or -1 with an exception set. */
-static int look_at_dirty(ga_mirror *m, int asked)
+/* Looks at what is marked; if the pass has asked already, only at what comes after the channel that was being asked when it was
+ * marked. */
+static int look_at_marked(ga_mirror *m, int late)
 {
     int32_t kept = 0, status = 0;
-    for (int32_t i = 0; i < m->dirty_count; i++) {
-        ga_dirty d = m->dirty[i];
+    for (int32_t i = 0; i < m->marked_count; i++) {
+        ga_marked d = m->marked[i];
         ga_number *n = ga_number_at(m, d.fd);
         ga_channel *c = n->channel;
-        int later = asked && c && (c->order <= d.stamp || !c->class);
+        int later = late && c && (c->order <= d.stamp || !c->class);
         if (status < 0 || later) {
-            m->dirty[kept++] = (ga_dirty){d.fd, 0};
+            m->marked[kept++] = (ga_marked){d.fd, 0};
             continue;
         }
-        n->queued = 0;
+        n->marked = 0;
         if (!c) {
             if ((status = report(m, n, 0)) < 0) {
                 ga_mark(m, n);
@@ -188,65 +203,37 @@ static int look_at_dirty(ga_mirror *m, int asked)
             }
             ga_number_drop_unused(m, d.fd);
         } else if (c->changed) {
-            int was_own = c->own;
-            status = ga_channel_look_at(c);
+            int was_asked = c->asked;
+            status = ga_predicates_look_at(c);
+            if (status > 0)
+                status = report_channel(c);
             c = ga_channel_at(m, d.fd) == c ? c : NULL;
             if (status < 0 && c)
                 ga_mark_channel(c);
-            else if (asked && c && c->own && !was_own)
-                status = ask_channel(m, c); /* it would have been, had it been its own from the start */
+            else if (late && c && c->asked && !was_asked)
+                status = ask_channel(m, c); /* it would have been, had this been known from the start */
         }
     }
-    m->dirty_count = kept;
-    if (!kept && m->dirty_size > MANY) { /* many at once are rare */
-        PyMem_RawFree(m->dirty);
-        m->dirty = NULL;
-        m->dirty_size = 0;
+    m->marked_count = kept;
+    if (!kept && m->marked_size > MANY) { /* many at once are rare */
+        PyMem_RawFree(m->marked);
+        m->marked = NULL;
+        m->marked_size = 0;
     }
     return status;
 }
 
-/* Asks those with predicates of their own, in map order. 0, or -1 with an exception set. */
 static int ask_all(ga_mirror *m)
 {
-    if (m->own_holes)
-        ga_close_holes(m);
+    if (m->asked_holes)
+        ga_asked_close_holes(m);
     int status = 0;
-    for (int32_t i = 0, count = m->own_count; i < count && status == 0; i++)
-        if (m->own[i])
-            status = ask_channel(m, m->own[i]);
+    for (int32_t i = 0, count = m->asked_count; i < count && status == 0; i++)
+        if (m->asked[i])
+            status = ask_channel(m, m->asked[i]);
     return status;
 }
 
-/* At most once a second: what neither watcher nor audit hook shows. A __dict__ that was replaced while
- * the program held on to the old one, and classes assigned where the hook was refused. */
-static void audit(ga_mirror *m)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    double seconds = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-    if (seconds - m->audited < 1)
-        return;
-    m->audited = seconds;
-    for (int32_t i = 0; i < m->number_size; i++) {
-        ga_channel *c = m->numbers[i].fd < 0 ? NULL : m->numbers[i].channel;
-        if (!c || !c->class)
-            continue;
-        if (c->class->type != Py_TYPE(c->obj))
-            ga_mark_channel(c);
-        else if (c->dict) {
-            PyObject *dict = PyObject_GenericGetDict(c->obj, NULL);
-            if (dict != c->dict) {
-                ga_drop_dict(c);
-                ga_mark_channel(c);
-            }
-            Py_XDECREF(dict);
-            PyErr_Clear();
-        }
-    }
-}
-
-/* 0, or -1 with an exception set. */
 static int collect(ga_mirror *m)
 {
     m->go.change_count = 0;
@@ -258,37 +245,37 @@ static int collect(ga_mirror *m)
     ga_classes_drop_unused();
     if (ga_is_traced() != m->traced) {
         m->traced = !m->traced;
-        ga_mirror_mark_all(m);
+        ga_mark_all(m);
     }
     if (ga_classes_refresh() < 0)
         return -1;
     if (m->resync || ga_trusted < 2 || m->count != PyDict_GET_SIZE(m->map))
-        ga_synchronise(m);
+        ga_mirror_synchronise(m);
     if (m->resync) {
         PyErr_NoMemory();
         return -1;
     }
     if (m->foreign)
         return 0;
-    audit(m);
+    ga_mirror_audit(m);
     ga_mirror_look_at_suspects(m);
-    ga_look_at_sizes(m);
-    if (m->dirty_count && look_at_dirty(m, 0) < 0)
+    compare_lengths(m);
+    if (m->marked_count && look_at_marked(m, 0) < 0)
         return -1;
-    if (m->own_count) {
+    if (m->asked_count) {
         if (ask_all(m) < 0)
             return -1;
-        return m->dirty_count ? look_at_dirty(m, 1) : 0;
+        return m->marked_count ? look_at_marked(m, 1) : 0;
     }
     return 0;
 }
 
-int ga_mirror_collect(ga_mirror *m)
+int ga_interest_collect(ga_mirror *m)
 {
     int status = collect(m);
-    if (m->gone_count) {
+    if (m->removed_count) {
         PyObject *exc = PyErr_GetRaisedException();
-        ga_bury(m);
+        ga_removed_drop(m);
         PyErr_SetRaisedException(exc);
     }
     return status;

@@ -1,44 +1,30 @@
-/* What mirror.c and interest.c share. All of it requires the GIL; nothing runs Python code but ga_bury. */
-#ifndef GOASYNCORE_MIRROR_H
-#define GOASYNCORE_MIRROR_H
+/* The mirror of a map: its channels come and go, and are marked to be looked at again.
+ *
+ * The mirror marks; it does not decide what channels wait for. Functions run no Python code and touch no exception unless they
+ * say so. */
+#pragma once
 
-#include "internal.h"
+#include "mirror_tables.h"
 
-int ga_reserve(void *items, int32_t *size, int32_t need, size_t item); /* room for so many; 0, or -1 without an exception */
+extern ga_mirror *ga_mirrors;
+extern int ga_attended; /* how many of them have an attendant */
 
-/* numbers.c: pointers to a number are good until the next one is made or dropped. */
-ga_number *ga_number_at(const ga_mirror *m, int32_t fd); /* NULL for one of which nothing is known */
-ga_number *ga_number_made(ga_mirror *m, int32_t fd);     /* found or made; NULL without an exception */
-void ga_number_drop_unused(ga_mirror *m, int32_t fd);    /* forgets a number of which nothing is left to know */
+/* Found, or made at the first run over the map. NULL with an exception set; or without one if its end would not be noticed. */
+ga_mirror *ga_mirror_of(PyObject *map);
+void ga_mirror_end(ga_mirror *m); /* its map is gone */
+long ga_mirror_abandoned(void);   /* a handle that Go had for one whose map is gone, or 0 */
 
-void ga_mark(ga_mirror *m, ga_number *n); /* to be looked at again */
+void ga_mark(ga_mirror *m, ga_number *n);
 void ga_mark_channel(ga_channel *c);
+void ga_mark_all(ga_mirror *m);
 
-/* lists.c: a channel can be in both. */
-int ga_enter_own(ga_channel *c); /* to be asked in each pass; 0, or -1 without an exception */
-void ga_leave_own(ga_channel *c);
-void ga_close_holes(ga_mirror *m);                                    /* in mirror.own */
-const Py_ssize_t *ga_length_of(PyObject *value);                      /* where a container of CPython's keeps it; NULL for anything else */
-int ga_enter_sized(ga_channel *c, const Py_ssize_t *length, int any); /* 1, 0 if it has too many, -1 without an exception */
-void ga_leave_sized(ga_channel *c);
-void ga_look_at_sizes(ga_mirror *m); /* marks those of whom a length has changed */
+/* Something has changed: if the asyncio loop of this thread serves the map, it makes a pass. */
+void ga_mirror_touch(ga_mirror *m);
+void ga_mirrors_touch(void);
 
-/* settle.c: finds out what kind of channel it is, and what it waits for where no predicate has to be called in each pass.
- * Runs Python code: `c` may be gone after it. 0, or -1 with an exception set. */
-int ga_channel_look_at(ga_channel *c);
-
-int ga_report(ga_channel *c); /* interest.c: to the engine, what the channel waits for; 0, or -1 without an exception */
-void ga_mirror_mark_all(ga_mirror *m);
-
-int32_t ga_number_of(PyObject *key); /* that a key stands for, or -1 */
-void ga_add_channel(ga_mirror *m, int32_t fd, PyObject *obj, uint64_t order);
-void ga_remove_channel(ga_mirror *m, ga_number *n);
-void ga_drop_dict(ga_channel *c);              /* watches it no longer */
-void ga_bury(ga_mirror *m);                    /* drops the channels that left while the pass was asking */
-void ga_mirror_look_at_suspects(ga_mirror *m); /* marks those whose class is another one by now */
-/* mirror_life.c */
-void ga_remove_all(ga_mirror *m);
-void ga_forget_mirror(ga_mirror *m); /* its map is gone */
-void ga_synchronise(ga_mirror *m);   /* makes the mirror equal to the map */
-
-#endif
+void ga_channel_add(ga_mirror *m, int32_t fd, PyObject *obj, uint64_t order);
+void ga_channel_remove(ga_mirror *m, ga_number *n);
+void ga_channel_remove_all(ga_mirror *m);
+void ga_channel_unwatch(ga_channel *c);            /* its dict */
+int ga_channel_is_waited_for(const ga_channel *c); /* it may have left the map and come back since */
+void ga_removed_drop(ga_mirror *m);                /* those that left while the pass was asking. Runs Python code */

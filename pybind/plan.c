@@ -1,6 +1,9 @@
 //go:build gopy_binding
 
+/* What a predicate depends on, as _predicates.py found it. */
 #include "plan.h"
+#include "instance_dict.h"
+#include "watch.h"
 
 /* As in _predicates.py. */
 typedef enum { DEP_ATTRIBUTE, DEP_METHOD, DEP_AFTER, DEP_OF, DEP_GLOBAL, DEP_CELL, DEP_FUNCTION } ga_dep_kind;
@@ -15,12 +18,14 @@ typedef struct {
 } dep;
 
 struct ga_plan {
-    PyObject *held; /* list of what the dependencies have borrowed; owned, NULL after ga_plan_take */
-    int count, answer, compared;
+    PyObject *held; /* a list of what the dependencies borrow; owned, NULL after ga_plan_take */
+    int count, result, compared;
     dep deps[];
 };
 
-#define DEPTH 3 /* tuples in tuples */
+#define DEPTH 3 /* of tuples in tuples */
+
+uint64_t ga_plan_epoch;
 
 /* Borrowed: what `name` is of the classes that come after `anchor`. */
 static PyObject *lookup_after(PyTypeObject *type, PyObject *anchor, PyObject *name)
@@ -65,17 +70,42 @@ static PyObject *value_of(const dep *d, PyTypeObject *type)
     return value;
 }
 
-/* 1 where it was so before, 0 where it is so from now on, -1 without an exception where it cannot be. */
+/* The names of globals that plans depend on, several to a bit: a program that counts in another global should not cause
+ * comparisons. */
+static uint64_t global_names;
+
+static uint64_t bit_of(PyObject *name)
+{
+    return (uint64_t)1 << (((uintptr_t)name >> 4 ^ (uintptr_t)name >> 10) & 63);
+}
+
+/* Whether its changes were reported before; they are from now on. */
+static int note_global(PyObject *name)
+{
+    int before = (global_names & bit_of(name)) != 0;
+    global_names |= bit_of(name);
+    return before;
+}
+
+int ga_plan_global_changed(PyDict_WatchEvent event, PyObject *key)
+{
+    if (event <= PyDict_EVENT_DELETED && key && PyUnicode_CheckExact(key) && PyUnicode_CHECK_INTERNED(key) && !(global_names & bit_of(key)))
+        return 0;
+    ga_plan_epoch++;
+    return 1;
+}
+
+/* Whether changes of the global were seen before: 1, or 0 if they are from now on; -1 without an exception if they cannot be. */
 static int see_changes(PyObject *dict, PyObject *name)
 {
     static char owner[8] __attribute__((aligned(8)));
-    int before = ga_watch_global(name);
+    int before = note_global(name);
     if (ga_watched(dict, WATCH_NAMESPACE) || ga_watched(dict, WATCH_GLOBALS))
         return before;
     return ga_only_names(dict) && ga_watch(dict, WATCH_GLOBALS, owner) == 0 ? 0 : -1;
 }
 
-/* Looks up what it depends on, and holds on to all of that. 0, or -1 with an exception set. */
+/* Looks up what it depends on, and holds all of that. */
 static int hold(ga_plan *plan, PyTypeObject *type)
 {
     if (!(plan->held = PyList_New(0)))
@@ -91,7 +121,7 @@ static int hold(ga_plan *plan, PyTypeObject *type)
     return 0;
 }
 
-/* The dependencies, and what they need to be seen to change. 1, 0 where it would not be seen, or -1 with an exception set. */
+/* Reads the dependencies, and has their changes reported. 1, 0 if they would not be, or -1 with an exception set. */
 static int parse(ga_plan *plan, PyObject *dependencies, int *again)
 {
     for (int i = 0; i < plan->count; i++) {
@@ -114,7 +144,7 @@ static int parse(ga_plan *plan, PyObject *dependencies, int *again)
     return 1;
 }
 
-ga_plan *ga_plan_made(PyTypeObject *type, PyObject *dependencies, PyObject *answer, int *again)
+ga_plan *ga_plan_made(PyTypeObject *type, PyObject *dependencies, PyObject *result, int *again)
 {
     Py_ssize_t count = PyTuple_Check(dependencies) ? PyTuple_GET_SIZE(dependencies) : 0;
     ga_plan *plan = PyMem_RawCalloc(1, sizeof *plan + (size_t)count * sizeof *plan->deps);
@@ -123,11 +153,11 @@ ga_plan *ga_plan_made(PyTypeObject *type, PyObject *dependencies, PyObject *answ
         return NULL;
     }
     plan->count = (int)count;
-    plan->answer = answer == Py_None ? -1 : answer == Py_True;
+    plan->result = result == Py_None ? -1 : result == Py_True;
     int status = parse(plan, dependencies, again);
     if (status > 0 && hold(plan, type) == 0)
         return plan;
-    Py_XDECREF(plan->held); /* the caller holds all of it */
+    Py_XDECREF(plan->held); /* the caller holds what is in it */
     PyMem_RawFree(plan);
     return NULL;
 }
@@ -169,14 +199,14 @@ int ga_plan_reads(const ga_plan *plan, PyObject *name)
     return 0;
 }
 
-int ga_plan_answer(const ga_plan *plan)
+int ga_plan_result(const ga_plan *plan)
 {
-    return plan->answer;
+    return plan->result;
 }
 
 /* -- for a channel ----------------------------------------------------------------------------- */
 
-/* Whether it is another object where it is another value. */
+/* Whether another value is always another object. */
 static int is_simple(PyObject *value, int depth)
 {
     if (value == Py_None || PyBool_Check(value) || PyLong_CheckExact(value) || PyUnicode_CheckExact(value) || PyBytes_CheckExact(value) ||
@@ -202,33 +232,34 @@ static int is_simple(PyObject *value, int depth)
     return simple;
 }
 
-/* Whether it is true or false for good. */
+/* Whether its truth never changes. */
 static int is_always_true(PyObject *value)
 {
     return PyFunction_Check(value) || PyCFunction_CheckExact(value) || PyMethod_Check(value) || Py_IS_TYPE(value, &PyType_Type);
 }
 
-int ga_plan_settles(const ga_plan *plan, ga_channel *c)
+int ga_plan_settles(const ga_plan *plan, PyObject *dict, const Py_ssize_t *lengths[GA_MOST_LENGTHS], int *count)
 {
+    *count = 0;
     for (int i = 0; i < plan->count; i++) {
         const dep *d = &plan->deps[i];
         if (d->kind > DEP_METHOD)
             continue;
-        PyObject *value = PyDict_GetItemWithError(c->dict, d->name);
+        PyObject *value = PyDict_GetItemWithError(dict, d->name);
         if (d->kind == DEP_METHOD) {
             if (value)
                 return 0;
             continue;
         }
         if (!value && !(value = d->value))
-            continue; /* it was not read; where it appears, that tells */
+            continue; /* it was not read; a watcher reports when it appears */
         if (d->counts == COUNTS_IDENTITY || is_simple(value, DEPTH))
             continue;
         const Py_ssize_t *length = d->counts == COUNTS_TRUTH ? ga_length_of(value) : NULL;
         if (length) {
-            int status = ga_enter_sized(c, length, 0);
-            if (status <= 0)
-                return status;
+            if (*count == GA_MOST_LENGTHS)
+                return 0;
+            lengths[(*count)++] = length;
         } else if (d->counts != COUNTS_TRUTH || !is_always_true(value))
             return 0;
     }

@@ -3,7 +3,9 @@
 package pybind
 
 // #cgo CFLAGS: -Wall -Wextra
-// #include "bridge.h"
+// #include "guest.h"
+// #include "module.h"
+// #include "run.h"
 // #include <stdlib.h>
 import "C"
 
@@ -62,7 +64,7 @@ func Setup(tools int64) {
 // SetupChat does the same for asynchat, which may be imported later.
 func SetupChat(tools int64) {
 	makeRoom()
-	C.ga_chat_methods(C.intptr_t(tools))
+	C.ga_setup_chat(C.intptr_t(tools))
 }
 
 // Probe watches the instance dict of the object at the address as a channel's would be; false if

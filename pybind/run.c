@@ -1,145 +1,292 @@
 //go:build gopy_binding
 
-/* How a run begins: with what Python says, and where that is enough with a pass that never leaves for Go. Requires the
- * GIL throughout. */
-#include "internal.h"
+/* The passes of a run: how it begins, what Go calls during it, and how it ends. */
+#include "run.h"
+#include "crossing.h"
+#include "dispatch.h"
+#include "interest.h"
+#include "watch.h"
 
-#include <math.h>
-#include <poll.h>
+#include <errno.h>
 
-#define FEW 32      /* numbers that one look at all of them costs less than a crossing to Go and back */
-#define LONGEST 2e6 /* seconds that select and poll take for sure */
+static uint64_t namespace_epoch; /* rises with each change of a namespace that a pass depends on */
 
-/* The meanings of ready, as in engine/selector/meaning.go. */
-static uint32_t interest(uint32_t want, int use_poll)
+void ga_run_namespace_changed(void)
 {
-    return want & GA_READ || !use_poll ? want | GA_PRIORITY : want;
+    namespace_epoch++;
 }
 
-static uint32_t meaning(uint32_t want, uint32_t got, int use_poll)
+/* A pass depends on asyncore's namespace, and on the modules that it waits with. 0, or -1 without an exception. */
+static int watch_namespace(PyObject *dict)
 {
-    uint32_t told = got & interest(want, use_poll);
-    if (use_poll)
-        return told | (got & (GA_ERROR | GA_HANGUP));
-    if (want & GA_READ && got & (GA_ERROR | GA_HANGUP))
-        told |= GA_READ;
-    if (want & GA_WRITE && got & GA_ERROR)
-        told |= GA_WRITE;
-    return told;
+    static char owner[8] __attribute__((aligned(8)));
+    return ga_watched(dict, WATCH_NAMESPACE) ? 0 : ga_watch(dict, WATCH_NAMESPACE, owner);
 }
 
-/* The only pass of a run that has begun, by a look with poll(2), which knows nothing of the pass before: so what the
- * engine has registered does not matter, nor what was closed or put in its place. Returns 0 when the engine has to make
- * it: there are many numbers, news for it, or a closed number; or nothing is ready, and the pass has time. */
-static int made_here(ga_mirror *m)
+int ga_run_setup(void)
 {
-    struct pollfd seen[FEW];
-    struct {
-        uint64_t order;
-        ga_ready ready;
-    } known[FEW], next;
-    ga_ready ready[FEW];
-    int count = 0, some = 0;
-    if (m->go.change_count || m->attendant || m->wanting > FEW || m->number_size > 4 * FEW)
-        return 0;
-    for (int32_t i = 0; i < m->number_size; i++) {
-        const ga_number *n = &m->numbers[i];
-        if (n->fd < 0 || !n->told)
-            continue;
-        if (n->told == TOLD_UNKNOWN || !n->channel || count == FEW)
-            return 0;
-        seen[count] = (struct pollfd){.fd = n->fd, .events = (short)interest(n->told, m->use_poll)};
-        known[count].order = n->channel->order;
-        known[count++].ready = (ga_ready){n->fd, n->told};
-    }
-    PyThreadState *thread = PyEval_SaveThread(); /* others wait for their turn, perhaps */
-    int found = poll(seen, (nfds_t)count, 0);
-    PyEval_RestoreThread(thread);
-    if (found < 0)
-        return 0;
-    for (int i = 0; i < count && found; i++) {
-        uint32_t got = (uint16_t)seen[i].revents;
-        if (got & GA_INVALID)
-            return 0;
-        next = known[i];
-        next.ready.events = meaning(next.ready.events, got, m->use_poll);
-        if (!next.ready.events)
-            continue;
-        int at = some++; /* in map order, in the place of those that have been looked at */
-        for (; at > 0 && known[at - 1].order > next.order; at--)
-            known[at] = known[at - 1];
-        known[at] = next;
-    }
-    if (!some && m->rests)
-        return 0;
-    for (int i = 0; i < some; i++)
-        ready[i] = known[i].ready;
-    ga_unlisten(m);
-    m->go.passes = 1;
-    ga_tell(m, ready, some, 0);
-    return 1;
-}
-
-/* What a timeout of the program's is in seconds, below 0: for ever. 0 if select or poll may have something to say to it. */
-static int in_seconds(PyObject *timeout, int use_poll, double *seconds)
-{
-    *seconds = -1;
-    if (timeout == Py_None)
-        return 1;
-    if (!PyFloat_CheckExact(timeout) && !PyLong_CheckExact(timeout))
-        return 0;
-    *seconds = PyFloat_AsDouble(timeout);
-    if (PyErr_Occurred())
-        PyErr_Clear(); /* an int that no double holds */
-    else if (-LONGEST < *seconds && *seconds < LONGEST) {
-        if (use_poll)
-            *seconds = trunc(*seconds * 1000) / 1000; /* select.poll counts in milliseconds */
-        return use_poll || *seconds >= 0;
+    static const char *const names[] = {"select", "time"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        PyObject *module = PyImport_ImportModule(names[i]);
+        if (!module)
+            return -1;
+        watch_namespace(PyModule_GetDict(module)); /* if that fails, the next run sees that a function was replaced */
+        Py_DECREF(module);
     }
     return 0;
 }
 
-static PyObject *run(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+/* Ends the run. An exception that is set stays set. */
+static void leave(ga_mirror *m, int status)
 {
-    (void)self;
-    if (nargs != 6 || !PyDict_CheckExact(args[0])) {
-        PyErr_SetString(PyExc_TypeError, "run() takes a namespace, and five things more");
-        return NULL;
-    }
-    PyObject *names = args[0], *map = args[3];
-    int use_poll = args[2] == Py_True, settle = args[5] == Py_True;
-    double seconds;
-    Py_ssize_t count = PyLong_AsSsize_t(args[4]);
-    if (count == -1 && PyErr_Occurred())
-        return NULL;
-    if (!PyDict_CheckExact(map) || !in_seconds(args[1], use_poll, &seconds) || !ga_may_call_go())
-        return PyLong_FromLong(0);
-    ga_mirror *m = ga_begin(map, names, use_poll, seconds == 0 ? 0 : seconds < 0 ? 2 : 1, settle);
-    if (!m)
-        return PyErr_Occurred() ? NULL : PyLong_FromLong(0);
-    PyObject *made = NULL;
-    if (m->go.status == GA_RUNNING && (count != 1 || settle || !made_here(m))) {
-        PyObject *all = Py_BuildValue("(LdiLi)", (long long)(intptr_t)m, seconds, use_poll, (long long)count, settle);
-        if (all) {
-            made = ga_call_go(all);
-            Py_DECREF(all);
-        }
-    } else if (m->go.status != GA_RAISED)
-        made = PyLong_FromLong(m->go.status == GA_FINISHED ? -1 : m->go.passes);
-    if (m->go.status == GA_RUNNING) /* Go could not be called */
-        ga_give_up(m);
-    __atomic_store_n(&m->go.busy, 0, __ATOMIC_RELEASE);
-    return made;
+    m->waiting = 0;
+    m->namespace = NULL;
+    m->go.status = status;
+    if (m->attendant) /* it needs the registrations as only a settling run leaves them */
+        ga_waker_end_wait(&m->waker);
+    PyObject *exc = PyErr_GetRaisedException();
+    ga_classes_drop_unused();
+    PyErr_SetRaisedException(exc);
 }
 
-int ga_run_setup(PyObject *module)
+/* Whether the functions of a pass in that namespace, which is watched, are those that the engine replaces. Found out once for
+ * each change. 0, 1, or -1 with an exception set. */
+static int intact(PyObject *namespace)
 {
-    static PyMethodDef functions[] = {
-        {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL,
-         "run(namespace, timeout, use_poll, map, count, settle)\n--\n\n"
-         "Make passes; see _native.serve. Returns -1 when there are none left to make, else how many were made: the others\n"
-         "must be portable ones."},
-        {0},
-    };
-    return PyModule_AddFunctions(module, functions);
+    static PyObject *last; /* borrowed: its end is a change */
+    static uint64_t last_epoch;
+    if (namespace == last && last_epoch == namespace_epoch)
+        return 1;
+    uint64_t epoch = namespace_epoch;
+    PyObject *result = PyObject_CallOneArg(ga_tools.intact, namespace);
+    int is = result ? PyObject_IsTrue(result) : -1;
+    Py_XDECREF(result);
+    if (is == 1) {
+        last = namespace;
+        last_epoch = epoch;
+    }
+    return is;
+}
+
+void ga_run_give_up(ga_mirror *m)
+{
+    ga_waker_unlisten(&m->waker);
+    ga_interest_report_changes_again(m);
+    leave(m, GA_RAISED);
+}
+
+/* What a signal handler changes now counts in the next pass, as during a select.select(). */
+static void check_before_waiting(ga_mirror *m)
+{
+    if (ga_waker_listen(&m->waker, m->rests) < 0)
+        ga_run_give_up(m);
+}
+
+/* -- scheduled calls --------------------------------------------------------------------------- */
+
+void ga_run_set_due(ga_mirror *m, double when)
+{
+    __atomic_store(&m->due, &when, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&m->go.timed, when < Py_HUGE_VAL, __ATOMIC_SEQ_CST);
+}
+
+double ga_due_in(ga_map *go)
+{
+    double when;
+    __atomic_load(&((ga_mirror *)go)->due, &when, __ATOMIC_SEQ_CST);
+    if (!(when < Py_HUGE_VAL))
+        return -1;
+    double left = when - ga_now();
+    return left > 0 ? left : 0;
+}
+
+/* Makes the scheduled calls that are due. */
+static int call_due(ga_mirror *m)
+{
+    if (ga_now() < m->due)
+        return 0;
+    ga_run_set_due(m, Py_HUGE_VAL); /* run_due sets the next time */
+    PyObject *map = Py_NewRef(m->map), *result = PyObject_CallOneArg(ga_tools.run_due, map);
+    Py_DECREF(map);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* -- passes ------------------------------------------------------------------------------------ */
+
+/* Collects what the channels wait for, and ends the run if there is nothing to wait for. */
+static void collect(ga_mirror *m)
+{
+    if (ga_ended) {
+        leave(m, GA_HANDOVER);
+        return;
+    }
+    int is_intact = 1;
+    int status = PyErr_CheckSignals() < 0 || (is_intact = intact(m->namespace)) < 0 ? -1 : 0;
+    m->go.change_count = 0;
+    if (status == 0 && PyDict_GET_SIZE(m->map) == 0 && !m->settle) {
+        leave(m, GA_FINISHED);
+        return;
+    }
+    if (status == 0 && !is_intact) {
+        leave(m, GA_HANDOVER);
+        return;
+    }
+    if (status == 0)
+        status = ga_interest_collect(m);
+    if (status == 0 && !m->foreign && !m->wanting && m->forever && !m->use_poll && m->due == Py_HUGE_VAL) {
+        /* Nothing would ever end this wait. asyncore slept here, and sleep() does not accept None. */
+        PyErr_SetString(PyExc_TypeError, "no channel waits for anything, and the timeout is None");
+        status = -1;
+    }
+    if (status < 0 || m->foreign || ga_forked) {
+        ga_interest_report_changes_again(m);
+        leave(m, status < 0 ? GA_RAISED : GA_HANDOVER);
+        return;
+    }
+    m->waiting = 1;
+    m->woken = 0;
+    check_before_waiting(m);
+}
+
+ga_mirror *ga_run_begin(PyObject *map, PyObject *namespace, int use_poll, int wait, int settle)
+{
+    if (ga_ended || ga_trusted == 0 || watch_namespace(namespace) < 0 || intact(namespace) != 1)
+        return NULL;
+    ga_mirror *m = ga_mirror_of(map);
+    if (!m || __atomic_load_n(&m->go.busy, __ATOMIC_ACQUIRE)) /* this thread, in a handler, or another thread loops over it */
+        return NULL;
+    m->go.busy = 1;
+    m->namespace = namespace;
+    m->use_poll = (uint8_t)use_poll;
+    m->forever = wait == 2;
+    m->rests = wait != 0;
+    m->settle = (uint8_t)settle;
+    m->settled = 0;
+    m->go.status = GA_RUNNING;
+    m->go.passes = 0;
+    collect(m);
+    return m;
+}
+
+void ga_run_step(ga_mirror *m, const ga_ready *ready, int count, int collecting)
+{
+    ga_waker_unlisten(&m->waker);
+    m->stats.passes++;
+    m->waiting = 0;
+    m->go.change_count = 0;
+    if ((count && ga_dispatch(m, ready, count) < 0) || (!ga_forked && m->due < Py_HUGE_VAL && call_due(m) < 0))
+        leave(m, GA_RAISED);
+    else if (ga_forked) /* in a handler: this is the child */
+        leave(m, GA_HANDOVER);
+    else if (collecting)
+        collect(m);
+    else
+        leave(m, GA_FINISHED);
+}
+
+/* -- calls from Go ----------------------------------------------------------------------------- */
+
+/* Begins one. */
+static ga_mirror *come_back(ga_map *go)
+{
+    ga_take_gil();
+    if (go)
+        ga_waker_unlisten(&((ga_mirror *)go)->waker);
+    return (ga_mirror *)go;
+}
+
+/* Ends one. */
+static void go_back(ga_mirror *m)
+{
+    ga_return_to_go(!m ? 0 : m->go.status == GA_FINISHED ? -1 : m->go.passes);
+}
+
+/* Ends one, and a run after which the engine must be told everything again. */
+static void break_off(ga_mirror *m, int status)
+{
+    if (m) {
+        ga_interest_report_all_again(m);
+        leave(m, status);
+    }
+    go_back(m);
+}
+
+void ga_pass_signals_on(ga_map *go, const void *numbers, int count)
+{
+    ga_waker_pass_signals_on(&((ga_mirror *)go)->waker, numbers, count);
+}
+
+void ga_opened(ga_map *go, int poller, int read_end, int write_end)
+{
+    ga_mirror *m = come_back(go);
+    ga_waker_hold(&m->waker, poller, read_end, write_end);
+    check_before_waiting(m);
+    go_back(m);
+}
+
+void ga_step(ga_map *go, const ga_ready *ready, int count, int collecting)
+{
+    ga_take_gil();
+    ga_run_step((ga_mirror *)go, ready, count, collecting);
+    go_back((ga_mirror *)go);
+}
+
+void ga_interrupted(ga_map *go)
+{
+    ga_mirror *m = come_back(go);
+    check_before_waiting(m);
+    if (m->go.status == GA_RUNNING && ga_forked)
+        leave(m, GA_HANDOVER);
+    go_back(m);
+}
+
+int ga_holds(ga_map *go, int fd, uint64_t order)
+{
+    ga_mirror *m = (ga_mirror *)go;
+    ga_take_gil(); /* without come_back(): the wait goes on, so the waker keeps listening */
+    const ga_channel *c = m->resync ? NULL : ga_channel_at(m, fd);
+    int holds = c && c->order == order && c->known && !c->renewed;
+    go_back(m);
+    return holds;
+}
+
+void ga_fail(ga_map *go, int error)
+{
+    ga_mirror *m = come_back(go);
+    errno = error;
+    PyErr_SetFromErrno(PyExc_OSError);
+    break_off(m, GA_RAISED);
+}
+
+void ga_panic(ga_map *go, const char *text)
+{
+    ga_mirror *m = come_back(go);
+    PyErr_SetString(PyExc_RuntimeError, text);
+    break_off(m, GA_RAISED);
+}
+
+void ga_hand_over(ga_map *go)
+{
+    break_off(come_back(go), GA_HANDOVER);
+}
+
+void ga_settle(ga_map *go)
+{
+    ga_mirror *m = come_back(go);
+    m->waiting = 0;
+    m->namespace = NULL;
+    m->go.status = GA_SETTLED;
+    ga_attended += m->attendant == 0;
+    m->attendant = PyThread_get_thread_ident();
+    m->settled = 1;
+    go_back(m);
+}
+
+long ga_next_abandoned(void)
+{
+    ga_take_gil();
+    long handle = ga_mirror_abandoned();
+    PyEval_SaveThread();
+    return handle;
 }

@@ -2,7 +2,7 @@
 
 package pybind
 
-// #include "bridge.h"
+// #include "run.h"
 import "C"
 
 import (
@@ -85,7 +85,7 @@ func (s *dictSource) tellDescriptors() bool {
 		if fds := s.selector.Poller().FDs(); len(fds) > 1 {
 			read, write = fds[len(fds)-2], fds[len(fds)-1]
 		}
-		C.ga_own(s.m, C.int(s.selector.Descriptor()), C.int(read), C.int(write))
+		C.ga_opened(s.m, C.int(s.selector.Descriptor()), C.int(read), C.int(write))
 	}
 	return s.m.status == C.GA_RUNNING
 }

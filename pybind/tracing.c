@@ -1,8 +1,7 @@
 //go:build gopy_binding
 
-/* Whether somebody counts the calls that the program makes: a tracer, a profiler, a tool of sys.monitoring. Predicates that
- * need not be called are called then all the same. Requires the GIL throughout. */
-#include "internal.h"
+/* Whether a debugger, a profiler or a coverage tool sees the calls that are made. */
+#include "tracing.h"
 
 #define TOOLS 6 /* of sys.monitoring that programs can use */
 
@@ -14,7 +13,7 @@ static int is_monitored(void)
     int found = 0;
     for (int i = 0; i < TOOLS && !found; i++) {
         PyObject *tool = PyObject_CallFunction(get_tool, "i", i);
-        found = tool != Py_None; /* an error too: then it cannot be said */
+        found = tool != Py_None; /* or an error: then there may be one */
         Py_XDECREF(tool);
     }
     PyErr_Clear();
@@ -35,10 +34,29 @@ void ga_tracing_may_begin(void)
     may_be_monitored = get_tool != NULL;
 }
 
+static int has_tracer(const PyThreadState *thread)
+{
+    return thread->c_tracefunc || thread->c_profilefunc;
+}
+
 int ga_is_traced(void)
 {
-    const PyThreadState *thread = PyThreadState_Get();
-    if (thread->c_tracefunc || thread->c_profilefunc)
+    return has_tracer(PyThreadState_Get()) || (may_be_monitored && is_monitored());
+}
+
+int ga_caller_is_traced(void)
+{
+    PyThreadState *thread = PyThreadState_Get();
+    if (has_tracer(thread))
         return 1;
-    return may_be_monitored && is_monitored();
+#if PY_VERSION_HEX < 0x030D0000
+    struct _PyInterpreterFrame *frame = thread->cframe->current_frame;
+#else
+    struct _PyInterpreterFrame *frame = thread->current_frame;
+#endif
+    /* CPython has prepared the code for the tools of sys.monitoring by now. */
+    PyObject *code = frame ? PyUnstable_InterpreterFrame_GetCode(frame) : NULL;
+    int is = code && PyCode_Check(code) && ((PyCodeObject *)code)->_co_monitoring;
+    Py_XDECREF(code);
+    return is;
 }

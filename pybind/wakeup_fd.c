@@ -1,12 +1,12 @@
 //go:build gopy_binding
 
-/* What signal.set_wakeup_fd() sets, for C: CPython 3.13 has a function for it, 3.12 has it among its private data. */
+/* signal.set_wakeup_fd() for C, in the main thread. CPython 3.13 has a function for it, 3.12 private data. */
 #define Py_BUILD_CORE
 #include <Python.h>
 #if PY_VERSION_HEX < 0x030D0000
 #include <internal/pycore_runtime.h>
 #endif
-#include "internal.h"
+#include "wakeup_fd.h"
 
 #if PY_VERSION_HEX >= 0x030D0000
 int ga_wakeup_fd_works(int fd)
@@ -27,7 +27,7 @@ int ga_set_wakeup_fd(int fd)
     return before;
 }
 
-/* Whether the interpreter has it where the headers say: what the function in Python returns and sets must show there. */
+/* Whether it is where the headers say: what the function in Python returns and sets must be seen there. */
 int ga_wakeup_fd_works(int fd)
 {
     static int works = -1;

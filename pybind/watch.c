@@ -1,14 +1,11 @@
 //go:build gopy_binding
 
-/* Watching dicts and classes: CPython's watchers, and who is to be told. Requires the GIL throughout.
- *
- * The callbacks run before the change is made, on whatever thread makes it, perhaps with an exception
- * set. So they mark and return: no Python code, no exception touched. */
-#include "internal.h"
+/* CPython's watchers of dicts, classes and functions. */
+#include "watch.h"
 
-int ga_trusted, ga_forked;
-uint64_t ga_namespace_epoch, ga_plan_epoch;
+int ga_trusted;
 
+static const ga_watch_reports *reports;
 static int dict_watcher = -1, class_watcher = -1, function_watcher = -1;
 
 /* dict → owner: open addressing; the kind is in the owner's low bits. */
@@ -18,7 +15,7 @@ typedef struct {
 } slot;
 
 static slot *table;
-static size_t table_size, table_used; /* used counts what was removed too */
+static size_t table_size, table_used; /* used includes what was removed */
 static PyObject *const removed = (PyObject *)1;
 
 static size_t place(PyObject *dict, size_t size)
@@ -87,7 +84,7 @@ void *ga_watched(PyObject *dict, ga_watch_kind kind)
 int ga_watch(PyObject *dict, ga_watch_kind kind, void *owner)
 {
     if (dict_watcher < 0 || find(dict))
-        return -1; /* somebody else's already: the same channel may stand in two maps */
+        return -1; /* it has another owner: a channel can be in two maps */
     if ((table_used + 1) * 3 >= table_size * 2 && grow() < 0)
         return -1;
     if (PyDict_Watch(dict_watcher, dict) < 0) {
@@ -108,33 +105,7 @@ void ga_unwatch(PyObject *dict)
     if (!s)
         return;
     forget(s);
-    PyDict_Unwatch(dict_watcher, dict); /* fails only for what is no dict or no watcher of ours */
-}
-
-static int probe_count;
-
-/* The names of globals that plans depend on: a bit for some of them, so that a program that counts in a global of another
- * name makes no work. */
-static uint64_t global_names;
-
-static uint64_t bit_of(PyObject *name)
-{
-    return (uint64_t)1 << (((uintptr_t)name >> 4 ^ (uintptr_t)name >> 10) & 63);
-}
-
-int ga_watch_global(PyObject *name)
-{
-    int before = (global_names & bit_of(name)) != 0;
-    global_names |= bit_of(name);
-    return before;
-}
-
-static void on_global(PyDict_WatchEvent event, PyObject *key)
-{
-    if (event <= PyDict_EVENT_DELETED && key && PyUnicode_CheckExact(key) && PyUnicode_CHECK_INTERNED(key) && !(global_names & bit_of(key)))
-        return;
-    ga_plan_epoch++;
-    ga_mirrors_touch();
+    PyDict_Unwatch(dict_watcher, dict); /* fails only for what is not a dict or not our watcher */
 }
 
 static int on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObject *value)
@@ -148,72 +119,52 @@ static int on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObj
     ga_watch_kind kind = s->owner & 7;
     if (event == PyDict_EVENT_DEALLOCATED)
         forget(s);
-    switch (kind) {
-    case WATCH_MAP:
-        ga_mirror_event(owner, event, key, value);
-        break;
-    case WATCH_CHANNEL:
-        ga_mirror_channel_event(owner, event, key);
-        break;
-    case WATCH_NAMESPACE:
-        ga_namespace_epoch++;
-        on_global(event, key);
-        break;
-    case WATCH_GLOBALS:
-        on_global(event, key);
-        break;
-    case WATCH_PROBE:
-        probe_count++;
-        break;
-    }
+    reports->dict[kind](owner, event, key, value);
     return 0;
 }
 
 static int on_class(PyTypeObject *type)
 {
-    if (ga_forked)
-        return 0;
-    ga_class_changed(type);
-    ga_mirrors_touch();
+    if (!ga_forked)
+        reports->class(type);
     return 0;
 }
 
 static int on_function(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
 {
     (void)value;
-    if (event != PyFunction_EVENT_CREATE && event != PyFunction_EVENT_DESTROY && !ga_forked) {
-        ga_function_changed((PyObject *)function);
-        ga_mirrors_touch();
-    }
+    if (event != PyFunction_EVENT_CREATE && event != PyFunction_EVENT_DESTROY && !ga_forked)
+        reports->function((PyObject *)function);
     return 0;
 }
 
-/* `obj.__class__ = other` shows to no watcher, but it is an audited event; so is the first step of monitoring. */
+/* No watcher reports `obj.__class__ = other`, but it is an audit event, and so is the first step of monitoring. */
 static int on_audit(const char *event, PyObject *args, void *data)
 {
     (void)data;
     if (event[0] == 's' && !strcmp(event, "sys.monitoring.register_callback"))
-        ga_tracing_may_begin();
+        reports->monitored();
     if (event[0] != 'o' || strcmp(event, "object.__setattr__") || ga_forked || !PyTuple_Check(args) || PyTuple_GET_SIZE(args) != 3)
         return 0;
     PyObject *name = PyTuple_GET_ITEM(args, 1);
     if (PyInterpreterState_Get() != PyInterpreterState_Main())
         return 0; /* the hook is the process's, and another interpreter may have a GIL of its own */
     if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__class__") == 0)
-        ga_mirror_class_assigned(PyTuple_GET_ITEM(args, 0));
+        reports->class_assigned(PyTuple_GET_ITEM(args, 0));
     return 0;
 }
 
-int ga_watch_setup(void)
+int ga_watch_setup(const ga_watch_reports *to)
 {
-    /* There are eight of each kind. Without one for maps nothing would tell when a map is gone. */
+    reports = to;
+    /* There are eight of each kind. Without one for maps nothing would report that a map is gone. */
     if ((dict_watcher = PyDict_AddWatcher(on_dict)) < 0)
         return -1;
     if ((class_watcher = PyType_AddWatcher(on_class)) < 0 || (function_watcher = PyFunction_AddWatcher(on_function)) < 0)
-        PyErr_Clear(); /* every channel is asked in every pass then */
+        PyErr_Clear(); /* then every channel is asked in every pass */
     if (PySys_AddAuditHook(on_audit, NULL) < 0) {
-        PyErr_Clear(); /* refused by another hook: the audit of the mirror finds it within a second */
-        ga_tracing_may_begin();
+        PyErr_Clear(); /* another hook refuses it: the audit of the mirror finds it within a second */
+        reports->monitored();
     }
     return 0;
 }
@@ -235,29 +186,7 @@ void ga_unwatch_class(PyTypeObject *type)
         PyErr_Clear();
 }
 
-int ga_probe(intptr_t object)
+void ga_watch_trust(int level)
 {
-    ga_take_gil();
-    static char owner[8] __attribute__((aligned(8)));
-    PyObject *dict = ga_watchable_dict((PyObject *)object);
-    int status = dict ? ga_watch(dict, WATCH_PROBE, owner) : -1;
-    Py_XDECREF(dict);
-    PyEval_SaveThread();
-    return status;
-}
-
-int ga_probe_count(void)
-{
-    ga_take_gil();
-    int count = probe_count;
-    probe_count = 0;
-    PyEval_SaveThread();
-    return count;
-}
-
-void ga_trust(int trusted)
-{
-    ga_take_gil();
-    ga_trusted = function_watcher < 0 && trusted > 1 ? 1 : trusted;
-    PyEval_SaveThread();
+    ga_trusted = function_watcher < 0 && level > 1 ? 1 : level;
 }

@@ -1,9 +1,15 @@
 //go:build gopy_binding
 
-/* Native methods of async_chat; what it reads is in chat_input.c. See methods.c. */
-#include "methods.h"
+/* Native calls of async_chat, except handle_read. */
+#include "calls_chat.h"
+#include "calls_chat_input.h"
+#include "calls_dispatcher.h"
 
 #include <errno.h>
+
+#define IN_PLACE (1 << 12) /* bytes, from which on a rest is not copied */
+
+static void (*report)(void); /* that a queue was filled */
 
 /* async_chat._collect_incoming_data */
 static PyObject *m_collect_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
@@ -39,20 +45,7 @@ static PyObject *m_get_data_in(PyObject *self, PyObject *dict, PyObject *const *
 
 static GA_IN_DICT(m_get_data);
 
-PyObject *ga_chat_refuse(PyObject *self, int method)
-{
-    ga_pass_through(ga_methods[method].function);
-    PyObject *exc = PyErr_GetRaisedException(), *outer = PyErr_GetHandledException();
-    PyErr_SetHandledException(exc);
-    PyObject *result = PyObject_CallMethodNoArgs(self, ga_str.handle_error);
-    PyErr_SetHandledException(outer);
-    Py_XDECREF(outer);
-    Py_DECREF(exc);
-    Py_XDECREF(result);
-    return result ? Py_NewRef(Py_None) : NULL;
-}
-
-/* async_chat.push, where it comes down to one send(2) */
+/* async_chat.push, if it amounts to one send(2) */
 static PyObject *m_push_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
 {
     PyObject *data = ga_only_argument("data", args, count, keywords);
@@ -76,7 +69,7 @@ static PyObject *m_push_in(PyObject *self, PyObject *dict, PyObject *const *args
     Py_DECREF(fifo);
     Py_XDECREF(rest);
     if (added)
-        ga_mirrors_touch(); /* nothing tells of a queue that is filled in place */
+        report();
     Py_XDECREF(added);
     if (exc)
         PyErr_SetRaisedException(exc);
@@ -91,10 +84,10 @@ python:
 
 static GA_IN_DICT(m_push);
 
-/* What follows `sent` bytes of `first`, owned; a long rest as a view, which copies nothing. */
+/* What follows the first `sent` bytes, owned; a long rest as a view, which copies nothing. */
 static PyObject *rest_of(PyObject *first, Py_ssize_t sent, Py_ssize_t size)
 {
-    if (PyBytes_CheckExact(first) && size - sent < GA_IN_PLACE)
+    if (PyBytes_CheckExact(first) && size - sent < IN_PLACE)
         return PyBytes_FromStringAndSize(PyBytes_AS_STRING(first) + sent, size - sent);
     PyObject *view = PyMemoryView_Check(first) ? Py_NewRef(first) : PyMemoryView_FromObject(first);
     PyObject *rest = view ? PySequence_GetSlice(view, sent, size) : NULL;
@@ -102,7 +95,7 @@ static PyObject *rest_of(PyObject *first, Py_ssize_t sent, Py_ssize_t size)
     return rest;
 }
 
-/* Whether it is a producer for sure: slicing it raises TypeError, and it counts as true. */
+/* Whether it is certainly a producer: slicing it raises TypeError, and it is true. */
 static int is_producer(PyObject *first)
 {
     PyTypeObject *type = Py_TYPE(first);
@@ -112,12 +105,12 @@ static int is_producer(PyObject *first)
            !(type->tp_as_number && type->tp_as_number->nb_bool);
 }
 
-/* Puts what a producer gives before it in the queue, or takes it out. 0, or -1 with an exception set. */
+/* Puts what a producer returns before it in the queue, or removes it. */
 static int ask_producer(PyObject *self, PyObject *producer)
 {
     PyObject *data = PyObject_CallMethodNoArgs(producer, ga_str.more), *done = NULL;
     int any = data ? PyObject_IsTrue(data) : -1;
-    PyObject *fifo = any < 0 ? NULL : PyObject_GetAttr(self, ga_str.producer_fifo); /* only now: it may be another one */
+    PyObject *fifo = any < 0 ? NULL : PyObject_GetAttr(self, ga_str.producer_fifo); /* it may be another one now */
     int status = -1;
     if (fifo && any) {
         done = PyObject_CallMethodOneArg(fifo, ga_str.appendleft, data);
@@ -173,7 +166,7 @@ static PyObject *m_initiate_send_in(PyObject *self, PyObject *dict, PyObject *co
         if (view.obj)
             PyBuffer_Release(&view);
         if (!mine)
-            PyErr_Clear(); /* no buffer of bytes after all */
+            PyErr_Clear(); /* it is not a buffer of bytes after all */
         Py_XDECREF(first);
         Py_DECREF(fifo);
         if (!mine)
@@ -194,20 +187,16 @@ GA_CALL(m_push, M_PUSH);
 GA_CALL(ga_handle_read, M_HANDLE_READ);
 GA_CALL(m_initiate_send, M_INITIATE_SEND);
 
-static const vectorcallfunc chat_calls[] = {m_collect_called, m_get_data_called, m_push_called, ga_handle_read_called,
-                                            m_initiate_send_called};
-
-int ga_chat_methods(intptr_t tools)
+int ga_chat_calls_setup(PyObject *tools, void (*filled)(void))
 {
-    ga_take_gil();
-    PyObject *own, *input;
-    int status = -1;
+    static const vectorcallfunc calls[] = {m_collect_called, m_get_data_called, m_push_called, ga_handle_read_called,
+                                           m_initiate_send_called};
+    PyObject *functions, *input;
+    report = filled;
     if (!ga_socket_send)
-        status = 0; /* no way round a socket: the Python methods stay */
-    else if (PyArg_ParseTuple((PyObject *)tools, "O!O", &PyTuple_Type, &own, &input)) {
-        if (ga_chat_input_setup(input) == 0)
-            status = ga_install(chat_calls, M_COLLECT, own);
-    }
-    PyEval_SaveThread();
-    return status;
+        return 0; /* sockets cannot be used directly, so the Python methods stay */
+    if (!PyArg_ParseTuple(tools, "O!O", &PyTuple_Type, &functions, &input) || ga_chat_input_setup(input) < 0)
+        return -1;
+    ga_calls_install(calls, M_COLLECT, functions);
+    return 0;
 }

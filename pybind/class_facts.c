@@ -1,13 +1,19 @@
 //go:build gopy_binding
 
-#include "classes.h"
-
-#define MOST_LOOKS 100 /* in one pass, at classes that change while they are looked at */
+/* What is known of one class of channels. */
+#include "class_facts.h"
+#include "instance_dict.h"
+#include "watch.h"
 
 static ga_class *stale, *compared;
-static uint64_t verified_epoch; /* ga_plan_epoch when the plans were last looked at */
+static void (*report)(ga_class *);
 
-/* The class's own attributes decide only if reading them runs no code of the program's. */
+void ga_class_facts_setup(void (*changed)(ga_class *))
+{
+    report = changed;
+}
+
+/* Whether reading the class's attribute runs no code of the program. */
 static int is_plain(PyObject *value)
 {
     return !value || !Py_TYPE(value)->tp_descr_get;
@@ -19,7 +25,7 @@ static int is_method(PyObject *value)
     return value && PyType_HasFeature(Py_TYPE(value), Py_TPFLAGS_METHOD_DESCRIPTOR);
 }
 
-/* Whether the order of the bases is the program's to choose: CPython tells no watcher when such a class gets other ones. */
+/* Whether the metaclass orders the bases itself: CPython does not report that such a class gets other bases. */
 static int has_own_order(PyTypeObject *type)
 {
     static PyObject *name;
@@ -36,8 +42,6 @@ PyObject *ga_class_lookup(PyTypeObject *type, int name)
 {
     return _PyType_Lookup(type, ga_names[name]);
 }
-
-/* -- what has to be looked at, and what is known ------------------------------------------------ */
 
 void ga_class_make_stale(ga_class *c)
 {
@@ -83,7 +87,7 @@ void ga_class_start_comparing(ga_class *c)
     compared = c;
 }
 
-/* What follows from what the class has. Runs Python code. 0, or -1 with an exception set. */
+/* Concludes from what the class has. Runs Python code. */
 static int judge(ga_class *c, int replacing_shows)
 {
     PyTypeObject *type = c->type;
@@ -98,15 +102,15 @@ static int judge(ga_class *c, int replacing_shows)
     for (int i = N_ACCEPTING; i <= N_PRODUCER_FIFO; i++)
         if (!is_plain(seen[i]))
             return 0;
-    PyObject *rules = PyObject_CallOneArg(ga_tools.rules_of, (PyObject *)type), *dependencies[2], *answers[2];
+    PyObject *rules = PyObject_CallOneArg(ga_tools.rules_of, (PyObject *)type), *dependencies[2], *results[2];
     int numbers[2], again = 0;
-    int status = rules && PyArg_ParseTuple(rules, "(iOO)(iOO)", &numbers[0], &dependencies[0], &answers[0], &numbers[1], &dependencies[1],
-                                           &answers[1])
+    int status = rules && PyArg_ParseTuple(rules, "(iOO)(iOO)", &numbers[0], &dependencies[0], &results[0], &numbers[1], &dependencies[1],
+                                           &results[1])
                      ? 0
                      : -1;
     for (int i = 0; status == 0 && i < 2 && !c->stale; i++) {
-        if (numbers[i] == RULE_PLAN && !(c->plans[i] = ga_plan_made(type, dependencies[i], answers[i], &again))) {
-            status = PyErr_Occurred() ? -1 : 0; /* else it has to be asked */
+        if (numbers[i] == RULE_PLAN && !(c->plans[i] = ga_plan_made(type, dependencies[i], results[i], &again))) {
+            status = PyErr_Occurred() ? -1 : 0; /* else it must be asked */
             continue;
         }
         c->rules[i] = (ga_rule)numbers[i];
@@ -118,7 +122,7 @@ static int judge(ga_class *c, int replacing_shows)
     return status;
 }
 
-static int plans_hold(ga_class *c)
+int ga_class_plans_hold(ga_class *c)
 {
     for (int i = 0; i < 2; i++)
         if (c->plans[i] && !ga_plan_holds(c->plans[i], c->type))
@@ -126,15 +130,13 @@ static int plans_hold(ga_class *c)
     return 1;
 }
 
-/* Looks at a class that is watched and not in the list of stale ones. It is in that list again, and nothing is known of
- * it, where that failed or the class changed meanwhile. Runs Python code. 0, or -1 with an exception set. */
-static int look(ga_class *c)
+int ga_class_look_at(ga_class *c)
 {
     PyTypeObject *type = c->type;
     int replacing_shows = ga_replacing_shows(type); /* first: it may take the class's version away */
-    PyObject *seen[N_COUNT], *held[4] = {NULL};
-    int different = c->renewed || c->getattro != type->tp_getattro || !plans_hold(c);
-    for (int i = 0; i < N_COUNT; i++) {
+    PyObject *seen[N_DECIDING], *held[4] = {NULL};
+    int different = c->renewed || c->getattro != type->tp_getattro || !ga_class_plans_hold(c);
+    for (int i = 0; i < N_DECIDING; i++) {
         seen[i] = Py_XNewRef(ga_class_lookup(type, i));
         different |= seen[i] != c->seen[i];
     }
@@ -142,8 +144,8 @@ static int look(ga_class *c)
     if (different) {
         c->renewed = 0;
         c->getattro = type->tp_getattro;
-        ga_mirror_class_changed(c); /* before the old values go: a channel may have borrowed its queue from them */
-        for (int i = 0; i < N_COUNT; i++) {
+        report(c); /* before the old values go: a channel may have borrowed its queue from them */
+        for (int i = 0; i < N_DECIDING; i++) {
             PyObject *before = c->seen[i];
             c->seen[i] = seen[i];
             seen[i] = before;
@@ -159,7 +161,7 @@ static int look(ga_class *c)
         }
     }
     PyObject *exc = PyErr_GetRaisedException();
-    for (int i = 0; i < N_COUNT; i++)
+    for (int i = 0; i < N_DECIDING; i++)
         Py_XDECREF(seen[i]);
     for (int i = 0; i < 4; i++)
         Py_XDECREF(held[i]);
@@ -173,34 +175,6 @@ void ga_class_renew(ga_class *c)
     ga_class_make_stale(c);
 }
 
-/* Finds those of which something changed that no watcher of theirs tells. */
-static void compare(void)
-{
-    for (ga_class *c = compared; c; c = c->next_compared)
-        for (int i = 0; i < 2; i++)
-            if (c->plans[i] && !ga_plan_still_holds(c->plans[i]))
-                ga_class_renew(c);
-    if (verified_epoch == ga_plan_epoch)
-        return;
-    verified_epoch = ga_plan_epoch;
-    for (ga_class *c = ga_class_after(NULL); c; c = ga_class_after(c))
-        if (c->watched && !plans_hold(c))
-            ga_class_renew(c);
-}
-
-int ga_classes_refresh(void)
-{
-    compare();
-    for (int looks = 0; stale && looks < MOST_LOOKS; looks++) {
-        ga_class *c = stale;
-        stale = c->next_stale;
-        c->stale = 0;
-        if (c->users && look(c) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 void ga_class_unstale(ga_class *c)
 {
     for (ga_class **at = &stale; c->stale && *at; at = &(*at)->next_stale)
@@ -211,18 +185,20 @@ void ga_class_unstale(ga_class *c)
     c->stale = 0;
 }
 
-void ga_class_changed(PyTypeObject *type)
+ga_class *ga_class_next_stale(void)
 {
-    ga_class *c = ga_class_found(type);
-    if (c)
-        ga_class_make_stale(c);
+    ga_class *c = stale;
+    if (c) {
+        stale = c->next_stale;
+        c->stale = 0;
+    }
+    return c;
 }
 
-void ga_function_changed(PyObject *function)
+void ga_classes_compare(void)
 {
-    ga_plan_epoch++;
-    for (ga_class *c = ga_class_after(NULL); c; c = ga_class_after(c))
-        if (c->watched && ((c->plans[0] && ga_plan_calls(c->plans[0], function)) || (c->plans[1] && ga_plan_calls(c->plans[1], function)) ||
-                           c->seen[N_READABLE] == function || c->seen[N_WRITABLE] == function))
-            ga_class_renew(c);
+    for (ga_class *c = compared; c; c = c->next_compared)
+        for (int i = 0; i < 2; i++)
+            if (c->plans[i] && !ga_plan_still_holds(c->plans[i]))
+                ga_class_renew(c);
 }

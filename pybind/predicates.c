@@ -1,10 +1,11 @@
 //go:build gopy_binding
 
-/* What a channel waits for, where that stays the same until something is told to have changed. Ours of the predicates are
- * evaluated here; others whose class has a plan of what they depend on are called once. Requires the GIL throughout. */
-#include "plan.h"
+/* Predicates whose results stay the same until something changes. Ours are evaluated; those with a plan are called once. */
+#include "predicates.h"
+#include "instance_dict.h"
+#include "watch.h"
 
-/* What an attribute is worth: 0, 1, or -1 when only Python can tell. Runs no Python code. */
+/* The truth of an attribute: 0, 1, or -1 if only Python code can find it out. */
 static int truth(PyObject *value)
 {
     if (value == Py_True)
@@ -17,10 +18,10 @@ static int truth(PyObject *value)
 static PyObject *attribute(ga_channel *c, int name)
 {
     PyObject *value = PyDict_GetItemWithError(c->dict, ga_names[name]);
-    return value ? value : ga_class_default(c->class, name);
+    return value ? value : c->class->seen[name];
 }
 
-int ga_mirror_truth(ga_channel *c, int name)
+int ga_attribute_truth(ga_channel *c, int name)
 {
     return truth(attribute(c, name));
 }
@@ -34,16 +35,16 @@ static int hides(ga_channel *c, int first, int last)
     return 0;
 }
 
-/* What became of a predicate. */
+/* What came of looking at a predicate. */
 typedef enum {
     FAILED = -1, /* with an exception set */
     NO,
     YES,
-    ASK, /* it has to be called in each pass */
+    ASK, /* it must be called in each pass */
     GONE /* and so is the channel */
 } outcome;
 
-/* The writable() of dispatcher_with_send and async_chat. Runs no Python code. */
+/* The writable() of dispatcher_with_send and async_chat. */
 static outcome evaluate(ga_channel *c, int queue)
 {
     int connected = truth(attribute(c, N_CONNECTED)), any;
@@ -56,7 +57,7 @@ static outcome evaluate(ga_channel *c, int queue)
         any = PyUnicode_GET_LENGTH(unsent) != 0;
     else {
         const Py_ssize_t *length = ga_length_of(unsent);
-        int status = length ? ga_enter_sized(c, length, 1) : 0;
+        int status = length ? ga_length_enter(c, length, 1) : 0;
         if (status <= 0)
             return status < 0 ? (PyErr_NoMemory(), FAILED) : ASK;
         any = *length != 0;
@@ -64,8 +65,8 @@ static outcome evaluate(ga_channel *c, int queue)
     return !connected || any ? YES : NO;
 }
 
-/* Calls it, if it returns the same until something is told to have changed. Lengths are noted before the call: what changes
- * during it shows in the next pass. */
+/* Calls a predicate that has a plan, if that settles it. Lengths are noted before the call, so that a change during it shows in
+ * the next pass. */
 static outcome call(ga_channel *c, int name)
 {
     ga_mirror *m = c->mirror;
@@ -73,11 +74,17 @@ static outcome call(ga_channel *c, int name)
     const ga_plan *plan = class->plans[name];
     if (m->traced)
         return ASK;
-    if (ga_plan_answer(plan) >= 0)
-        return ga_plan_answer(plan) ? YES : NO;
-    int settles = ga_plan_settles(plan, c);
-    if (settles <= 0)
-        return settles < 0 ? (PyErr_NoMemory(), FAILED) : ASK;
+    if (ga_plan_result(plan) >= 0)
+        return ga_plan_result(plan) ? YES : NO;
+    const Py_ssize_t *lengths[GA_MOST_LENGTHS];
+    int count;
+    if (!ga_plan_settles(plan, c->dict, lengths, &count))
+        return ASK;
+    for (int i = 0; i < count; i++) {
+        int status = ga_length_enter(c, lengths[i], 0);
+        if (status <= 0)
+            return status < 0 ? (PyErr_NoMemory(), FAILED) : ASK;
+    }
     int32_t fd = c->fd;
     uint64_t order = c->order;
     PyObject *args[2] = {NULL, Py_NewRef(c->obj)}, *function = Py_NewRef(class->seen[name]);
@@ -93,7 +100,7 @@ static outcome call(ga_channel *c, int name)
     return now != c || c->order != order ? GONE : is ? YES : NO;
 }
 
-/* Of its class, which it may have to look at first. YES, FAILED or GONE. */
+/* Finds its class, which may have to be looked at first. YES, FAILED or GONE. */
 static outcome classify(ga_channel *c)
 {
     PyTypeObject *type = Py_TYPE(c->obj);
@@ -105,7 +112,7 @@ static outcome classify(ga_channel *c)
     ga_class *class = ga_class_of(type);
     if (!class)
         return FAILED;
-    if (ga_channel_at(m, fd) != c || c->order != order) { /* the class was looked at, and took the channel away */
+    if (ga_channel_at(m, fd) != c || c->order != order) { /* looking at the class removed it */
         ga_class_release(class);
         return GONE;
     }
@@ -118,19 +125,19 @@ static outcome classify(ga_channel *c)
 static void watch(ga_channel *c)
 {
     if (c->dict && c->odd && !ga_only_names(c->dict))
-        ga_drop_dict(c);
+        ga_channel_unwatch(c);
     c->odd = 0;
     if (c->dict || ga_trusted < 2)
         return;
     PyObject *dict = ga_watchable_dict(c->obj);
     if (dict && ga_watch(dict, WATCH_CHANNEL, c) == 0) {
         c->dict = dict;
-        c->renewed = 1; /* nobody was looking until now */
+        c->renewed = 1; /* it was not watched until now */
     }
-    Py_XDECREF(dict); /* no reference is kept: replacing __dict__ must show as its end */
+    Py_XDECREF(dict); /* no reference is kept: if __dict__ is replaced, the old one must end */
 }
 
-int ga_channel_look_at(ga_channel *c)
+int ga_predicates_look_at(ga_channel *c)
 {
     c->changed = c->settled = c->direct = c->bare = 0;
     outcome came = classify(c);
@@ -141,7 +148,7 @@ int ga_channel_look_at(ga_channel *c)
         c->bare = !hides(c, N_HANDLE_READ_EVENT, N_HANDLE_WRITE);
         c->direct = c->class->direct && !hides(c, N_READABLE, N_WRITABLE);
     }
-    ga_leave_sized(c);
+    ga_length_leave(c);
     for (int i = N_READABLE; i <= N_WRITABLE && c->direct && c->class->direct; i++) {
         ga_rule rule = c->class->rules[i];
         came = rule == RULE_YES      ? YES
@@ -156,14 +163,14 @@ int ga_channel_look_at(ga_channel *c)
         if (came == ASK || c->changed)
             continue;
         c->settled |= (uint8_t)(1 << i);
-        c->answers = (uint8_t)((c->answers & ~(1 << i)) | (came == YES ? 1 << i : 0));
+        c->results = (uint8_t)((c->results & ~(1 << i)) | (came == YES ? 1 << i : 0));
     }
     int accepting = c->dict && !c->changed ? truth(attribute(c, N_ACCEPTING)) : -1;
     if (c->changed)
-        ga_leave_sized(c); /* what it notes may not be there any more */
+        ga_length_leave(c); /* the containers may be gone */
     if (c->settled != 3 || accepting < 0 || !c->direct)
-        return ga_enter_own(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
-    ga_leave_own(c);
-    c->want = (c->answers & 1 << N_READABLE ? GA_READ : 0) | (c->answers & 1 << N_WRITABLE && !accepting ? GA_WRITE : 0);
-    return ga_report(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
+        return ga_asked_enter(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
+    ga_asked_leave(c);
+    c->want = (c->results & 1 << N_READABLE ? GA_READ : 0) | (c->results & 1 << N_WRITABLE && !accepting ? GA_WRITE : 0);
+    return 1;
 }

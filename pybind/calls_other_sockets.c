@@ -1,12 +1,12 @@
 //go:build gopy_binding
 
-/* recv and send of channels around what is not exactly a socket.socket, such as a TLS socket. See methods.c. */
-#include "methods.h"
+/* recv and send of channels with any object that is not exactly a socket.socket, such as a TLS socket. */
+#include "calls_other_sockets.h"
 
 #include <errno.h>
 
-/* What `method` of asyncore's makes of the exception that the socket raised. NULL; the exception is not set any more where
- * it was an OSError that has been dealt with: for a lost connection handle_close() has been called. */
+/* Handles the exception that the socket raised as asyncore's `method` does. Returns NULL; no exception is set then if it was an
+ * OSError that has been handled: if the connection was lost, handle_close() has been called. */
 static PyObject *refused(PyObject *self, int method)
 {
     if (!PyErr_ExceptionMatches(PyExc_OSError))
@@ -27,15 +27,14 @@ static PyObject *refused(PyObject *self, int method)
     return NULL;
 }
 
-/* Calls a method of a socket whose methods cannot be gone round, such as a TLS socket's, from `method` of asyncore's: a
- * call of the Python function would start another evaluation. The result, owned, or NULL as of refused(). */
+/* Calls a method of the socket for asyncore's `method`; a call of the Python function would start another evaluation loop.
+ * Returns the result, owned, or NULL as refused() does. */
 static PyObject *call_socket(PyObject *self, PyObject *sock, PyObject *name, PyObject *argument, int method)
 {
     PyObject *args[] = {sock, argument}, *result = PyObject_VectorcallMethod(name, args, 2, NULL);
     return result ? result : refused(self, method);
 }
 
-/* dispatcher.recv, from any other socket. */
 PyObject *ga_receive_from(PyObject *self, PyObject *sock, PyObject *size)
 {
     Py_INCREF(sock); /* the call may replace it */
@@ -53,7 +52,6 @@ PyObject *ga_receive_from(PyObject *self, PyObject *sock, PyObject *size)
     return at_end ? ga_received_nothing(self, 1) : Py_NewRef(ga_str.empty);
 }
 
-/* dispatcher.send, to any other socket. */
 PyObject *ga_send_to(PyObject *self, PyObject *sock, PyObject *data)
 {
     Py_INCREF(sock); /* the call may replace it */
@@ -62,7 +60,7 @@ PyObject *ga_send_to(PyObject *self, PyObject *sock, PyObject *data)
     return sent || PyErr_Occurred() ? sent : PyLong_FromLong(0);
 }
 
-/* Whether it is a TLS socket of the standard library's, whose send() looks at no channel. */
+/* Whether it is the standard library's TLS socket, whose send() looks at no channel. */
 static int is_tls(PyObject *sock)
 {
     static PyTypeObject *type; /* ssl.SSLSocket, once it is known */
@@ -79,7 +77,6 @@ static int is_tls(PyObject *sock)
     return type != NULL;
 }
 
-/* dispatcher_with_send.send of data before which nothing waits, to any other socket. */
 PyObject *ga_sender_send_to(PyObject *self, PyObject *sock, PyObject *data)
 {
     Py_INCREF(sock); /* the call may replace it */
@@ -88,7 +85,7 @@ PyObject *ga_sender_send_to(PyObject *self, PyObject *sock, PyObject *data)
     if (at_once) {
         sent = PyObject_VectorcallMethod(ga_str.send, args, 2, NULL);
         if (sent && PyLong_CheckExact(sent) && PyLong_AsLong(sent) == PyBytes_GET_SIZE(data)) {
-            /* The attribute stays the same object: a change has the channel looked at again. */
+            /* The attribute is not set, because the channel would be looked at again. */
             Py_DECREF(sock);
             Py_DECREF(sent);
             Py_RETURN_NONE;

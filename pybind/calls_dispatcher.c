@@ -1,32 +1,21 @@
 //go:build gopy_binding
 
-/* Native methods of dispatcher and dispatcher_with_send. See methods.c. */
-#include "methods.h"
+/* Native calls of dispatcher and dispatcher_with_send. */
+#include "calls_dispatcher.h"
+#include "calls_other_sockets.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
-/* As asyncore._DISCONNECTED. */
-int ga_is_disconnected(long error)
-{
-    return error == ECONNRESET || error == ENOTCONN || error == ESHUTDOWN || error == ECONNABORTED || error == EPIPE || error == EBADF;
-}
+static PyTypeObject *dispatcher; /* borrowed; NULL when the interpreter ends */
 
-/* 0, or -1 with an exception set. */
-int ga_call_handle_close(PyObject *self)
-{
-    PyObject *result = PyObject_CallMethodNoArgs(self, ga_str.handle_close);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
-}
-
-/* recv(2) on a non-blocking socket. Data as bytes, ga_str.empty at the end; NULL with errno set, or errno 0 and an
- * exception. */
+/* recv(2) on a non-blocking socket. The data as bytes, empty at the end; NULL with errno set, or with errno 0 and an exception
+ * set. */
 static PyObject *receive(int fd, Py_ssize_t size)
 {
     enum { ROOM = 1 << 16 };
-    static PyObject *spare; /* received into, and handed out itself where there is no memory for a copy */
-    static int large;       /* the last one was: then the next is received in place */
+    static PyObject *spare; /* received into; returned itself if there is no memory for a copy */
+    static int large;       /* what came last was: then the next is received in place */
     if (large || size > ROOM) {
         PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
         if (!bytes) {
@@ -60,25 +49,8 @@ static PyObject *receive(int fd, Py_ssize_t size)
     bytes = spare;
     spare = NULL;
     PyBytes_AS_STRING(bytes)[got] = 0;
-    Py_SET_SIZE(bytes, got); /* without giving the rest back, which may fail */
+    Py_SET_SIZE(bytes, got); /* without freeing the rest, which may fail */
     return bytes;
-}
-
-/* What dispatcher.recv makes of the end of the stream, or else of a lost connection. */
-PyObject *ga_received_nothing(PyObject *self, int at_end)
-{
-    int status = ga_call_handle_close(self);
-    if (status < 0 && at_end && PyErr_ExceptionMatches(PyExc_OSError)) {
-        /* A handle_close() that finds the connection lost in its turn is called for that too. */
-        PyObject *exc = PyErr_GetRaisedException();
-        PyObject *number = ((PyOSErrorObject *)exc)->myerrno;
-        if (number && PyLong_CheckExact(number) && ga_is_disconnected(PyLong_AsLong(number))) {
-            Py_DECREF(exc);
-            status = ga_call_handle_close(self);
-        } else
-            PyErr_SetRaisedException(exc);
-    }
-    return status < 0 ? NULL : Py_NewRef(ga_str.empty);
 }
 
 /* dispatcher.recv */
@@ -88,7 +60,7 @@ static PyObject *ga_recv_in(PyObject *self, PyObject *dict, PyObject *const *arg
     Py_ssize_t size = argument && PyLong_CheckExact(argument) ? PyLong_AsSsize_t(argument) : -1;
     if (size < 0)
         PyErr_Clear();
-    /* Of 0 bytes CPython does not even ask the socket. */
+    /* If it is 0, CPython does not call recv(2). */
     PyObject *sock = dict && argument ? ga_peek(self, dict, ga_str.socket) : NULL;
     int fd = sock && size > 0 ? ga_plain_socket(sock, ga_str.recv, ga_socket_recv) : -2;
     if (fd == -2)
@@ -111,7 +83,6 @@ static PyObject *ga_recv_in(PyObject *self, PyObject *dict, PyObject *const *arg
 
 GA_IN_DICT(ga_recv);
 
-/* send(2) on a non-blocking socket: how much, or -1 with errno set, or -2 with an exception. */
 Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size)
 {
     ssize_t sent;
@@ -121,13 +92,13 @@ Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size)
     return sent;
 }
 
-/* Whether asking it for its buffer runs no Python code: that could close the socket, and give its number away. */
+/* Whether getting its buffer runs no Python code, which could close the socket, and open another file under its number. */
 static int is_buffer(PyObject *data)
 {
     return PyBytes_CheckExact(data) || PyByteArray_CheckExact(data) || PyMemoryView_Check(data);
 }
 
-/* ga_transmit of such an object. */
+/* ga_transmit of such an object's buffer. */
 static Py_ssize_t transmit(int fd, PyObject *data)
 {
     Py_buffer view = {0};
@@ -148,7 +119,6 @@ static Py_ssize_t transmit(int fd, PyObject *data)
     return sent;
 }
 
-/* What dispatcher.send makes of a send(2) that failed with `error`: 0 bytes, or -1 with an exception set. */
 int ga_send_refused(PyObject *self, int error)
 {
     if (error == EWOULDBLOCK)
@@ -181,8 +151,6 @@ static PyObject *m_send_in(PyObject *self, PyObject *dict, PyObject *const *args
 
 static GA_IN_DICT(m_send);
 
-/* Sends data through a plain socket while nothing waits before it; what is left goes to *rest, an owned
- * reference or NULL for nothing. 0, or an errno, or -1 with an exception set: to be set aside while *rest is kept. */
 int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
 {
     *rest = NULL;
@@ -203,9 +171,9 @@ static PyObject *m_sender_send_in(PyObject *self, PyObject *dict, PyObject *cons
     PyObject *waiting = ga_peek(self, dict, ga_str.out_buffer);
     if (!waiting || !PyBytes_CheckExact(waiting) || PyBytes_GET_SIZE(waiting) || ga_peek(self, dict, ga_str.debug) != Py_False)
         goto python;
-    if (!ga_dispatcher)
+    if (!dispatcher)
         goto python;
-    PyObject *initiate = _PyType_Lookup(Py_TYPE(self), ga_str.initiate_send), *way = _PyType_Lookup(ga_dispatcher, ga_str.send);
+    PyObject *initiate = _PyType_Lookup(Py_TYPE(self), ga_str.initiate_send), *way = _PyType_Lookup(dispatcher, ga_str.send);
     if (initiate != ga_tools.sender_initiate || PyDict_GetItemWithError(dict, ga_str.initiate_send) || PyErr_Occurred() ||
         !ga_untouched(way, M_SEND))
         goto python;
@@ -217,7 +185,7 @@ static PyObject *m_sender_send_in(PyObject *self, PyObject *dict, PyObject *cons
         PyObject *function = ga_methods[M_SENDER_SEND].function;
         PyObject *attended = function ? PyDict_GetItemWithError(PyFunction_GET_GLOBALS(function), ga_str._attended) : NULL;
         if (!attended || !PyDict_CheckExact(attended) || PyDict_GET_SIZE(attended))
-            goto python; /* an asyncio loop is to be told what waits */
+            goto python; /* an asyncio loop must be told that data waits */
         return ga_sender_send_to(self, sock, data);
     }
     PyObject *rest;
@@ -242,4 +210,14 @@ GA_CALL(ga_recv, M_RECV);
 GA_CALL(m_send, M_SEND);
 GA_CALL(m_sender_send, M_SENDER_SEND);
 
-const vectorcallfunc ga_dispatcher_calls[] = {ga_recv_called, m_send_called, m_sender_send_called};
+void ga_dispatcher_calls_setup(PyTypeObject *class, PyObject *functions)
+{
+    static const vectorcallfunc calls[] = {ga_recv_called, m_send_called, m_sender_send_called};
+    dispatcher = class;
+    ga_calls_install(calls, M_RECV, functions);
+}
+
+void ga_dispatcher_calls_end(void)
+{
+    dispatcher = NULL;
+}

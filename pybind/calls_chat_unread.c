@@ -1,6 +1,7 @@
 //go:build gopy_binding
 
-#include "unread.h"
+/* Input of an async_chat that is not delivered yet. */
+#include "calls_chat_unread.h"
 
 static ga_unread *unreads;
 static PyObject *descriptor; /* asynchat's, of ac_in_buffer; owned */
@@ -11,7 +12,7 @@ int ga_unread_is_missing(ga_unread *u)
     return dict && !PyDict_GetItemWithError(dict, ga_str.ac_in_buffer) && !PyErr_Occurred();
 }
 
-/* Makes the attribute of what is left, unless the program has set it. 0, or -1 with an exception set. */
+/* Sets the attribute to what is left, unless the program has set it. */
 static int put_back(ga_unread *u)
 {
     if (u->gone)
@@ -71,7 +72,8 @@ static PyObject *put_back_all(PyObject *module, PyObject *chat)
 
 int ga_unread_setup(PyObject *of)
 {
-    static PyMethodDef definition = {"put_back", put_back_all, METH_O, "put_back(chat)\n--\n\nMakes its ac_in_buffer of what is unread."};
+    static PyMethodDef definition = {"put_back", put_back_all, METH_O,
+                                     "put_back(chat)\n--\n\nSet its ac_in_buffer to what is not delivered yet."};
     PyObject *function = PyCFunction_New(&definition, NULL);
     int status = function ? PyObject_SetAttrString(of, "natively", function) : -1;
     Py_XDECREF(function);

@@ -1,18 +1,21 @@
-/* What the native methods share: methods.c sets them up, dispatchers.c and chats.c hold them. Requires the GIL. */
-#ifndef GOASYNCORE_METHODS_H
-#define GOASYNCORE_METHODS_H
+/* Native calls of asyncore's and asynchat's functions: what they share.
+ *
+ * Each does in one step what the Python method does if no code of the program is involved: the socket is exactly a
+ * socket.socket, non-blocking, its methods and the methods that would be called are ours, the buffers are plain. Otherwise the
+ * Python function is called; it defines what is right. */
+#pragma once
 
-#include "internal.h"
+#include "cpython.h"
 
 enum { M_RECV, M_SEND, M_SENDER_SEND, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_INITIATE_SEND, M_COUNT };
 
 extern struct ga_method {
-    PyObject *function;    /* asyncore's or asynchat's, with a native call from then on; owned, NULL before and at the interpreter's end */
+    PyObject *function;    /* asyncore's or asynchat's, which has a native call now; owned, NULL before and when the interpreter ends */
     PyObject *code;        /* what it had then; owned, as `function` */
     vectorcallfunc python; /* its call before */
 } ga_methods[M_COUNT];
 
-/* Interned names, and the empty bytes; what clang-format makes of the list depends on what it was before. */
+/* Interned names, and the empty bytes; clang-format would format the list anew each time. */
 /* clang-format off */
 #define GA_STRINGS(X) \
     X(socket) X(recv) X(send) X(debug) X(initiate_send) X(out_buffer) X(incoming) X(producer_fifo) \
@@ -24,14 +27,10 @@ extern struct ga_str {
     PyObject GA_STRINGS(GA_STRING) * empty;
 } ga_str;
 
-extern PyTypeObject *ga_dispatcher;
-extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if sockets cannot be gone round */
+extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if sockets cannot be used directly */
 
-#define GA_IN_PLACE (1 << 12) /* bytes */
-
-/* Defines `name`, a method, around `name`_in, which takes the instance's dict besides, or NULL where that is not to be
- * gone round: looking into it may run code that gives the instance another one. The declaration at its end takes the
- * semicolon. */
+/* Defines `name`, a method, around `name`_in, which gets the instance's dict as well, held, or NULL if attributes must be looked
+ * up by Python. The declaration at the end makes the semicolon belong to something. */
 #define GA_IN_DICT(name)                                                                                                                   \
     PyObject *name(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords)                                            \
     {                                                                                                                                      \
@@ -56,40 +55,42 @@ extern PyObject *ga_socket_recv, *ga_socket_send; /* socket.socket's; NULL if so
     }                                                                                                                                      \
     struct name##_called_
 
-/* methods.c */
+/* Interns the names, and finds out whether sockets of that class can be used directly. */
+int ga_calls_setup(PyTypeObject *socket_class);
+
+/* Gives the functions of the tuple native calls, numbered from `first` on; ga_calls_end takes all of them away. */
+void ga_calls_install(const vectorcallfunc *calls, int first, PyObject *functions);
+void ga_calls_end(void);
+
+/* Whether the native call may be made: the function has its code still, and no tool sees calls. */
 int ga_may(int method);
+
+/* Whether the function that was found is ours, with the code that it had. */
 int ga_untouched(PyObject *found, int method);
-int ga_plain_socket(PyObject *sock, PyObject *name, PyObject *method);
-PyObject *ga_peek(PyObject *self, PyObject *dict, PyObject *name);
-PyObject *ga_plain_dict(PyObject *self);
-PyObject *ga_attribute(PyObject *self, PyObject *name);
+
+/* Whether self.name() is our method; 0 with an exception if a key of the dict raised. */
 int ga_is_ours(PyObject *self, PyObject *dict, PyObject *name, int method);
+
+/* The instance's dict, borrowed, if its attributes are stored and found in the ordinary way; else NULL. */
+PyObject *ga_plain_dict(PyObject *self);
+
+/* The value of an attribute, the instance's or the class's, borrowed; `dict` is the instance's, and the caller holds it. NULL if
+ * there is none or it is computed, or with an exception that a key of the dict raised. ga_attribute returns it owned. */
+PyObject *ga_peek(PyObject *self, PyObject *dict, PyObject *name);
+PyObject *ga_attribute(PyObject *self, PyObject *name);
+
+/* The descriptor of a socket whose `method` can be skipped, or -2 (-1 is that of a closed one). */
+int ga_plain_socket(PyObject *sock, PyObject *name, PyObject *method);
+
+/* The single argument, called `name`, borrowed; NULL if the call does not have just that. */
 PyObject *ga_only_argument(const char *name, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
+
+/* Calls the Python function with the arguments as they came: `self` is before them. What the attempt raised is dropped, because
+ * the function raises it again. */
 PyObject *ga_fall_back(int method, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
-PyObject *ga_asynchat(const char *name);
-int ga_install(const vectorcallfunc *calls, int first, PyObject *own);
 
-/* chats.c: an OSError is set, async_chat's own handle_error() gets it. */
-PyObject *ga_chat_refuse(PyObject *self, int method);
-
-/* chat_input.c */
-PyObject *ga_handle_read(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
-int ga_chat_input_setup(PyObject *tools); /* 0, or -1 with an exception set */
-void ga_chat_input_end(void);
-
-/* dispatchers.c */
-extern const vectorcallfunc ga_dispatcher_calls[];
-PyObject *ga_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);
-Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size);
-int ga_send_refused(PyObject *self, int error);
-int ga_is_disconnected(long error);
+int ga_is_disconnected(long error); /* as asyncore._DISCONNECTED */
 int ga_call_handle_close(PyObject *self);
+
+/* What dispatcher.recv does at the end of the stream, or else when the connection is lost. */
 PyObject *ga_received_nothing(PyObject *self, int at_end);
-int ga_send_at_once(int fd, PyObject *data, PyObject **rest);
-
-/* other_sockets.c */
-PyObject *ga_receive_from(PyObject *self, PyObject *sock, PyObject *size);
-PyObject *ga_send_to(PyObject *self, PyObject *sock, PyObject *data);
-PyObject *ga_sender_send_to(PyObject *self, PyObject *sock, PyObject *data);
-
-#endif

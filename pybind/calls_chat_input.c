@@ -1,15 +1,17 @@
 //go:build gopy_binding
 
-/* Native async_chat.handle_read: what arrives, up to its terminators. See methods.c. */
+/* Native async_chat.handle_read: receives, and delivers up to each terminator. */
 #define _GNU_SOURCE /* memmem */
-#include "unread.h"
+#include "calls_chat_input.h"
+#include "calls_chat_unread.h"
+#include "calls_dispatcher.h"
 
-#define SHORT_TERMINATOR 64 /* bytes; asynchat knows a better way for longer ones */
+#define SHORT_TERMINATOR 64 /* bytes; asynchat finds longer ones faster */
 
 static PyObject *collect_rest;   /* asynchat._collect; owned */
 static PyObject *get_terminator; /* async_chat's; owned */
 
-/* What there is to read, for one step. */
+/* What there is to read in one step. */
 typedef struct {
     PyObject *buffer; /* bytes; owned */
     const char *start;
@@ -17,7 +19,7 @@ typedef struct {
     ga_unread *from; /* or NULL: the attribute holds it */
 } input;
 
-/* Finds what there is to read. 1; 0 where only asynchat can deal with it; or -1 with an exception set. */
+/* Finds what there is to read. 1; 0 if only asynchat can deal with it; or -1 with an exception set. */
 static int look(PyObject *self, ga_unread **u, input *in)
 {
     if (*u && ga_unread_is_missing(*u) && PyBytes_GET_SIZE((*u)->data) - (*u)->at >= GA_LONG_INPUT)
@@ -30,7 +32,7 @@ static int look(PyObject *self, ga_unread **u, input *in)
         in->buffer = ga_attribute(self, ga_str.ac_in_buffer);
         if (!in->buffer || !PyBytes_CheckExact(in->buffer)) {
             Py_CLEAR(in->buffer);
-            PyErr_Clear(); /* reading the attribute raises it again */
+            PyErr_Clear(); /* asynchat reads the attribute, which raises it again */
             return 0;
         }
         *u = ga_unread_begin(self, in->buffer);
@@ -42,7 +44,7 @@ static int look(PyObject *self, ga_unread **u, input *in)
     return 1;
 }
 
-/* Takes `size` bytes off the front of the input, whatever it is by now. 0, or -1 with an exception set. */
+/* Removes the first `size` bytes of the input, whatever it is by now. */
 static int drop(PyObject *self, input *in, Py_ssize_t size)
 {
     if (in->from && ga_unread_is_missing(in->from)) {
@@ -57,8 +59,7 @@ static int drop(PyObject *self, input *in, Py_ssize_t size)
     return status;
 }
 
-/* 0, or -1 with an exception set. */
-static int tell(PyObject *self, PyObject *method, PyObject *data)
+static int call_method(PyObject *self, PyObject *method, PyObject *data)
 {
     PyObject *args[3] = {NULL, self, data};
     PyObject *result = PyObject_VectorcallMethod(method, args + 1, (data ? 2 : 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
@@ -66,11 +67,11 @@ static int tell(PyObject *self, PyObject *method, PyObject *data)
     return result ? 0 : -1;
 }
 
-/* Hands the first `size` bytes of the input to collect_incoming_data. 0, or -1 with an exception set. */
+/* Passes the first `size` bytes of the input to collect_incoming_data. */
 static int collect_front(PyObject *self, input *in, Py_ssize_t size)
 {
     PyObject *data = size == PyBytes_GET_SIZE(in->buffer) ? Py_NewRef(in->buffer) : PyBytes_FromStringAndSize(in->start, size);
-    int status = data ? tell(self, ga_str.collect_incoming_data, data) : -1;
+    int status = data ? call_method(self, ga_str.collect_incoming_data, data) : -1;
     Py_XDECREF(data);
     return status;
 }
@@ -98,7 +99,20 @@ static PyObject *terminator_of(PyObject *self)
     return PyObject_CallMethodNoArgs(self, ga_str.get_terminator);
 }
 
-enum { FAILED = -1, MORE, DONE, PYTHON }; /* what a step comes to; FAILED with an exception set */
+PyObject *ga_chat_refuse(PyObject *self, int method)
+{
+    ga_pass_through(ga_methods[method].function);
+    PyObject *exc = PyErr_GetRaisedException(), *outer = PyErr_GetHandledException();
+    PyErr_SetHandledException(exc);
+    PyObject *result = PyObject_CallMethodNoArgs(self, ga_str.handle_error);
+    PyErr_SetHandledException(outer);
+    Py_XDECREF(outer);
+    Py_DECREF(exc);
+    Py_XDECREF(result);
+    return result ? Py_NewRef(Py_None) : NULL;
+}
+
+enum { FAILED = -1, MORE, DONE, PYTHON }; /* the result of a step; FAILED with an exception set */
 
 /* What asynchat._step does. */
 static int step(PyObject *self, input *in, PyObject *terminator)
@@ -115,12 +129,12 @@ static int step(PyObject *self, input *in, PyObject *terminator)
         return PyObject_SetAttr(self, ga_str.ac_in_buffer, ga_str.empty) < 0 ? FAILED : MORE;
     }
     if (length < 0 || length > SHORT_TERMINATOR)
-        return PYTHON; /* a number, or what only Python knows to deal with */
+        return PYTHON; /* a number, or what only asynchat can deal with */
     if ((at = memmem(in->start, (size_t)in->size, wanted, (size_t)length))) {
         Py_ssize_t line = at - in->start;
         if ((line && collect_front(self, in, line) < 0) || drop(self, in, line + length) < 0)
             return FAILED;
-        return tell(self, ga_str.found_terminator, NULL) < 0 ? FAILED : MORE;
+        return call_method(self, ga_str.found_terminator, NULL) < 0 ? FAILED : MORE;
     }
     Py_ssize_t begun = prefix_at_end(in->start, in->size, wanted, length);
     if (begun < in->size && (collect_front(self, in, in->size - begun) < 0 || drop(self, in, in->size - begun) < 0))
@@ -128,7 +142,7 @@ static int step(PyObject *self, input *in, PyObject *terminator)
     return begun ? DONE : MORE;
 }
 
-/* What asynchat._collect does. 0, or -1 with an exception set. */
+/* What asynchat._collect does. */
 static int collect_all(PyObject *self)
 {
     ga_unread *u = NULL;
@@ -146,7 +160,7 @@ static int collect_all(PyObject *self)
             PyObject *terminator = terminator_of(self);
             if (!terminator)
                 came = FAILED;
-            else { /* a get_terminator() of the program's may have moved the buffer */
+            else { /* the program's get_terminator() may have changed the buffer */
                 Py_DECREF(in.buffer);
                 found = look(self, &u, &in);
                 came = found < 0 ? FAILED : !found || !in.size ? PYTHON : step(self, &in, terminator);
@@ -161,7 +175,9 @@ static int collect_all(PyObject *self)
         came = FAILED;
     if (came != PYTHON)
         return came == FAILED ? -1 : 0;
-    PyObject *rest = collect_rest ? Py_NewRef(collect_rest) : ga_asynchat("_collect");
+    PyObject *module = collect_rest ? NULL : PyImport_ImportModule("asynchat"); /* when the interpreter ends */
+    PyObject *rest = module ? PyObject_GetAttrString(module, "_collect") : Py_XNewRef(collect_rest);
+    Py_XDECREF(module);
     PyObject *result = rest ? PyObject_CallOneArg(rest, self) : NULL;
     Py_XDECREF(rest);
     Py_XDECREF(result);
@@ -188,7 +204,7 @@ static PyObject *ga_handle_read_in(PyObject *self, PyObject *dict, PyObject *con
         }
         return ga_chat_refuse(self, M_HANDLE_READ);
     }
-    /* recv() may have called handle_close(), which may have done anything: look again. */
+    /* It is read again, because recv() may have called handle_close(), which may have done anything. */
     buffer = PyObject_GetAttr(self, ga_str.ac_in_buffer);
     int status = -1;
     if (buffer && PyBytes_CheckExact(buffer) && PyBytes_GET_SIZE(buffer) == 0 && PyBytes_CheckExact(data))

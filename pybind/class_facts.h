@@ -1,0 +1,61 @@
+/* What is known of one class of channels.
+ *
+ * CPython's watcher makes a class *stale*; it is looked at again before it is used. What no watcher reports is compared in each
+ * pass. Functions run no Python code unless they say so. */
+#pragma once
+
+#include "plan.h"
+
+/* What decides the result of a predicate, as _predicates.rules_of returns it. */
+typedef enum {
+    RULE_ASK,    /* only a call finds it out */
+    RULE_YES,    /* it is ours, and always true */
+    RULE_SENDER, /* dispatcher_with_send's writable */
+    RULE_CHAT,   /* async_chat's */
+    RULE_PLAN    /* it is the same until something of its plan changes */
+} ga_rule;
+
+typedef struct ga_class {
+    struct ga_class *next;       /* in its bucket */
+    struct ga_class *next_stale; /* those to look at again */
+    struct ga_class *next_spare; /* those that have lost their last channel */
+    PyTypeObject *type;          /* owned while it has channels */
+    PyObject *seen[N_DECIDING];  /* owned, as `type`: what the class had for each of ga_names, NULL for nothing */
+    getattrofunc getattro;
+    Py_ssize_t users;
+    unsigned version; /* of the type, when it lost its last channel; 0: it must be looked at again in any case */
+    uint64_t epoch;   /* ga_plan_epoch of that time */
+    struct ga_class *next_compared, **compared_at; /* those with plans to compare in each pass */
+    ga_rule rules[2];                              /* of readable and writable */
+    ga_plan *plans[2];                             /* if the rule is RULE_PLAN */
+    uint8_t held;                                  /* what it owns is held */
+    uint8_t watched;                               /* the type is: what is known of it is right unless it is stale */
+    uint8_t stale;                                 /* it is in that list */
+    uint8_t renewed;                               /* its functions do something else, though they are the same objects */
+    uint8_t spare;                                 /* it is in that list */
+    uint8_t direct;                                /* its predicates are functions that can be called without looking them up */
+    uint8_t direct_read;                           /* its handle_read_event is ours, so handle_read can be called if connected */
+    uint8_t direct_write;                          /* the same for writing */
+} ga_class;
+
+/* `changed` hears of a class before what is known of it changes: channels may have borrowed from that. */
+void ga_class_facts_setup(void (*changed)(ga_class *));
+
+PyObject *ga_class_lookup(PyTypeObject *type, int name); /* gives the type a version, without which its watcher is silent */
+
+void ga_class_make_stale(ga_class *c);
+void ga_class_renew(ga_class *c); /* makes it stale, and known anew whatever it is found to have */
+void ga_class_unstale(ga_class *c);
+ga_class *ga_class_next_stale(void); /* taken from the list, or NULL */
+
+/* Looks at a class that is watched and not stale. If that fails, or the class changes meanwhile, it is stale afterwards and
+ * nothing is known of it. Runs Python code. */
+int ga_class_look_at(ga_class *c);
+
+void ga_class_know_nothing(ga_class *c, PyObject *held[2]); /* the caller releases what its plans held */
+int ga_class_plans_hold(ga_class *c);
+
+/* In each pass, if its plans must be. */
+void ga_class_start_comparing(ga_class *c);
+void ga_class_stop_comparing(ga_class *c);
+void ga_classes_compare(void);

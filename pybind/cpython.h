@@ -1,0 +1,69 @@
+/* What all others need of CPython: the GIL, the clock, names, lengths and tracebacks.
+ *
+ * Rules for every file above. A function requires the GIL unless its comment says "Takes the GIL" (it may be called without)
+ * or "Needs no GIL". It returns 0, or -1 with an exception set, unless its comment says something else. PyObject pointers are
+ * borrowed unless they are said to be owned. "Runs Python code" is a warning: any channel, class or map may be gone after it.
+ * All of it runs in the main interpreter. */
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdint.h>
+
+/* The attributes that decide what a channel waits for and which handlers are called, and other names. */
+enum {
+    N_READABLE,
+    N_WRITABLE,
+    N_ACCEPTING, /* from here on, attributes that must be plain */
+    N_CONNECTED,
+    N_OUT_BUFFER,
+    N_PRODUCER_FIFO, /* up to here */
+    N_HANDLE_READ_EVENT,
+    N_HANDLE_WRITE_EVENT,
+    N_HANDLE_READ,
+    N_HANDLE_WRITE,
+    N_DECIDING, /* how many these are */
+    N_SOCKET = N_DECIDING,
+    N_HANDLE_EXPT_EVENT,
+    N_HANDLE_CLOSE,
+    N_READ,
+    N_WRITE,
+    N_EXCEPTION,
+    N_READWRITE,
+    N_COUNT
+};
+extern PyObject *ga_names[N_COUNT]; /* interned */
+
+/* What _native.py hands over; owned. */
+extern struct ga_tools {
+    PyObject *rules_of;        /* class -> (ga_rule, dependencies, result) of readable, and of writable */
+    PyObject *aftermath;       /* (channel, what raises) -> stand-in for read() and readwrite() */
+    PyObject *intact;          /* namespace -> whether the pass functions in it are ours */
+    PyObject *run_due;         /* map -> None: makes the scheduled calls that are due */
+    PyObject *watch;           /* (channel, name) -> None: calls that method and reports if it was slow; NULL: not wanted */
+    PyObject *sender_initiate; /* dispatcher_with_send.initiate_send */
+    PyObject *handle_read_event, *handle_write_event; /* dispatcher's */
+    PyTypeObject *deque, *backlog;                    /* the latter is the bytearray of dispatcher_with_send */
+} ga_tools;
+
+extern int ga_forked; /* this process is a fork of one with Go: nothing is mirrored any more */
+extern int ga_ended;  /* the interpreter is ending: nothing is mirrored any more */
+
+int ga_cpython_setup(void);
+
+/* Takes the GIL, in a thread that came from Python and released it; PyEval_SaveThread() releases it again. Unlike
+ * PyGILState_Ensure() it is safe in an interpreter that is ending: there it does not return. */
+void ga_take_gil(void);
+
+/* time.monotonic(). Needs no GIL. */
+double ga_now(void);
+
+/* Makes room for `need` items. 0, or -1 without an exception. */
+int ga_reserve(void *items, int32_t *size, int32_t need, size_t item);
+
+/* Where one of CPython's containers stores its length; NULL for any other object. */
+const Py_ssize_t *ga_length_of(PyObject *value);
+
+/* Adds the frame of that function to the traceback of the exception that is set, unless it begins with it. */
+void ga_pass_through(PyObject *function);

@@ -1,0 +1,159 @@
+//go:build gopy_binding
+
+/* Tells channels what happened to them. */
+#include "dispatch.h"
+#include "mirror_events.h"
+#include "predicates.h"
+
+#define FEW 16 /* channels, for which no memory is allocated */
+
+static int call(ga_mirror *m, PyObject *obj, PyObject *method)
+{
+    PyObject *args[2] = {NULL, obj};
+    m->stats.events++;
+    PyObject *result = ga_tools.watch ? PyObject_CallFunctionObjArgs(ga_tools.watch, obj, method, NULL)
+                                      : PyObject_VectorcallMethod(method, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    if (!result)
+        return -1;
+    Py_DECREF(result);
+    return 0;
+}
+
+/* Calls handle_read_event or handle_write_event. On a connected channel whose class does not override these they only call
+ * handle_read and handle_write, which are called in their place. That saves a frame: 22 against 32 us of CPU time for a pass
+ * with 100 such events (medians of 30 interleaved runs; with 10 of them 3.0 against 4.2). */
+static int call_event(ga_channel *c, int event)
+{
+    PyObject *obj = c->obj;
+    ga_class *class = c->class;
+    if (class && c->dict && c->bare && !c->changed && !ga_forked && !ga_tools.watch &&
+        (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) && !class->stale && class->type == Py_TYPE(obj) &&
+        ga_attribute_truth(c, N_CONNECTED) == 1 && ga_attribute_truth(c, N_ACCEPTING) == 0) {
+        PyObject *args[2] = {NULL, obj};
+        c->mirror->stats.events++;
+        PyObject *handler = Py_NewRef(class->seen[event == N_HANDLE_READ_EVENT ? N_HANDLE_READ : N_HANDLE_WRITE]);
+        PyObject *result = PyObject_Vectorcall(handler, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        Py_DECREF(handler);
+        if (!result)
+            ga_pass_through(event == N_HANDLE_READ_EVENT ? ga_tools.handle_read_event : ga_tools.handle_write_event);
+        Py_XDECREF(result);
+        return result ? 0 : -1;
+    }
+    return call(c->mirror, obj, ga_names[event]);
+}
+
+/* Raises the exception in the list, and removes it: its traceback refers to the list. */
+static PyObject *raise_again(PyObject *list, PyObject *unused)
+{
+    (void)unused;
+    PyObject *exc = PyList_GET_SIZE(list) ? Py_NewRef(PyList_GET_ITEM(list, 0)) : NULL;
+    if (exc && PyList_SetSlice(list, 0, 1, NULL) == 0)
+        PyErr_SetRaisedException(exc);
+    return NULL;
+}
+
+/* A handler has raised at `event`; the exception is set. asyncore's own function for that event decides what it means. */
+static int aftermath(ga_mirror *m, PyObject *obj, uint32_t event)
+{
+    static PyMethodDef again = {"raise_again", raise_again, METH_NOARGS, NULL};
+    PyObject *exc = PyErr_GetRaisedException();
+    int name = m->use_poll ? N_READWRITE : event == GA_WRITE ? N_WRITE : event == GA_PRIORITY ? N_EXCEPTION : N_READ;
+    PyObject *tell = Py_XNewRef(PyDict_GetItemWithError(m->namespace, ga_names[name]));
+    PyObject *list = tell ? PyList_New(1) : NULL, *fail = NULL, *stand_in = NULL, *result = NULL;
+    if (list) {
+        PyList_SET_ITEM(list, 0, exc);
+        exc = NULL;
+        fail = PyCFunction_New(&again, list);
+        stand_in = fail ? PyObject_CallFunctionObjArgs(ga_tools.aftermath, obj, fail, NULL) : NULL;
+        if (stand_in)
+            result = m->use_poll ? PyObject_CallFunction(tell, "OI", stand_in, event) : PyObject_CallOneArg(tell, stand_in);
+    } else if (!PyErr_Occurred())
+        PyErr_Format(PyExc_NameError, "name '%U' is not defined", ga_names[name]);
+    Py_XDECREF(exc);
+    Py_XDECREF(tell);
+    Py_XDECREF(list);
+    Py_XDECREF(fail);
+    Py_XDECREF(stand_in);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
+/* The channel that became ready, if it still has its number, or has it again; else NULL. */
+static ga_channel *still_there(ga_mirror *m, int32_t fd, PyObject *obj)
+{
+    ga_mirror_catch_up(m);
+    ga_channel *c = obj ? ga_channel_at(m, fd) : NULL;
+    if (!c || c->obj != obj)
+        return NULL;
+    if (ga_forked) { /* in a handler of this pass: changes are not reported to the child's mirror */
+        PyObject *key = PyLong_FromLong(fd), *found = key ? PyDict_GetItemWithError(m->map, key) : NULL;
+        Py_XDECREF(key);
+        PyErr_Clear();
+        if (found != obj)
+            return NULL;
+    }
+    return c;
+}
+
+/* In poll's meaning: everything that happened to one channel, whatever its handlers do to it meanwhile. */
+static int tell_all(ga_mirror *m, ga_channel *c, uint32_t events)
+{
+    PyObject *obj = c->obj; /* the caller's */
+    int32_t fd = c->fd;
+    int status = 0;
+    uint32_t event = GA_READ;
+    if (events & GA_READ)
+        status = call_event(c, N_HANDLE_READ_EVENT);
+    if (status == 0 && events & GA_WRITE) {
+        event = GA_WRITE;
+        c = still_there(m, fd, obj);
+        status = c ? call_event(c, N_HANDLE_WRITE_EVENT) : call(m, obj, ga_names[N_HANDLE_WRITE_EVENT]);
+    }
+    if (status == 0 && events & GA_PRIORITY) {
+        event = GA_PRIORITY;
+        status = call(m, obj, ga_names[N_HANDLE_EXPT_EVENT]);
+    }
+    if (status == 0 && events & (GA_HANGUP | GA_ERROR | GA_INVALID))
+        status = call(m, obj, ga_names[N_HANDLE_CLOSE]);
+    return status < 0 ? aftermath(m, obj, event) : 0;
+}
+
+int ga_dispatch(ga_mirror *m, const ga_ready *ready, int count)
+{
+    PyObject *few[FEW], **channels = few;
+    if (count > FEW && !(channels = PyMem_RawMalloc((size_t)count * sizeof *channels))) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    ga_mirror_catch_up(m);
+    /* They are kept alive through the pass, or another channel at the same address could be taken for one of them. */
+    for (int i = 0; i < count; i++) {
+        int32_t fd = ready[i].fd;
+        ga_channel *c = ga_channel_at(m, fd);
+        channels[i] = c && ga_channel_is_waited_for(c) ? Py_NewRef(c->obj) : NULL;
+    }
+    int status = 0;
+    for (int sweep = 0; sweep < (m->use_poll ? 1 : 3); sweep++)
+        for (int i = 0; i < count && status == 0; i++) {
+            static const uint32_t sweeps[] = {GA_READ, GA_WRITE, GA_PRIORITY}; /* select's meaning */
+            if (!m->use_poll && !(ready[i].events & sweeps[sweep]))
+                continue;
+            ga_channel *c = still_there(m, ready[i].fd, channels[i]);
+            if (!c)
+                continue;
+            if (m->use_poll)
+                status = tell_all(m, c, ready[i].events);
+            else if ((sweep == 0   ? call_event(c, N_HANDLE_READ_EVENT)
+                      : sweep == 1 ? call_event(c, N_HANDLE_WRITE_EVENT)
+                                   : call(m, channels[i], ga_names[N_HANDLE_EXPT_EVENT])) < 0)
+                status = aftermath(m, channels[i], sweeps[sweep]);
+        }
+    PyObject *exc = status < 0 ? PyErr_GetRaisedException() : NULL;
+    for (int i = 0; i < count; i++)
+        Py_XDECREF(channels[i]);
+    if (exc)
+        PyErr_SetRaisedException(exc);
+    if (channels != few)
+        PyMem_RawFree(channels);
+    return status;
+}

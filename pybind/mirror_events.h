@@ -1,0 +1,24 @@
+/* What CPython's watchers report, as marks in the mirrors.
+ *
+ * Functions run no Python code and touch no exception. */
+#pragma once
+
+#include "mirror.h"
+
+/* To be reported by watch.c; the owners are a ga_mirror and a ga_channel. */
+void ga_mirror_map_changed(void *mirror, PyDict_WatchEvent event, PyObject *key, PyObject *value);
+void ga_mirror_attribute_changed(void *channel, PyDict_WatchEvent event, PyObject *key, PyObject *value);
+void ga_mirror_class_assigned(PyObject *obj); /* or about to be */
+
+void ga_mirror_dict_replaced(PyObject *dict);  /* to be reported by instance_dict.c */
+void ga_mirror_class_changed(ga_class *class); /* to be reported by class_facts.c */
+
+/* What no watcher could report. */
+void ga_mirror_synchronise(ga_mirror *m); /* makes the mirror equal to the map */
+static inline void ga_mirror_catch_up(ga_mirror *m)
+{
+    if (m->resync)
+        ga_mirror_synchronise(m);
+}
+void ga_mirror_look_at_suspects(ga_mirror *m); /* marks those that have another class by now */
+void ga_mirror_audit(ga_mirror *m);            /* at most once a second, compares dicts and classes */

@@ -1,0 +1,182 @@
+//go:build gopy_binding
+
+/* Sets the other files up and connects them; the only one that knows all. */
+#include "module.h"
+#include "calls_chat.h"
+#include "calls_chat_input.h"
+#include "calls_dispatcher.h"
+#include "crossing.h"
+#include "functions.h"
+#include "guest.h"
+#include "instance_dict.h"
+#include "mirror_events.h"
+#include "run.h"
+#include "tracing.h"
+#include "watch.h"
+
+#include <pthread.h>
+
+/* -- what watchers report ---------------------------------------------------------------------- */
+
+static int probe_count __attribute__((aligned(8)));
+
+static void on_probe(void *count, PyDict_WatchEvent event, PyObject *key, PyObject *value)
+{
+    (void)event, (void)key, (void)value;
+    ++*(int *)count;
+}
+
+static void on_globals(void *owner, PyDict_WatchEvent event, PyObject *key, PyObject *value)
+{
+    (void)owner, (void)value;
+    if (ga_plan_global_changed(event, key))
+        ga_mirrors_touch();
+}
+
+static void on_namespace(void *owner, PyDict_WatchEvent event, PyObject *key, PyObject *value)
+{
+    ga_run_namespace_changed();
+    on_globals(owner, event, key, value);
+}
+
+static void on_class(PyTypeObject *type)
+{
+    ga_class_changed(type);
+    ga_mirrors_touch();
+}
+
+static void on_function(PyObject *function)
+{
+    ga_function_changed(function);
+    ga_mirrors_touch();
+}
+
+static const ga_watch_reports reports = {
+    .dict =
+        {
+            [WATCH_MAP] = ga_mirror_map_changed,
+            [WATCH_CHANNEL] = ga_mirror_attribute_changed,
+            [WATCH_NAMESPACE] = on_namespace,
+            [WATCH_GLOBALS] = on_globals,
+            [WATCH_PROBE] = on_probe,
+        },
+    .class = on_class,
+    .function = on_function,
+    .class_assigned = ga_mirror_class_assigned,
+    .monitored = ga_tracing_may_begin,
+};
+
+/* -- the end of the process's first life, and of the interpreter -------------------------------- */
+
+/* Runs in the child of any fork, with one thread and perhaps in a run. The parent's registrations live on in the open files; these
+ * descriptors are only this process's copies. */
+static void after_fork_in_child(void)
+{
+    ga_forked = 1;
+    ga_guest_forked();
+    for (ga_mirror *m = ga_mirrors; m; m = m->next) {
+        ga_waker_unlisten(&m->waker); /* if another thread forked, the run's is not here */
+        ga_waker_close(&m->waker);
+    }
+}
+
+/* When CPython ends, it empties the modules, so that what is in them is closed and written out; but not the dict of a module that
+ * is gone while something holds a function of it. The program's classes and asyncore's functions, which we hold, lead to all that
+ * is in their globals: a file that was never closed would not be flushed. So an atexit callback releases them. It does not go
+ * through Go, because the child of a fork calls it too. Passes after it are portable. */
+static PyObject *end(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    ga_ended = 1;
+    ga_dispatcher_calls_end();
+    Py_CLEAR(ga_tools.sender_initiate);
+    Py_CLEAR(ga_tools.handle_read_event);
+    Py_CLEAR(ga_tools.handle_write_event);
+    ga_chat_input_end();
+    ga_calls_end();
+    ga_classes_end();
+    Py_RETURN_NONE;
+}
+
+/* -- setting up -------------------------------------------------------------------------------- */
+
+static int set_up_functions(PyObject *module)
+{
+    static PyMethodDef functions[] = {{"end", end, METH_NOARGS, "end()\n--\n\nRelease what belongs to the program."}, {0}};
+    if (pthread_atfork(NULL, NULL, after_fork_in_child)) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return PyModule_AddFunctions(module, functions) < 0 ? -1 : ga_functions_setup(module);
+}
+
+static int set_up_calls(PyObject *tools)
+{
+    PyObject *dispatcher, *functions, *socket_class;
+    if (!PyArg_ParseTuple(tools, "O!O!(OOO)O!", &PyType_Type, &dispatcher, &PyTuple_Type, &functions, &ga_tools.handle_read_event,
+                          &ga_tools.handle_write_event, &ga_tools.sender_initiate, &PyType_Type, &socket_class))
+        return -1;
+    Py_INCREF(ga_tools.sender_initiate);
+    Py_INCREF(ga_tools.handle_read_event);
+    Py_INCREF(ga_tools.handle_write_event);
+    ga_instance_dict_setup((PyTypeObject *)dispatcher, ga_mirror_dict_replaced);
+    if (ga_calls_setup((PyTypeObject *)socket_class) < 0)
+        return -1;
+    if (ga_socket_send)
+        ga_dispatcher_calls_setup((PyTypeObject *)dispatcher, functions);
+    return 0;
+}
+
+int ga_setup(intptr_t tools)
+{
+    ga_take_gil();
+    ga_guest_setup();
+    PyObject *calls, *module;
+    int status = -1;
+    if (PyArg_ParseTuple((PyObject *)tools, "OOOOOOOO", &ga_tools.rules_of, &ga_tools.aftermath, &ga_tools.intact, &ga_tools.run_due,
+                         &ga_tools.deque, &ga_tools.backlog, &calls, &module)) {
+        void *kept[] = {ga_tools.rules_of, ga_tools.aftermath, ga_tools.intact, ga_tools.run_due, ga_tools.deque, ga_tools.backlog, module};
+        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+            Py_INCREF(kept[i]);
+        ga_class_facts_setup(ga_mirror_class_changed);
+        if (ga_cpython_setup() == 0 && ga_waker_setup() == 0 && ga_crossing_setup(module) == 0 && set_up_functions(module) == 0 &&
+            ga_tracing_setup() == 0 && ga_watch_setup(&reports) == 0 && ga_run_setup() == 0)
+            status = set_up_calls(calls);
+    }
+    PyEval_SaveThread();
+    return status;
+}
+
+int ga_setup_chat(intptr_t tools)
+{
+    ga_take_gil();
+    int status = ga_chat_calls_setup((PyObject *)tools, ga_mirrors_touch);
+    PyEval_SaveThread();
+    return status;
+}
+
+int ga_probe(intptr_t object)
+{
+    ga_take_gil();
+    PyObject *dict = ga_watchable_dict((PyObject *)object);
+    int status = dict ? ga_watch(dict, WATCH_PROBE, &probe_count) : -1;
+    Py_XDECREF(dict);
+    PyEval_SaveThread();
+    return status;
+}
+
+int ga_probe_count(void)
+{
+    ga_take_gil();
+    int count = probe_count;
+    probe_count = 0;
+    PyEval_SaveThread();
+    return count;
+}
+
+void ga_trust(int level)
+{
+    ga_take_gil();
+    ga_watch_trust(level);
+    PyEval_SaveThread();
+}

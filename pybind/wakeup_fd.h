@@ -1,0 +1,5 @@
+/* signal.set_wakeup_fd() for C, in the main thread. */
+#pragma once
+
+int ga_set_wakeup_fd(int fd);   /* returns the one before; async-signal-safe */
+int ga_wakeup_fd_works(int fd); /* tried with fd; leaves no exception */
