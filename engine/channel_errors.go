@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Which error goes to which handler, and which leave the loop.
+
 package engine
 
 import (

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Dispatcher, the channel: its map, its socket, its events.
+
 package engine
 
 import (

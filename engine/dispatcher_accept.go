@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Accepting connections; pauses when descriptors run out.
+
 package engine
 
 import (

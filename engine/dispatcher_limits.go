@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Idle timeouts and deadlines.
+
 package engine
 
 import (

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// A Dispatcher that buffers what it sends.
+
 package engine
 
 // DispatcherWithSend is a [Dispatcher] whose Send takes everything: what the socket does not take at

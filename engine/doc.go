@@ -1,7 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-// Package engine is asyncore's model for Go: channels, a map that holds them, and a loop that asks
-// them what they wait for, waits, and tells them what happened.
+// Package engine is asyncore's model for Go: channels, a map that holds them, and a loop.
 //
 // A channel is a [Dispatcher], embedded in a struct that has the handlers it cares about: HandleRead,
 // HandleWrite, HandleAccepted and so on (see [ReadHandler]); the rest have defaults.

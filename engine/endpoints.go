@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Socket and Addr, as handlers are given them.
+
 package engine
 
 import "github.com/goasyncore/goasyncore/engine/socket"

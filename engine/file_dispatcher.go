@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// FileDispatcher: files, pipes and devices.
+
 package engine
 
 import (

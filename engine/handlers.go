@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// The interfaces that a handler may implement.
+
 package engine
 
 import (

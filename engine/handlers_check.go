@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Errors for handlers with a wrong signature.
+
 package engine
 
 import (

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Map: channels by number, in their order.
+
 package engine
 
 import (

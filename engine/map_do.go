@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Do and Wake, for other goroutines.
+
 package engine
 
 import "slices"

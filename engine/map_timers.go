@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// AfterFunc: scheduled calls.
+
 package engine
 
 import (

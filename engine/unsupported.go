@@ -1,5 +1,7 @@
 //go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
 
+// The message of a build on another system.
+
 package engine
 
 // The compiler's message is the one sentence that whoever builds this elsewhere gets to read.

@@ -1,4 +1,4 @@
-// Package pybind is the boundary between Python and the engine: it presents a Python dict of channels as a
+// Package pybind is the boundary between Python and the engine. It presents a Python dict of channels as a
 // selector.Source.
 //
 // It is the only package that gopy sees, and the only one with cgo. It needs Python's headers, so only setup.py

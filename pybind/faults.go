@@ -1,10 +1,10 @@
 //go:build gopy_binding && goasyncore_faults
 
+// Panics on demand, for tests: Go code of the engine fails in builds with their tag.
+
 package pybind
 
 import "sync/atomic"
-
-// In builds for the tests of what a panic does, and in no other, Go code of the engine's fails on demand.
 
 var (
 	stepsLeft   atomic.Int64 // mayPanic's calls until the one that does

@@ -1,7 +1,7 @@
 //go:build gopy_binding
 
-/* Keeps Go's runtime from disturbing the process, which was made without it: room for descriptors, the signals that Go's threads
- * see, what signals do, and how often Go's monitor wakes up.
+/* Keeps Go's runtime from disturbing the process. That is about room for descriptors, the signals that Go's threads see, what
+ * signals do, and how often Go's monitor wakes up.
  *
  * On Linux setup.py links with --wrap for two functions, so that the calls of them in Go's runtime come here instead:
  * pthread_create, with which it starts each of its threads, and _cgo_wait_runtime_init_done, with which each call from Python

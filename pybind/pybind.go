@@ -1,5 +1,7 @@
 //go:build gopy_binding
 
+// The functions that gopy exports.
+
 package pybind
 
 // #cgo CFLAGS: -Wall -Wextra

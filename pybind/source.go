@@ -1,5 +1,7 @@
 //go:build gopy_binding
 
+// The engine's Source over a mirrored map.
+
 package pybind
 
 // #include "run.h"

@@ -1,3 +1,5 @@
+// Channel.
+
 package chat
 
 import (

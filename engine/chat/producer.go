@@ -1,3 +1,5 @@
+// SimpleProducer.
+
 package chat
 
 import "io"

@@ -1,3 +1,5 @@
+// The queue of producers.
+
 package chat
 
 import (

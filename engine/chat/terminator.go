@@ -1,3 +1,5 @@
+// Terminators.
+
 package chat
 
 import "bytes"

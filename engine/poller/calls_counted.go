@@ -1,5 +1,7 @@
 //go:build engine_calls
 
+// The same with the build tag engine_calls, which counts them.
+
 package poller
 
 import "sync/atomic"

@@ -1,5 +1,7 @@
 //go:build linux
 
+// epoll: registration.
+
 package poller
 
 import (

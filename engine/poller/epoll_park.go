@@ -1,5 +1,7 @@
 //go:build linux
 
+// epoll: waiting for long, with the goroutine parked.
+
 package poller
 
 import (

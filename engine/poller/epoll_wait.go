@@ -1,5 +1,7 @@
 //go:build linux
 
+// epoll: waiting.
+
 package poller
 
 import (

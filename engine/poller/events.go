@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// The bits of events.
+
 package poller
 
 // Events are conditions of a descriptor: poll(2)'s bits, with poll's numbers on every platform.

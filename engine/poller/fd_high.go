@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Large numbers for the pollers' own descriptors.
+
 package poller
 
 import "golang.org/x/sys/unix"

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || netbsd || openbsd
 
+// kqueue: registration.
+
 package poller
 
 import (

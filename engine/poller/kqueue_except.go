@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || openbsd
 
+// kqueue: priority data, where the kernel reports it.
+
 package poller
 
 import "golang.org/x/sys/unix"

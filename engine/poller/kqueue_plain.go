@@ -1,5 +1,7 @@
 //go:build freebsd || netbsd
 
+// kqueue: where it does not.
+
 package poller
 
 import "golang.org/x/sys/unix"

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || netbsd || openbsd
 
+// kqueue: waiting.
+
 package poller
 
 import (

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// The pollers of the platform, best first.
+
 package poller
 
 import "fmt"

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || netbsd || openbsd
 
+// poll(2) in milliseconds.
+
 package poller
 
 import (

@@ -1,3 +1,5 @@
+// poll(2) in nanoseconds.
+
 package poller
 
 import (

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// select(2), where there is nothing else.
+
 package poller
 
 import (

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// The pipe that ends a wait.
+
 package poller
 
 import (

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Finding descriptors that were closed without notice.
+
 package selector
 
 import (

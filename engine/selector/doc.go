@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-// Package selector runs passes over the channels of a map, without knowing channels: it serves a [Source],
+// Package selector runs passes over the channels of a map, without knowing channels. It serves a [Source],
 // which tells them what happened, asks them what they wait for, and returns only what changed since the last
 // pass. A [Selector] remembers the rest. So a pass costs what the active channels cost, however many others
 // are idle.

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// What "ready" means to select and to poll.
+
 package selector
 
 import (

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Run: passes until the source ends them.
+
 package selector
 
 import (

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Selector: what is waited for, kept from pass to pass.
+
 package selector
 
 import (

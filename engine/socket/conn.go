@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Adopt and Conn: from and to package net.
+
 package socket
 
 import (

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// ErrWouldBlock.
+
 package socket
 
 import (

@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// FileWrapper: files, pipes and devices.
+
 package socket
 
 import (

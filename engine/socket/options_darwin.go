@@ -1,3 +1,5 @@
+// Socket options: macOS.
+
 package socket
 
 import "golang.org/x/sys/unix"

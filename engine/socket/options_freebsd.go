@@ -1,3 +1,5 @@
+// Socket options: FreeBSD.
+
 package socket
 
 import "golang.org/x/sys/unix"

@@ -1,3 +1,5 @@
+// Socket options: OpenBSD.
+
 package socket
 
 import "golang.org/x/sys/unix"

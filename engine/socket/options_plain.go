@@ -1,5 +1,7 @@
 //go:build linux || netbsd || dragonfly
 
+// Socket options: Linux, NetBSD and DragonFly BSD.
+
 package socket
 
 import "golang.org/x/sys/unix"

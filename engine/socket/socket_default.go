@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || netbsd || openbsd
 
+// Socket calls on systems other than Linux.
+
 package socket
 
 import (

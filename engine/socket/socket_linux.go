@@ -1,5 +1,7 @@
 //go:build linux
 
+// Socket calls on Linux, past Go's scheduler.
+
 package socket
 
 import (

@@ -262,29 +262,3 @@ def test_links_lead_somewhere(document):
             titles = re.findall(r"(?m)^#+ (.*)$", file.read_text())
             slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
             assert anchor[1:] in slugs, anchor
-
-
-def test_the_layout_in_contributing_names_every_source_file():
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    layout = text[
-        text.index("## Layout") : text.index("`tests_py/documents/test_documents.py` fails")
-    ]
-    named, folder = set(), ""
-    for line in layout.splitlines():
-        if found := re.fullmatch(r" {4}([a-z_/]+/)(  +.*)?", line):
-            folder = found[1]
-        elif found := re.match(r" {6}([\w.]+)  *\S", line):
-            named.add(folder + found[1])
-    there = {
-        path.relative_to(ROOT).as_posix()
-        for package in ("engine", "pybind", "python/goasyncore")
-        for path in (ROOT / package).rglob("*.*")
-        if path.suffix in {".go", ".c", ".h", ".py"}
-        and not path.name.endswith("_test.go")
-        and "internal" not in path.parts
-        and not (path.suffix == ".h" and path.with_suffix(".c").exists())
-        and not path.name.startswith(("_binding", "kqueue_", "socket_options_", "options_"))
-    }
-    assert there <= named | {"engine/poller/calls_counted.go", "pybind/no_faults.go"}
-    gone = {name for name in named if not (ROOT / name).exists()}
-    assert not gone

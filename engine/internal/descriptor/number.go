@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// The numbers of descriptors: tables and lists of them.
+
 package descriptor
 
 import (

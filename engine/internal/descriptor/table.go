@@ -1,5 +1,7 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
+// Table: a hash table by descriptor number.
+
 package descriptor
 
 import (

@@ -1,5 +1,7 @@
 //go:build linux
 
+// Descriptors that only Linux has.
+
 package fdtest
 
 import (

@@ -1,5 +1,6 @@
-// Package output is how the channels of engine and of chat that buffer what they send have the loop
-// send the rest. It is not a method of Dispatcher, because a program that embeds one could override
+// Package output is how a channel that buffers what it sends has the loop send the rest.
+//
+// It serves the channels of engine and of chat. It is not a method of Dispatcher, because a program that embeds one could override
 // it unknowingly, and its output would stop.
 package output
 
