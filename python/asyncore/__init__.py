@@ -34,7 +34,7 @@ from errno import (
     errorcode,
 )
 
-from goasyncore import _native
+from goasyncore import _first_pass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def poll(timeout: float | None = 0.0, map: _Map | None = None) -> None:
     if map is None:
         map = socket_map
     if map:
-        _native.select_passes(globals(), timeout, map, 1)
+        _first_pass.select_passes(globals(), timeout, map, 1)
 
 
 def poll2(timeout: float | None = 0.0, map: _Map | None = None) -> None:
@@ -229,7 +229,7 @@ def poll2(timeout: float | None = 0.0, map: _Map | None = None) -> None:
     if map is None:
         map = socket_map
     if map:
-        _native.poll_passes(globals(), timeout, map, 1)
+        _first_pass.poll_passes(globals(), timeout, map, 1)
     elif timeout is not None:
         int(timeout * 1000)  # a wrong one is refused for an empty map too
 
@@ -257,7 +257,7 @@ def loop(
         return
     one_pass = poll2 if use_poll and hasattr(select, "poll") else poll
     if one_pass in _own_passes and (count is None or type(count) is int):
-        _native.serve(globals(), timeout, one_pass is _own_passes[1], map, count)
+        _first_pass.serve(globals(), timeout, one_pass is _own_passes[1], map, count)
         return
     while map and (count is None or count > 0):
         one_pass(timeout, map)
@@ -625,7 +625,7 @@ class dispatcher_with_send(dispatcher):
 # -- for handle_error, and for the end of a program ---------------------------------------------
 
 
-_OURS = os.path.join(os.path.dirname(_native.__file__), "")
+_OURS = os.path.join(os.path.dirname(_first_pass.__file__), "")
 _unnamed: set[CodeType] = set()  # asynchat puts its code here
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ._first_pass import load as _load
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
@@ -80,6 +82,7 @@ def __getattr__(name: str) -> Any:
         return _named_tuple(name)
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    _load()
     module = getattr(__import__(f"{__name__}.{_LATE[name]}"), _LATE[name])
     value = globals()[name] = getattr(module, name)
     return value
@@ -104,6 +107,7 @@ def backend() -> Backend:
     not happened yet. Raises `ValueError` for an unknown `GOASYNCORE_BACKEND`, and `ImportError` if
     that is "native" and the engine does not load. May be called from any thread.
     """
+    _load()
     from . import _native
 
     kind: Callable[..., Backend] = _named_tuple("Backend")
@@ -127,6 +131,7 @@ def stats(map: MutableMapping[Any, Any] | None = None) -> Stats:
 
     May be called from any thread, and from a handler.
     """
+    _load()
     from . import _native, _stats
 
     kind: Callable[..., Stats] = _named_tuple("Stats")
@@ -151,6 +156,7 @@ def channels(map: MutableMapping[Any, Any] | None = None) -> Channels:
     Calls `readable()` and `writable()` of each channel, as a pass does. May be called from any
     thread, and from a handler.
     """
+    _load()
     from . import _channels, _stats
 
     return _channels.Channels(_stats.checked(map))
@@ -162,6 +168,7 @@ def dump_on(signum: int, map: MutableMapping[Any, Any] | None = None) -> None:
     It is similar to `faulthandler.register()`, and replaces the signal's handler. Raises
     `ValueError` outside the main thread, as `signal.signal()` does.
     """
+    _load()
     from . import _channels, _stats
 
     _channels.dump_on(signum, _stats.checked(map))
@@ -188,6 +195,7 @@ def attach(
     Raises `RuntimeError` if `loop` is not given and no loop is running, if the loop is closed, or
     if another loop serves the map. May be called in the loop's thread, and before the loop runs.
     """
+    _load()
     from . import _stats
 
     checked = _stats.checked(map)
@@ -205,6 +213,7 @@ def detach(map: MutableMapping[Any, Any] | None = None) -> None:
     """
     import sys
 
+    _load()
     from . import _stats
 
     checked = _stats.checked(map)

@@ -1,14 +1,15 @@
-"""`call_later()`, `call_at()`, `call_soon_threadsafe()` and `wake()`. See `_timers`."""
+"""`call_later()`, `call_at()`, `call_soon_threadsafe()` and `wake()`; see `_timers`."""
 
 from __future__ import annotations
 
+import sys
 import time
 from math import inf
 
-from . import _timers
-from ._genuine import genuine_time
+from . import _slow_handler, _timers
+from ._genuine import clock, genuine_time
+from ._logger import logger
 from ._stats import checked
-from ._timers import Handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,66 @@ if TYPE_CHECKING:
     type Map = MutableMapping[Any, Any]
 
 __all__ = ["Handle", "call_at", "call_later", "call_soon_threadsafe", "wake"]
+
+
+class Handle:
+    """A scheduled call. Its methods may be called from any thread."""
+
+    __slots__ = ("__weakref__", "_agenda", "_args", "_cancelled", "_function", "_when")
+
+    def __init__(self, function: Callable[..., object], args: tuple[Any, ...], when: float) -> None:
+        self._function: Callable[..., object] | None = function
+        self._args = args
+        self._when = when
+        self._cancelled = False
+        self._agenda: _timers._Agenda | None = None
+
+    def cancel(self) -> None:
+        """Forget the call and release its objects; does nothing after the call or a second time."""
+        if self._function is not None:
+            self._cancelled = True
+            self._function, self._args = None, ()
+            agenda, self._agenda = self._agenda, None
+            if agenda is not None:
+                _timers.cancel(agenda)
+
+    def cancelled(self) -> bool:
+        """Return whether `cancel()` was called before the call was made."""
+        return self._cancelled
+
+    def when(self) -> float:
+        """Return when the call is due, in seconds of `time.monotonic()`."""
+        return self._when
+
+    def __repr__(self) -> str:
+        if self._cancelled:
+            return f"<{type(self).__name__} cancelled>"
+        if self._function is None:
+            return f"<{type(self).__name__} called>"
+        name = getattr(self._function, "__qualname__", None) or repr(self._function)
+        return f"<{type(self).__name__} {name}() at {self._when:.3f}>"
+
+    def _call(self) -> None:
+        function, args = self._function, self._args
+        if function is None:
+            return
+        self._function, self._args = None, ()
+        began = clock.now()
+        try:
+            function(*args)
+        except _leaving():
+            raise
+        except BaseException:
+            logger().exception("exception in callback %r", function)
+        finally:
+            if _slow_handler.limit is not None:
+                _slow_handler.took(function, None, clock.now() - began)
+
+
+def _leaving() -> tuple[type[BaseException], ...]:
+    """Return the exceptions that leave the loop: those that asyncore raises from handlers."""
+    asyncore = sys.modules.get("asyncore")
+    return getattr(asyncore, "_reraised_exceptions", (KeyboardInterrupt, SystemExit))
 
 
 def call_later(
@@ -75,8 +136,7 @@ def wake(map: Map | None = None) -> None:
 
 
 def _handle(function: Callable[..., object], args: tuple[Any, ...], when: float) -> Handle:
-    import logging  # noqa: F401 - later there may be no descriptor left to load it with
-
+    logger()  # later there may be no descriptor left to load it with
     if not callable(function):
         raise TypeError(f"a function is needed, not {type(function).__name__}")
     return Handle(function, args, when)

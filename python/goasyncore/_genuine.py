@@ -7,6 +7,7 @@ them up in the namespace of the asyncore module that was called.
 from __future__ import annotations
 
 import select
+import socket
 import time
 from types import BuiltinFunctionType
 
@@ -25,6 +26,7 @@ __all__ = [
     "own_poll",
     "own_select",
     "own_sleep",
+    "own_socket",
 ]
 
 _GENUINE = [
@@ -51,6 +53,7 @@ def _own(module: Any, name: str) -> Any:
     return function if type(function) is BuiltinFunctionType else None
 
 
+own_socket = socket.socket
 own_select, own_poll, own_sleep = (
     _own(select, "select"),
     _own(select, "poll"),

@@ -1,4 +1,4 @@
-"""Whose asyncore, asynchat and smtpd an import finds.
+"""Which distribution's asyncore, asynchat and smtpd an import finds.
 
 pyasyncore, pyasynchat, standard-asyncore, standard-asynchat and standard-smtpd put modules of the
 same names into the same folder. pip lets the last one overwrite the files of the others, and

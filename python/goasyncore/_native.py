@@ -1,27 +1,22 @@
-"""Chooses the backend for a pass, and loads the engine at the first pass that needs it.
+"""Native passes: chooses the backend, and loads the engine at the first pass that needs it.
 
 The engine contains a Go runtime, which has threads and so does not survive a fork. Because it is
 loaded late, a program may import asyncore, fork, and then loop natively in the child. A process
 that is forked later makes portable passes.
 
-A program may change its root, its path or its modules before the first pass. So what a portable
-pass needs is imported with asyncore, and the functions that programs replace are noted then. The
-first pass only reads what the engine needs.
+If the files of the engine cannot be read any more at the first pass, all passes are portable.
 """
 
 from __future__ import annotations
 
 import os
 import select
-import socket
 import sys
 import warnings
-from _thread import allocate_lock, start_new_thread
+from _thread import allocate_lock
 from collections import deque
-from errno import EMFILE, ENFILE, ENOMEM
-from types import BuiltinFunctionType
 
-from . import _genuine, _portable, _portable_waker, _slow_handler, _stats, _timers
+from . import _first_pass, _genuine, _portable, _portable_waker, _slow_handler, _stats, _timers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,15 +24,13 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+    type Namespace = dict[str, Any]
+    type Map = MutableMapping[Any, Any]
+
 _CHOICES = ("auto", "native", "portable")
 
 _FINISHED = -1  # run(): the map is empty, or as many passes were made as asked for
-_RESERVED = 2 << 30  # bytes: 1.6e9 were measured with two processors; each thread needs a stack
-_THREADS = 8  # those that Go starts at once, and a few more
-_SHORTAGES = (EMFILE, ENFILE, ENOMEM)  # that pass
 _LONGEST = 2e6  # seconds that both select and poll accept
-
-_socket_class = socket.socket
 
 _lock = allocate_lock()
 _binding: ModuleType | None = None  # the extension, once it is loaded and until a fork
@@ -73,95 +66,6 @@ def _wanted() -> str:
     return wanted
 
 
-def _cannot_load() -> str | None:
-    """Return why the engine must not be loaded here, whether or not it is installed."""
-    if sys.implementation.name != "cpython":
-        return f"the engine needs CPython, this is {sys.implementation.name}"
-    if not _in_main_interpreter():
-        return "the engine serves the main interpreter alone, and this is another one"
-    if "t" in getattr(sys, "abiflags", ""):  # even with PYTHON_GIL=1
-        return "the engine needs the GIL, and this is a free-threaded build of CPython"
-    if not _has_address_space():
-        return "the engine needs 2 GiB of address space, and RLIMIT_AS is less, or cannot be read"
-    if not _has_threads():
-        return f"the engine needs {_THREADS} threads, and the system gives no more"
-    refusal = _refusal()
-    return None if refusal is None else f"the engine cannot wait here: {refusal}"
-
-
-def _refusal() -> OSError | None:
-    """Try the system calls of the engine's wait before Go starts; a sandbox may refuse them."""
-    try:
-        if hasattr(select, "epoll"):
-            select.epoll().close()
-        if hasattr(os, "eventfd"):
-            os.close(os.eventfd(0))
-    except OSError as why:
-        if why.errno not in _SHORTAGES:  # with those the engine waits with poll(2) and a pipe
-            return why
-    try:
-        for end in os.pipe():
-            os.close(end)
-    except OSError as why:
-        return why
-    return None
-
-
-def _has_threads() -> bool:
-    """Return whether threads can be started; if not, Go would end the process."""
-    if type(start_new_thread) is not BuiltinFunctionType:
-        return True  # a scheduler's, which starts none
-    gate, begun = allocate_lock(), []
-    gate.acquire()
-
-    def wait(ended: Any) -> None:
-        with gate:
-            ended.release()
-
-    try:
-        for _ in range(_THREADS):
-            ended = allocate_lock()
-            ended.acquire()
-            start_new_thread(wait, (ended,))
-            begun.append(ended)
-    except RuntimeError:
-        return False
-    finally:
-        gate.release()
-        for ended in begun:
-            ended.acquire()
-    return True
-
-
-def _has_address_space() -> bool:
-    """Return whether Go can reserve its address space; if not, it would end the process."""
-    try:
-        import resource
-
-        if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
-            return True
-        import mmap
-    except ImportError:  # no room for these either, or not POSIX
-        return os.name != "posix"
-    try:
-        mmap.mmap(-1, _RESERVED, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=0).close()
-    except OSError:
-        return False
-    return True
-
-
-def _in_main_interpreter() -> bool:
-    # A second interpreter that shares the GIL could load the extension, and share its state.
-    for name in ("_interpreters", "_xxsubinterpreters"):
-        try:
-            module = __import__(name)
-        except ImportError:
-            continue
-        current, main = module.get_current(), module.get_main()
-        return bool(current == main)
-    return True
-
-
 def _decide() -> None:
     """Load the engine, or decide on portable passes; once per process. `_lock` is held."""
     global _binding, _reason
@@ -172,20 +76,24 @@ def _decide() -> None:
         _reason = "GOASYNCORE_BACKEND asks for it"
         _all_portable()
         return
-    obstacle = _cannot_load()
-    if obstacle is None:
-        try:
-            binding = _load()
-        except Exception as why:
-            obstacle = f"the engine does not load: {type(why).__name__}: {why}"
-            if isinstance(why, ImportError) and str(why.name).startswith(f"{__package__}."):
-                obstacle = "the engine is not part of this installation, or cannot be read any more"
-            elif wanted == "auto":
-                warnings.warn(f"asyncore is slower than it could be: {obstacle}", RuntimeWarning, 5)
-        else:
-            _binding = binding
+    obstacle: str | None
+    try:
+        # In this form the error names the module that was not found.
+        import goasyncore._obstacles as _obstacles
+
+        obstacle = _obstacles.obstacle()
+        if obstacle is None:
+            _binding = _load()
             _reason = f"the engine is loaded, GOASYNCORE_BACKEND is {wanted}"
             return
+    except OSError as why:  # such as EMFILE
+        obstacle = f"the engine cannot be read: {why}"
+    except Exception as why:
+        obstacle = f"the engine does not load: {type(why).__name__}: {why}"
+        if isinstance(why, ImportError) and str(why.name).startswith(f"{__package__}."):
+            obstacle = "the engine is not part of this installation, or cannot be read any more"
+        elif wanted == "auto":
+            warnings.warn(f"asyncore is slower than it could be: {obstacle}", RuntimeWarning, 5)
     if wanted == "native":
         raise ImportError(f"GOASYNCORE_BACKEND is native, but {obstacle}")
     _reason = obstacle
@@ -206,7 +114,6 @@ def _load() -> ModuleType:
     import atexit
 
     # What portable passes do not need. It is imported first, because Go starts with the extension.
-    # In this form the error names the module that was not found.
     import goasyncore._predicates as _predicates
     import goasyncore._probe_watchers as _probe_watchers
 
@@ -214,7 +121,7 @@ def _load() -> ModuleType:
 
     tools = (
         *(_predicates.rules_of, _Aftermath, intact, _timers.run, deque, asyncore._Backlog),
-        (*asyncore._own_methods, _socket_class),
+        (*asyncore._own_methods, _genuine.own_socket),
         binding,
     )
     _predicates.chat_seen = _set_up_chat
@@ -235,7 +142,7 @@ def _set_up_chat(asynchat: dict[str, Any]) -> None:
         _binding.pybind_SetupChat(id(tools), False)
 
 
-def intact(namespace: dict[str, Any]) -> bool:
+def intact(namespace: Namespace) -> bool:
     """Return whether the engine can make a pass for this asyncore module."""
     own: dict[str, Any] = namespace.get("_own_tells", {"_own_tells": ...})
     # No generator here and in genuine(): CPython 3.12 crashes when there is no memory to make one.
@@ -259,13 +166,7 @@ def report() -> tuple[str, str, str]:
     return "portable", "poll" if hasattr(select, "poll") else "select", str(_reason)
 
 
-def serve(
-    namespace: dict[str, Any],
-    timeout: Any,
-    use_poll: bool,
-    map: MutableMapping[Any, Any],
-    count: int | None,
-) -> None:
+def serve(namespace: Namespace, timeout: Any, use_poll: bool, map: Map, count: int | None) -> None:
     """Make passes over `map` until it is empty, at most `count`; see `asyncore.loop`.
 
     `namespace` is that of the asyncore module that was called.
@@ -288,28 +189,22 @@ def serve(
             left -= left > 0
 
 
-def select_passes(
-    namespace: dict[str, Any], timeout: Any, map: MutableMapping[Any, Any], count: int
-) -> None:
+def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
     """As `serve`, with the meaning of `asyncore.poll`."""
     serve(namespace, timeout, False, map, count)
 
 
-def poll_passes(
-    namespace: dict[str, Any], timeout: Any, map: MutableMapping[Any, Any], count: int
-) -> None:
+def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
     """As `serve`, with the meaning of `asyncore.poll2`."""
     serve(namespace, timeout, True, map, count)
 
 
 def _all_portable() -> None:
     """Make every pass of this process portable from now on, without further checks."""
-    global poll_passes, select_passes, serve
-    serve = _portable.passes
-    select_passes, poll_passes = _portable.select_passes, _portable.poll_passes
+    _first_pass.use(_portable.passes, _portable.select_passes, _portable.poll_passes)
 
 
-def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[int, float, int]:
+def settle(namespace: Namespace, map: Map) -> tuple[int, float, int]:
     """Make one pass that does not wait, for an asyncio loop that waits instead.
 
     Returns the descriptor that becomes readable when the next pass has something to do, the seconds
@@ -330,19 +225,19 @@ def settle(namespace: dict[str, Any], map: MutableMapping[Any, Any]) -> tuple[in
     return -1, -1.0, len(map)
 
 
-def unsettle(map: MutableMapping[Any, Any]) -> None:
+def unsettle(map: Map) -> None:
     """End what `settle` began: the asyncio loop does not wait any more."""
     if _binding is not None:
         _binding.unsettle(map)
 
 
-def touch(map: MutableMapping[Any, Any]) -> None:
+def touch(map: Map) -> None:
     """Make the asyncio loop of this thread, which waits for the map, make a pass."""
     if _binding is not None:
         _binding.touch(map)
 
 
-def _why_portable(namespace: dict[str, Any], timeout: Any, map: MutableMapping[Any, Any]) -> str:
+def _why_portable(namespace: Namespace, timeout: Any, map: Map) -> str:
     """Return why the engine, although it is loaded, makes no passes over the map now."""
     if type(map) is not dict:
         return f"the map is a {type(map).__name__}, not exactly a dict"
@@ -362,7 +257,7 @@ def _why_portable(namespace: dict[str, Any], timeout: Any, map: MutableMapping[A
     return "a loop over the map is under way, or one in this thread while greenlet is loaded"
 
 
-def stats(map: MutableMapping[Any, Any]) -> tuple[Any, ...]:
+def stats(map: Map) -> tuple[Any, ...]:
     """Return the fields of `goasyncore.stats()`."""
     counts = _stats.counts_of(map)
     made = [counts.passes, counts.events, counts.asked, counts.changes, counts.wakes]
@@ -384,3 +279,4 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
+_first_pass.use(serve, select_passes, poll_passes)

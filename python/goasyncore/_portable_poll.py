@@ -13,7 +13,7 @@ from errno import EBADF
 from os import strerror
 
 from . import _timers
-from ._genuine import clock
+from ._genuine import clock, own_poll
 from ._portable_waker import left_of, of_thread, sure
 
 TYPE_CHECKING = False
@@ -51,7 +51,8 @@ _TOO_LONG = 2**63 / 1e9  # seconds that select.select refuses
 _INSTANT = 1e-6  # seconds: select(2) counts in microseconds
 
 
-_poll: Any = getattr(select, "poll", None)  # before a program replaces it
+# If a scheduler had replaced it before the import, the first pass finds the scheduler's.
+_poll: Any = own_poll or getattr(select, "poll", None)
 
 
 class Registered:

@@ -1,4 +1,4 @@
-"""Tests, when the engine loads, whether CPython's watchers notice every way to change an object.
+"""Tests whether CPython's watchers notice every way to change an object, when the engine loads.
 
 The engine does not call `readable()` and `writable()` of idle channels: CPython's dict and class
 watchers report when a result can have changed. Which stores they notice is internal to CPython, so

@@ -7,6 +7,7 @@ import time
 from collections import deque
 
 from ._genuine import clock
+from ._logger import logger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ def slow_handler(seconds: float | None) -> None:
     value = None if seconds is None else float(seconds)
     if value is not None and not value >= 0:
         raise ValueError("the limit must be a positive number of seconds")
-    import logging  # noqa: F401 - as in _timers
-
+    logger()  # later there may be no descriptor left to load it with
     asked_for = True
     limit = value or None
     if _tell_engine is not None:
@@ -108,15 +108,13 @@ def took(what: Any, method: str | None, seconds: float) -> None:
     """Report a handler, or a scheduled function, if it took too long."""
     if limit is None or seconds <= limit:
         return
-    import logging
-
     try:
         name = repr(what)
     except BaseException:  # as in handle_error(): the channel may be broken, the report must not be
         name = f"<{type(what).__name__} at {id(what):#x}>"
     told = f"{name}{f'.{method}()' if method else ''} blocked the loop for {seconds:.3f} seconds"
     recent.append(f"{time.strftime('%H:%M:%S')} {told}")
-    logging.getLogger("goasyncore").warning("%s", told)
+    logger().warning("%s", told)
 
 
 class Watched:

@@ -7,25 +7,24 @@ The functions of this module may be called from any thread and from signal handl
 
 from __future__ import annotations
 
-import sys
 from _thread import RLock
 from collections import deque
 from itertools import count
 
-from . import _slow_handler
 from ._genuine import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
-    from types import ModuleType
     from typing import Any
+
+    from ._callbacks import Handle
 
     type Map = MutableMapping[Any, Any]
 
 __all__ = [
-    "Handle",
     "agendas",
+    "cancel",
     "due",
     "engine_loaded",
     "forked",
@@ -50,68 +49,6 @@ wake_portable: Callable[[Map], None] | None = None
 observers: dict[int, Callable[[], None]] = {}
 
 
-class Handle:
-    """A scheduled call. Its methods may be called from any thread."""
-
-    __slots__ = ("__weakref__", "_agenda", "_args", "_cancelled", "_function", "_when")
-
-    def __init__(self, function: Callable[..., object], args: tuple[Any, ...], when: float) -> None:
-        self._function: Callable[..., object] | None = function
-        self._args = args
-        self._when = when
-        self._cancelled = False
-        self._agenda: _Agenda | None = None
-
-    def cancel(self) -> None:
-        """Forget the call and release its objects; does nothing after the call or a second time."""
-        if self._function is not None:
-            self._cancelled = True
-            self._function, self._args = None, ()
-            agenda, self._agenda = self._agenda, None
-            if agenda is not None:
-                _exclusively(_forget, agenda)
-
-    def cancelled(self) -> bool:
-        """Return whether `cancel()` was called before the call was made."""
-        return self._cancelled
-
-    def when(self) -> float:
-        """Return when the call is due, in seconds of `time.monotonic()`."""
-        return self._when
-
-    def __repr__(self) -> str:
-        if self._cancelled:
-            return f"<{type(self).__name__} cancelled>"
-        if self._function is None:
-            return f"<{type(self).__name__} called>"
-        name = getattr(self._function, "__qualname__", None) or repr(self._function)
-        return f"<{type(self).__name__} {name}() at {self._when:.3f}>"
-
-    def _call(self) -> None:
-        function, args = self._function, self._args
-        if function is None:
-            return
-        self._function, self._args = None, ()
-        began = clock.now()
-        try:
-            function(*args)
-        except _leaving():
-            raise
-        except BaseException:
-            import logging
-
-            logging.getLogger("goasyncore").exception("exception in callback %r", function)
-        finally:
-            if _slow_handler.limit is not None:
-                _slow_handler.took(function, None, clock.now() - began)
-
-
-def _leaving() -> tuple[type[BaseException], ...]:
-    """Return the exceptions that leave the loop: those that asyncore raises from handlers."""
-    asyncore = sys.modules.get("asyncore")
-    return getattr(asyncore, "_reraised_exceptions", (KeyboardInterrupt, SystemExit))
-
-
 class _Agenda:
     __slots__ = ("cancelled", "map", "nudged", "soon", "timers")
 
@@ -134,11 +71,28 @@ class _Agenda:
         return not (self.timers or self.soon or self.nudged)
 
 
-def _heap() -> ModuleType:
-    # Loaded by the first timer: asyncore's import does without it, and so do loops without timers.
-    import _heapq
-
+def _heap() -> Any:
+    """Return `_heapq`, loaded by the first timer: imports and loops without timers do without."""
+    try:
+        import _heapq
+    except (ImportError, OSError):  # it is a library that the process can no longer reach
+        return _Sorted
     return _heapq
+
+
+class _Sorted:
+    """Takes the place of `_heapq`, and is slower: a sorted list is a heap too."""
+
+    heapify = list.sort
+
+    @staticmethod
+    def heappush(timers: list[Any], timer: Any) -> None:
+        timers.append(timer)
+        timers.sort()
+
+    @staticmethod
+    def heappop(timers: list[Any]) -> Any:
+        return timers.pop(0)
 
 
 agendas: dict[int, _Agenda] = {}
@@ -241,7 +195,7 @@ def _advance(agenda: _Agenda, before: float) -> None:
             observer()
 
 
-def _forget(agenda: _Agenda) -> None:
+def _cancel(agenda: _Agenda) -> None:
     agenda.cancelled += 1
     if agenda.cancelled > _MANY_CANCELLED and agenda.cancelled * 2 > len(agenda.timers):
         agenda.timers = [timer for timer in agenda.timers if not timer[2]._cancelled]
@@ -258,6 +212,11 @@ def schedule(map: Map, handle: Handle, when: float | None) -> None:
     global used
     used = True
     _exclusively(_schedule, map, handle, when)
+
+
+def cancel(agenda: _Agenda) -> None:
+    """Note that one of the agenda's timers was cancelled."""
+    _exclusively(_cancel, agenda)
 
 
 def nudge(map: Map) -> None:
