@@ -66,6 +66,8 @@ def load() -> None:
         finally:
             sys.meta_path.remove(sources)
     _sources = None
+    if vars(sys.modules[__name__]) is not globals():  # taken out of sys.modules, and imported anew
+        use(_native.serve, _native.select_passes, _native.poll_passes)
 
 
 # What asyncore calls. Each is replaced when the modules have been imported.

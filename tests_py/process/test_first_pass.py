@@ -104,7 +104,7 @@ asyncore.loop(10, False, channels, 1)
         how,
     )
     assert "<__main__.Slow connected " in ran.stderr
-    assert ".handle_read() blocked the loop for 0.0" in ran.stderr
+    assert ".handle_read() blocked the loop for " in ran.stderr
 
 
 @ways_to_lose
@@ -165,6 +165,21 @@ assert not any(type(finder).__module__ == "goasyncore._first_pass" for finder in
         installed,
         how,
     )
+
+
+def test_modules_that_were_taken_out_of_sys_modules(installed):
+    ran = run(
+        """
+for name in [*sys.modules]:
+    if name.partition(".")[0] in ("asyncore", "goasyncore"):
+        del sys.modules[name]
+for use_poll in (False, True):
+    a_pass(use_poll)
+print("served")
+""",
+        installed,
+    )
+    assert ran.stdout == "served\n"
 
 
 def test_from_an_archive_that_is_gone(installed, tmp_path):
