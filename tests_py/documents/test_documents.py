@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from pathlib import Path
@@ -207,8 +208,9 @@ def test_go_block(block):
         imports = "".join(f'import "{path}"\n' for path in used)
         code = f"package main\n{imports}{code}"
     # Inside the module, so that it sees the engine; behind an underscore, so that ./... does not.
-    folder = ROOT / "build" / "_documents" / str(block)
-    folder.mkdir(parents=True, exist_ok=True)
+    parent = ROOT / "build" / "_documents"
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent, prefix=f"{block}-"))
     try:
         (folder / "main.go").write_text(code)
         command = ["go", "vet", "-tags", "document", "."]

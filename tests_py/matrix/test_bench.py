@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 from job import Job
-from workshop import BUILD, PIP, ROOT, Interpreter, Workshop, make_venv
+from workshop import BUILD, PIP, ROOT, Interpreter, make_venv, venv_of
 
 BENCH = ROOT / "bench"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmark is for Linux")
 
 
-def test_bench(job: Job, workshop: Workshop, first_python: Interpreter, tmp_path: Path) -> None:
+def test_bench(job: Job, first_python: Interpreter, tmp_path: Path) -> None:
     loadgen = tmp_path / "loadgen"
     job.run("go", "vet", ".", cwd=BENCH / "loadgen", seconds=300)
     job.run("go", "build", "-o", loadgen, ".", cwd=BENCH / "loadgen", seconds=300)
-    ours = workshop.venv(first_python)
+    ours = venv_of(first_python)
     peers = make_venv(job, first_python, tmp_path / "peers")
     job.run(peers, *PIP, "install", "-r", BENCH / "requirements.txt", cwd=BUILD, seconds=600)
 

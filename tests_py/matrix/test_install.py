@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from job import Job, clean_environment
-from workshop import BUILD, PIP, ROOT, Interpreter, Workshop, make_venv
+from workshop import BUILD, PIP, ROOT, Interpreter, make_venv, wheel_of
 
 PACKAGES = {"asyncore", "asynchat", "smtpd", "goasyncore"}
 
@@ -68,8 +68,8 @@ def serve(job: Job, python: Path, expect: str, **environment: str) -> None:
     assert f"served by {expect}" in told, told
 
 
-def test_wheel_contents(job: Job, workshop: Workshop, python: Interpreter) -> None:
-    wheel = workshop.wheel(python)
+def test_wheel_contents(job: Job, python: Interpreter) -> None:
+    wheel = wheel_of(python)
     assert re.fullmatch(rf"goasyncore-[\d.]+-{python.tag}-{python.tag}-\w+\.whl", wheel.name)
     found = contents(wheel)
     built = {name for name in found if re.fullmatch(r"goasyncore/_binding\.[\w.-]+\.so", name)}
@@ -81,10 +81,8 @@ def test_wheel_contents(job: Job, workshop: Workshop, python: Interpreter) -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="readelf and its words are Linux's")
-def test_wheel_needs_libc_alone(
-    job: Job, workshop: Workshop, python: Interpreter, tmp_path: Path
-) -> None:
-    library = extension(workshop.wheel(python), tmp_path)
+def test_wheel_needs_libc_alone(job: Job, python: Interpreter, tmp_path: Path) -> None:
+    library = extension(wheel_of(python), tmp_path)
     told = subprocess.run(
         ["readelf", "-W", "-d", "--dyn-syms", library], check=True, capture_output=True, text=True
     ).stdout
@@ -99,15 +97,13 @@ def test_wheel_needs_libc_alone(
     assert str(ROOT).encode() not in library.read_bytes()
 
 
-def test_install_leaves_nothing_behind(
-    job: Job, workshop: Workshop, python: Interpreter, tmp_path: Path
-) -> None:
+def test_install_leaves_nothing_behind(job: Job, python: Interpreter, tmp_path: Path) -> None:
     executable = make_venv(job, python, tmp_path / "venv")
     # Both write the bytecode of what they import: once, before the folders are compared.
     job.run(executable, *PIP, "list", cwd=BUILD, seconds=120)
     before = listing(tmp_path / "venv")
     job.run(
-        executable, *PIP, "install", "--no-index", "--no-deps", workshop.wheel(python),
+        executable, *PIP, "install", "--no-index", "--no-deps", wheel_of(python),
         cwd=BUILD, seconds=120,
     )  # fmt: skip
     new = listing(tmp_path / "venv") - before
@@ -119,9 +115,7 @@ def test_install_leaves_nothing_behind(
     assert not left
 
 
-def test_wheel_carries_the_notices_of_what_is_built_into_it(
-    workshop: Workshop, python: Interpreter
-) -> None:
+def test_wheel_carries_the_notices_of_what_is_built_into_it(python: Interpreter) -> None:
     """The texts are those of the versions that go.mod and the build use."""
 
     def module(name: str) -> Path:
@@ -137,7 +131,7 @@ def test_wheel_carries_the_notices_of_what_is_built_into_it(
         "golang.org-x-sys.txt": module("golang.org/x/sys"),
         "gopy.txt": module("github.com/go-python/gopy"),
     }
-    with zipfile.ZipFile(workshop.wheel(python)) as archive:
+    with zipfile.ZipFile(wheel_of(python)) as archive:
         carried = {
             name.rpartition("/")[2]: name for name in archive.namelist() if "/licenses/" in name
         }
@@ -147,8 +141,8 @@ def test_wheel_carries_the_notices_of_what_is_built_into_it(
                 assert archive.read(carried[name]) == original.read_bytes(), name
 
 
-def test_long_description_has_no_relative_link(workshop: Workshop, python: Interpreter) -> None:
-    with zipfile.ZipFile(workshop.wheel(python)) as archive:
+def test_long_description_has_no_relative_link(python: Interpreter) -> None:
+    with zipfile.ZipFile(wheel_of(python)) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         text = archive.read(name).decode()
     body = text.partition("\n\n")[2]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from job import Job
-from workshop import BUILD, LOGS, PIP, ROOT, Interpreter, Workshop, make_venv
+from workshop import BUILD, LOGS, PIP, ROOT, Interpreter, make_venv, once, wheel_of
 
 REQUIREMENTS = ROOT / "tests_py" / "matrix" / "requirements-neighbours.txt"
 
@@ -87,7 +87,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 
 @pytest.fixture(scope="session")
-def neighbours(workshop: Workshop, first_python: Interpreter) -> Path:
+def neighbours(first_python: Interpreter) -> Path:
     """A folder with the neighbours' wheels, fetched once."""
 
     def make() -> Path:
@@ -99,11 +99,11 @@ def neighbours(workshop: Workshop, first_python: Interpreter) -> Path:
         )  # fmt: skip
         return into
 
-    return workshop.once("neighbours", "", make)
+    return once("neighbours", make)
 
 
 @pytest.fixture(scope="session")
-def uv(workshop: Workshop, neighbours: Path, first_python: Interpreter) -> Path:
+def uv(neighbours: Path, first_python: Interpreter) -> Path:
     def make() -> Path:
         job = Job("venv uv", LOGS / "venv-uv.log")
         python = make_venv(job, first_python, BUILD / "venv-uv")
@@ -111,7 +111,7 @@ def uv(workshop: Workshop, neighbours: Path, first_python: Interpreter) -> Path:
         job.run(python, *PIP, "install", *what, cwd=BUILD, seconds=120)
         return python.with_name("uv")
 
-    return workshop.once("uv", "", make)
+    return once("uv", make)
 
 
 class Place:
@@ -172,11 +172,9 @@ def claimants(told: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NEIGHBOURS)
-def test_neighbour_before_us(
-    workshop: Workshop, first_python: Interpreter, place: Place, name: str
-) -> None:
+def test_neighbour_before_us(first_python: Interpreter, place: Place, name: str) -> None:
     place.install(name)
-    place.install("--no-deps", workshop.wheel(first_python))
+    place.install("--no-deps", wheel_of(first_python))
     told = place.report(0)
     assert whose(told) == dict.fromkeys(MODULES, True)
     # It tells of them all the same: whoever removes them removes our files.
@@ -188,10 +186,8 @@ def test_neighbour_before_us(
 
 
 @pytest.mark.parametrize("name", NEIGHBOURS)
-def test_neighbour_after_us(
-    workshop: Workshop, first_python: Interpreter, place: Place, name: str
-) -> None:
-    place.install("--no-deps", workshop.wheel(first_python))
+def test_neighbour_after_us(first_python: Interpreter, place: Place, name: str) -> None:
+    place.install("--no-deps", wheel_of(first_python))
     record = place.run("-c", RECORD)
     place.install(name)
     told = place.report(1)
@@ -212,8 +208,8 @@ def test_neighbour_after_us(
     assert place.run("-c", LEFT) == "[]\n"
 
 
-def test_lone_asynchat_warns(workshop: Workshop, first_python: Interpreter, place: Place) -> None:
-    place.install("--no-deps", workshop.wheel(first_python))
+def test_lone_asynchat_warns(first_python: Interpreter, place: Place) -> None:
+    place.install("--no-deps", wheel_of(first_python))
     place.install("--no-deps", "pyasynchat")
     loop = (
         "import asynchat, asyncore, socket; near, far = socket.socketpair(); "

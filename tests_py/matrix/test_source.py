@@ -10,26 +10,50 @@ from pathlib import Path
 import pytest
 from job import Job, clean_environment
 from test_install import contents, extension, python_sources, serve
-from workshop import BUILD, PIP, ROOT, Interpreter, Workshop, build_wheel, make_venv
+from workshop import (
+    BUILD,
+    LOGS,
+    PIP,
+    ROOT,
+    Interpreter,
+    alone,
+    build_wheel,
+    make_venv,
+    once,
+    venv_of,
+    wheel_of,
+)
+
+
+@pytest.fixture(scope="session")
+def sdist(first_python: Interpreter) -> Path:
+    def make() -> Path:
+        job = Job("sdist", LOGS / "sdist.log")
+        into = BUILD / "sdist"
+        shutil.rmtree(into, ignore_errors=True)
+        build = f"from setuptools.build_meta import build_sdist; print(build_sdist('{into}'))"
+        python = make_venv(job, first_python, into / "venv")
+        requires = ["setuptools>=77", "pybindgen==0.22.1"]
+        job.run(python, *PIP, "install", *requires, cwd=BUILD, seconds=300)
+        with alone("checkout"):
+            job.run(python, "-c", build, cwd=ROOT, seconds=120)
+        (archive,) = into.glob("goasyncore-*.tar.gz")
+        return archive
+
+    return once("sdist", make)
 
 
 @pytest.fixture
-def sdist_tree(job: Job, workshop: Workshop, first_python: Interpreter, tmp_path: Path) -> Path:
+def sdist_tree(sdist: Path, tmp_path: Path) -> Path:
     """The unpacked sdist, in a folder that knows nothing of the checkout."""
-    build = "from setuptools.build_meta import build_sdist; print(build_sdist('{}'))"
-    python = make_venv(job, first_python, tmp_path / "venv")
-    requires = ["setuptools>=77", "pybindgen==0.22.1"]
-    job.run(python, *PIP, "install", *requires, cwd=BUILD, seconds=300)
-    job.run(python, "-c", build.format(tmp_path), cwd=ROOT, seconds=120)
-    (archive,) = tmp_path.glob("goasyncore-*.tar.gz")
-    with tarfile.open(archive) as tar:
+    with tarfile.open(sdist) as tar:
         tar.extractall(tmp_path, filter="data")
     # pip keeps the wheels of folders named like a release, and would answer with the last run's.
-    return (tmp_path / archive.name.removesuffix(".tar.gz")).rename(tmp_path / "tree")
+    return (tmp_path / sdist.name.removesuffix(".tar.gz")).rename(tmp_path / "tree")
 
 
 def test_sdist_builds_the_same_wheel(
-    job: Job, workshop: Workshop, sdist_tree: Path, first_python: Interpreter, tmp_path: Path
+    job: Job, sdist_tree: Path, first_python: Interpreter, tmp_path: Path
 ) -> None:
     for name in ("go.mod", "go.sum", "Makefile", "LICENSE", "CHANGELOG.md", "engine/doc.go"):
         assert (sdist_tree / name).is_file(), name
@@ -38,7 +62,7 @@ def test_sdist_builds_the_same_wheel(
     assert not list(sdist_tree.rglob("*.so"))
     assert not (sdist_tree / "build").exists()
 
-    checkout = workshop.wheel(first_python)
+    checkout = wheel_of(first_python)
     wheel = build_wheel(job, first_python, sdist_tree, tmp_path / "wheels")
     assert wheel.name == checkout.name
     assert contents(wheel) == contents(checkout)
@@ -54,10 +78,10 @@ def test_sdist_runs_make_demo(job: Job, sdist_tree: Path, first_python: Interpre
     assert "native backend" in told
 
 
-def test_demo(job: Job, workshop: Workshop, python: Interpreter, backend: str) -> None:
+def test_demo(job: Job, python: Interpreter, backend: str) -> None:
     env = clean_environment(GOASYNCORE_BACKEND=backend)
     demo = ROOT / "examples" / "demo.py"
-    told = job.run(workshop.venv(python), demo, cwd=BUILD, seconds=60, env=env)
+    told = job.run(venv_of(python), demo, cwd=BUILD, seconds=60, env=env)
     assert f"{backend} backend" in told
 
 
@@ -76,10 +100,11 @@ def path_without_go(folder: Path) -> str:
 
 def refused(job: Job, python: Interpreter, tmp_path: Path, **environment: str) -> str:
     """What pip prints when the build does not start."""
-    told = job.run(
-        python.path, *PIP, "wheel", "--no-deps", "-w", tmp_path, ROOT,
-        cwd=BUILD, seconds=300, env=clean_environment(**environment), status=1,
-    )  # fmt: skip
+    with alone("checkout"):
+        told = job.run(
+            python.path, *PIP, "wheel", "--no-deps", "-w", tmp_path, ROOT,
+            cwd=BUILD, seconds=300, env=clean_environment(**environment), status=1,
+        )  # fmt: skip
     assert "Traceback" not in told
     lines = [line.strip() for line in told.splitlines()]
     (sentence,) = [line for line in lines if line.startswith("goasyncore: ")]

@@ -8,29 +8,29 @@ from pathlib import Path
 
 import pytest
 from job import Job, clean_environment
-from workshop import BUILD, LOGS, PIP, ROOT, Interpreter, Workshop, build_wheel, make_venv
+from workshop import BUILD, LOGS, PIP, ROOT, Interpreter, build_wheel, make_venv, once, venv_of
 
 TESTS = ROOT / "tests_py"
 
 
-def test_conformance(job: Job, workshop: Workshop, python: Interpreter, backend: str) -> None:
+def test_conformance(job: Job, python: Interpreter, backend: str) -> None:
     job.pytest(
-        workshop.venv(python), TESTS, f"--ignore={TESTS / 'matrix'}", f"--ignore={TESTS / 'seeds'}",
+        venv_of(python), TESTS, f"--ignore={TESTS / 'matrix'}", f"--ignore={TESTS / 'seeds'}",
         cwd=BUILD, seconds=900, env=clean_environment(GOASYNCORE_BACKEND=backend),
     )  # fmt: skip
     if not job.counts["passed"]:
         job.fail("not one test ran")
 
 
-def test_seeds(job: Job, workshop: Workshop, python: Interpreter, backend: str) -> None:
+def test_seeds(job: Job, python: Interpreter, backend: str) -> None:
     job.pytest(
-        workshop.venv(python), TESTS / "seeds",
+        venv_of(python), TESTS / "seeds",
         cwd=BUILD, seconds=300, env=clean_environment(GOASYNCORE_BACKEND=backend),
     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def sdists(workshop: Workshop, first_python: Interpreter) -> Path:
+def sdists(first_python: Interpreter) -> Path:
     """The sources of the backports, which carry CPython's own tests of these modules."""
 
     def make() -> Path:
@@ -44,16 +44,14 @@ def sdists(workshop: Workshop, first_python: Interpreter) -> Path:
         )  # fmt: skip
         return into
 
-    return workshop.once("sdists", "", make)
+    return once("sdists", make)
 
 
-def test_cpython(
-    job: Job, workshop: Workshop, sdists: Path, python: Interpreter, backend: str
-) -> None:
+def test_cpython(job: Job, sdists: Path, python: Interpreter, backend: str) -> None:
     report = job.log.with_suffix(".json")
     report.unlink(missing_ok=True)
     job.run(
-        workshop.venv(python), "-P", TESTS / "cpython" / "suites.py", sdists, report,
+        venv_of(python), "-P", TESTS / "cpython" / "suites.py", sdists, report,
         cwd=BUILD, seconds=300, env=clean_environment(GOASYNCORE_BACKEND=backend), status=None,
     )  # fmt: skip
     if not report.is_file():

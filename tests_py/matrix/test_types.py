@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import typeshed_stubs
 from job import Job, clean_environment
-from workshop import BUILD, LOGS, PIP, ROOT, Interpreter, Workshop, build_wheel, make_venv
+from workshop import BUILD, LOGS, PIP, ROOT, Interpreter, build_wheel, make_venv, once
 
 PROGRAMS = ROOT / "tests_py" / "types"
 PLACE = BUILD / "types"
@@ -37,7 +37,7 @@ asyncore\.dispatcher\.handle_accepted
 
 
 @pytest.fixture(scope="session")
-def checkers(workshop: Workshop, first_python: Interpreter) -> Path:
+def checkers(first_python: Interpreter) -> Path:
     """The Python of a venv with the checkers and the package; here it needs no engine."""
 
     def make() -> Path:
@@ -48,7 +48,7 @@ def checkers(workshop: Workshop, first_python: Interpreter) -> Path:
         job.run(executable, *PIP, "install", "-r", requirements, wheel, cwd=BUILD, seconds=300)
         return executable
 
-    return workshop.once("types", "", make)
+    return once("types", make)
 
 
 def programs(folder: str) -> list[Path]:
@@ -57,10 +57,15 @@ def programs(folder: str) -> list[Path]:
     return found
 
 
+def own(job: Job, name: str) -> Path:
+    """A file or folder that is one job's own: several run at once."""
+    return PLACE / f"{job.log.stem}-{name}"
+
+
 def run_mypy(job: Job, python: Path, files: Sequence[Path], status: int, *options: str) -> str:
     # An empty name, because the checkout's configuration would lead to the checkout's modules.
     return job.run(
-        python, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={PLACE / 'mypy'}",
+        python, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={own(job, 'mypy')}",
         *options, *files, cwd=PLACE, seconds=120, status=status,
     )  # fmt: skip
 
@@ -68,7 +73,7 @@ def run_mypy(job: Job, python: Path, files: Sequence[Path], status: int, *option
 def run_pyright(
     job: Job, python: Path, files: Sequence[Path], status: int, *options: str, **settings: str
 ) -> str:
-    config = PLACE / "pyrightconfig.json"
+    config = own(job, "pyright.json")
     # Strict mode's own rules are about the programs; paths must be relative to the file.
     include = [os.path.relpath(file, PLACE) for file in files]
     config.write_text(json.dumps({"typeCheckingMode": "standard", "include": include, **settings}))
