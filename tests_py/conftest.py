@@ -7,6 +7,7 @@ The backend is chosen from outside, by GOASYNCORE_BACKEND, and has to be the one
 GOASYNCORE_TEST_ANYWHERE=1 allows modules that are not installed (PYTHONPATH=python).
 """
 
+import gc
 import os
 import pathlib
 import shutil
@@ -90,6 +91,12 @@ def pytest_collection_modifyitems(config, items):
         ours = [item for item in items if item.get_closest_marker("ours_only")]
         items[:] = [item for item in items if item not in ours]
         config.hook.pytest_deselected(items=ours)
+
+
+def pytest_collection_finish(session):
+    # Tests collect garbage, and would look each time through all that pytest has of 3,000 tests.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
