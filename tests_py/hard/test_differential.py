@@ -70,7 +70,7 @@ def differing(backend, folder, first, last):
     return {seed: (ours[seed], theirs[seed]) for seed in ours if ours[seed] != theirs[seed]}
 
 
-@pytest.mark.timeout(times(60, 1800))
+@pytest.mark.timeout(times(300, 1800))
 def test_random_programs_do_what_they_do_on_pyasyncore(peer):
     backend = goasyncore.backend().name
     problems = []

@@ -103,7 +103,7 @@ ENDINGS = {
 }
 
 
-@pytest.mark.timeout(times(60, 900))
+@pytest.mark.timeout(times(300, 900))
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_the_process_ends_as_it_would_without_threads(ending):
     status, output = ENDINGS[ending]

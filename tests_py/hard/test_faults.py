@@ -120,7 +120,7 @@ def exchange(address, seed, results):
     results.append(got.digest() == hashlib.sha256(data).digest())
 
 
-@pytest.mark.timeout(times(60, 1800))
+@pytest.mark.timeout(times(300, 1800))
 def test_every_byte_arrives_whatever_other_peers_do(use_poll, channels):
     server = Server(channels)
     address = server.socket.getsockname()

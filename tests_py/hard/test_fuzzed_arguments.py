@@ -201,7 +201,7 @@ class Player:
             self.process = None
 
 
-@pytest.mark.timeout(times(120, 3600))
+@pytest.mark.timeout(times(300, 3600))
 def test_arguments_of_every_kind_are_taken_as_pyasyncore_takes_them(peer):
     names = {goasyncore.backend().name, "portable"}
     ours = {name: Player(name, None) for name in sorted(names)}

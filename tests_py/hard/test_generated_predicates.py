@@ -249,7 +249,7 @@ def play(readable, writable, helper, steps):
             world.close()
 
 
-@pytest.mark.timeout(times(120, 3600))
+@pytest.mark.timeout(times(300, 3600))
 @given(program)
 @SETTINGS
 def test_the_engine_and_a_pass_in_python_agree(program):

@@ -15,7 +15,7 @@ from support import LIMIT, listener, one_pass, pair, receive_exactly
 
 pytestmark = [
     pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the numbers are Linux's"),
-    pytest.mark.timeout(times(60, 1800)),
+    pytest.mark.timeout(times(300, 1800)),
 ]
 ROUNDS = 5  # of which the first is to warm up
 ALLOWED = 3 << 20  # bytes of growth after that, for what allocators keep

@@ -63,7 +63,7 @@ class Threads:
 
 
 @native
-@pytest.mark.timeout(times(60, 900))
+@pytest.mark.timeout(times(300, 900))
 def test_no_wake_up_is_lost(use_poll, channels, closing):
     """Each message waits for the answer to the last, so one lost wake-up would stop it all."""
     import goasyncore
@@ -91,7 +91,7 @@ def test_no_wake_up_is_lost(use_poll, channels, closing):
     threads.join()
 
 
-@pytest.mark.timeout(times(60, 900))
+@pytest.mark.timeout(times(300, 900))
 def test_many_maps_in_many_threads(use_poll):
     threads = Threads()
 
@@ -115,7 +115,7 @@ def test_many_maps_in_many_threads(use_poll):
 
 
 @native
-@pytest.mark.timeout(times(60, 900))
+@pytest.mark.timeout(times(300, 900))
 def test_several_threads_over_one_map_while_others_add_and_close(use_poll, channels, closing):
     threads = Threads()
     pairs = [closing(*pair()) for _ in range(4)]
@@ -171,7 +171,7 @@ def test_several_threads_over_one_map_while_others_add_and_close(use_poll, chann
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the platform has no interval timers")
-@pytest.mark.timeout(times(60, 900))
+@pytest.mark.timeout(times(300, 900))
 @pytest.mark.parametrize(
     "raising", [False, pytest.param(True, marks=native)], ids=["quiet", "raising"]
 )
