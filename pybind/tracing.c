@@ -44,6 +44,13 @@ int ga_is_traced(void)
     return has_tracer(PyThreadState_Get()) || (may_be_monitored && is_monitored());
 }
 
+/* Whether a tool of sys.monitoring wants events of that code. CPython keeps the record, empty, when the tools have gone. */
+static int wants_events(const PyCodeObject *code)
+{
+    static const _Py_LocalMonitors none;
+    return code->_co_monitoring && memcmp(&code->_co_monitoring->active_monitors, &none, sizeof none);
+}
+
 int ga_caller_is_traced(void)
 {
     PyThreadState *thread = PyThreadState_Get();
@@ -56,7 +63,7 @@ int ga_caller_is_traced(void)
 #endif
     /* CPython has prepared the code for the tools of sys.monitoring by now. */
     PyObject *code = frame ? PyUnstable_InterpreterFrame_GetCode(frame) : NULL;
-    int is = code && PyCode_Check(code) && ((PyCodeObject *)code)->_co_monitoring;
+    int is = code && PyCode_Check(code) && wants_events((PyCodeObject *)code);
     Py_XDECREF(code);
     return is;
 }

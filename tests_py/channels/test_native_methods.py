@@ -295,7 +295,7 @@ WAYS = {
             ran.add(frame.f_code.co_name)
         sys.settrace(trace)
         """,
-    "setprofile": "sys.setprofile(lambda frame, *rest: ran.add(frame.f_code.co_name))",
+    "setprofile": "sys.setprofile(lambda frame, *rest: ran.add(frame.f_code.co_name))\n",
     "monitoring": """
         sys.monitoring.use_tool_id(4, "test")
         sys.monitoring.register_callback(4, sys.monitoring.events.PY_START,
@@ -336,4 +336,41 @@ def test_tools_see_the_python_functions_run(way):
         textwrap.dedent(code)
         + textwrap.dedent(WAYS[way])
         + "\na_pass()\nassert {'recv', 'push', 'send'} <= ran, ran\n"
+    )
+
+
+ENDS = {
+    "settrace": "sys.settrace(None)",
+    "setprofile": "sys.setprofile(None)",
+    "monitoring": "sys.monitoring.set_events(4, 0)\nsys.monitoring.free_tool_id(4)",
+}
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_no_python_function_runs_once_the_tools_have_gone(way):
+    """CPython writes into the bytecode of what runs how often it has run."""
+    code = """
+        import asyncore, socket, sys
+        near, far = socket.socketpair()
+        channels = {}
+        ran = set()
+        channel = asyncore.dispatcher(near, channels)
+        asyncore.loop(0, False, channels, 1)
+        def receive():
+            far.send(b"x")
+            assert channel.recv(10) == b"x"
+        def runs():
+            code = asyncore.dispatcher.recv.__code__
+            before = code._co_code_adaptive
+            for _ in range(50):
+                receive()
+            return code._co_code_adaptive != before
+        assert not runs()
+        """
+    run_python(
+        textwrap.dedent(code)
+        + textwrap.dedent(WAYS[way])
+        + "receive()\nassert 'recv' in ran, ran\n"
+        + ENDS[way]
+        + "\nassert not runs()\n"
     )
