@@ -69,7 +69,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     report = yield
     made = item.stash.get(JOB, None)
     if made is not None and (report.when == "call" or report.failed or report.skipped):
-        told = {"name": made.name, "counts": dict(made.counts), "reasons": dict(made.reasons)}
+        told = {
+            "name": made.name,
+            "counts": dict(made.counts),
+            "reasons": dict(made.reasons),
+            "used": made.used() - made.began,
+        }
         report.user_properties.append(("job", told))
     return report
 
@@ -89,14 +94,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     write = terminalreporter.write_line
     terminalreporter.section("jobs")
     width = max(len(job["name"]) for job, _, _ in ENDED)
-    write(f"{'job':{width}}  result   passed  failed  skipped  seconds")
+    write(f"{'job':{width}}  result   passed  failed  skipped  seconds  of CPU")
     reasons: dict[str, int] = {}
     for job, outcome, seconds in ENDED:
         # A job that is not a test suite counts as itself, in its result alone.
         counted = ["passed", "failed", "skipped"] if job["counts"] else []
         numbers = "".join(f"{job['counts'].get(kind, 0):8}" for kind in counted) or " " * 24
         write(
-            f"{job['name']:{width}}  {outcome:6} {numbers}{seconds:10.1f}",
+            f"{job['name']:{width}}  {outcome:6} {numbers}{seconds:9.1f}{job['used']:8.1f}",
             red=outcome == "failed",
             yellow=outcome == "skipped",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import os
 import re
+import resource
 import shlex
 import signal
 import subprocess
@@ -30,8 +31,15 @@ class Job:
         self.log = log
         self.counts: collections.Counter[str] = collections.Counter()
         self.reasons: collections.Counter[str] = collections.Counter()
+        self.began = self.used()
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")
+
+    @staticmethod
+    def used() -> float:
+        """The seconds of CPU time of all commands so far."""
+        spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return spent.ru_utime + spent.ru_stime
 
     def run(
         self,

@@ -30,7 +30,7 @@ def test_bench(job: Job, first_python: Interpreter, tmp_path: Path) -> None:
         "--active", "1,5", "--idle", "0,5000", "--passes", "20",
     ]  # fmt: skip
     limited = f"ulimit -n 300; exec {shlex.join(map(str, command))}"
-    told = job.run("sh", "-c", limited, cwd=BUILD, seconds=120)
+    told = job.run("sh", "-c", limited, cwd=BUILD, seconds=600)
 
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert "native" in results["servers"]["goasyncore"]

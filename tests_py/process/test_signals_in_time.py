@@ -101,8 +101,8 @@ def late(rounds, channels, use_poll):
         slow = sum(children.one(channels, use_poll) > SOON for _ in range(rounds))
     if BACKEND != "native":
         # Between what a pass in Python does and its system call is a moment in which a signal
-        # interrupts nothing, as in select.select() and in 3.11, where 2 of 3,000 were late, and more
-        # of them on a busy machine.
+        # interrupts nothing, as in select.select() and in 3.11: 2 of 3,000 were late there, and
+        # more are on a busy machine.
         slow -= min(slow, rounds // 10)
     return slow
 
