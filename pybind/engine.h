@@ -37,5 +37,6 @@ typedef struct {
     ga_change *changes; /* what a run begins with, and what ga_step reports */
     int change_count;
     int descriptor; /* the poller's own, readable when a channel is ready; -1: it has none */
+    int renewed;    /* rises when the descriptor is another file, perhaps under the same number */
     double again;   /* seconds after which a settled map needs another pass in any case; negative: never */
 } ga_map;

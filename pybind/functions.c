@@ -66,7 +66,7 @@ static PyObject *f_outlook(PyObject *self, PyObject *map)
     ga_mirror *m = known(map);
     if (!m || ga_ended || m->go.status != GA_SETTLED || m->go.descriptor < 0)
         Py_RETURN_NONE;
-    return Py_BuildValue("idn", m->go.descriptor, m->go.again, (Py_ssize_t)m->asked_count + m->exact_lengths);
+    return Py_BuildValue("iidn", m->go.descriptor, m->go.renewed, m->go.again, (Py_ssize_t)m->asked_count + m->exact_lengths);
 }
 
 static PyObject *f_stats(PyObject *self, PyObject *map)
@@ -155,10 +155,9 @@ int ga_functions_setup(PyObject *module)
         {"touch", f_touch, METH_O, "touch(map)\n--\n\nAfter a change that nothing else reports: have a pass made over a settled map."},
         {"unsettle", f_unsettle, METH_O, "unsettle(map)\n--\n\nThe descriptor of outlook(map) is not waited for any more."},
         {"outlook", f_outlook, METH_O,
-         "outlook(map)\n--\n\nAfter a settled run: the descriptor that is readable when the next should be made, the seconds after which "
-         "to\n"
-         "make it in any case (negative: never), and how many channels are asked, or exact lengths compared, in each pass. None if\n"
-         "the run did not settle."},
+         "outlook(map)\n--\n\nAfter a settled run: the descriptor that is readable when the next should be made, a number that rises when\n"
+         "it is another file, the seconds after which to make it in any case (negative: never), and how many channels are asked, or\n"
+         "exact lengths compared, in each pass. None if the run did not settle."},
         {"stats", f_stats, METH_O,
          "stats(map)\n--\n\nPasses, events, predicates called, changes of interest and wake-ups; None if no run was made over the map."},
         {"watch", f_watch, METH_O, "watch(call)\n--\n\nHave call(channel, name) call the handlers; None ends that."},

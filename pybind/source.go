@@ -115,6 +115,7 @@ func (s *dictSource) dueIn() time.Duration {
 // settle ends a run that leaves the channels to the poller's descriptor.
 func (s *dictSource) settle() {
 	s.m.descriptor = C.int(s.selector.Descriptor())
+	s.m.renewed = C.int(s.selector.Renewed())
 	s.m.again = -1
 	if again := s.selector.Again(); again >= 0 {
 		s.m.again = C.double(again.Seconds())

@@ -77,7 +77,7 @@ func (p *epollPoller) create() error {
 	}
 	set, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err == unix.EMFILE || err == unix.ENFILE {
-		p.closeSet() // makes room for its successor
+		p.closeSet() // makes room for its successor, which may get its number: see Renewed
 		set, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	}
 	if err != nil {

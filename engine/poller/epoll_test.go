@@ -123,11 +123,14 @@ func TestNewSetTakesTheOldOnesPlaceAtTheLimit(t *testing.T) {
 		}
 		t.Cleanup(func() { unix.Close(fd) })
 	}
+	number, before := p.Descriptor(), p.Renewed()
 	for range 2 {
 		n, err := wait(p, make([]Ready, 1), 10*time.Millisecond)
 		require.NoError(t, err)
 		assert.Zero(t, n)
 	}
+	assert.Equal(t, number, p.Descriptor())
+	assert.Greater(t, p.Renewed(), before)
 }
 
 func TestBufferGrowsWithWhatIsReadyAtOnce(t *testing.T) {

@@ -87,7 +87,7 @@ func (p *kqueuePoller) Verify() error {
 	if holds && p.ownsWrite() {
 		return nil
 	}
-	p.closeQueue()
+	p.closeQueue() // its successor may get its number: see Renewed
 	if !p.ownsRead() || !p.ownsWrite() {
 		if err := p.renew(); err != nil {
 			return err

@@ -63,7 +63,8 @@ type Poller interface {
 	// close all that it has, and then get the numbers for its own files.
 	Verify() error
 
-	// Renewed rises when the poller's descriptors have got other numbers.
+	// Renewed rises when the poller has opened descriptors in the place of others. Their numbers may be the
+	// same: whatever has registered such a descriptor elsewhere must register it again.
 	Renewed() int
 
 	// Woken reports whether a wake-up was taken since the last call.

@@ -82,8 +82,8 @@ func (s *Selector) Poller() poller.Poller { return s.poller }
 // WakeFD is the poller's, and stays the same when the poller changes.
 func (s *Selector) WakeFD() int { return s.poller.WakeFD() }
 
-// Renewed rises when descriptors of the poller's have got other numbers, the WakeFD perhaps: because the
-// program has closed them, or another poller is in use.
+// Renewed rises when the poller has opened descriptors in the place of others, perhaps under the same numbers:
+// because the program has closed them, an entry of a set could not be reached any more, or another poller is in use.
 func (s *Selector) Renewed() int { return s.poller.Renewed() }
 
 // Signals are the bytes other than 0 that were written to the WakeFD since the last call: good until the next wait.

@@ -61,6 +61,7 @@ class _Attachment:
         self.loop = loop
         self._registered: dict[int, int] = {}  # number → what the asyncio loop waits for
         self._engine = -1  # the engine's descriptor, if the loop waits for that alone
+        self._renewed = 0  # rises when that number refers to another file
         self._planned = False
         self._ended = False
         self._due = 0.0  # when to make a pass at the latest, by the clock
@@ -160,11 +161,14 @@ class _Attachment:
         if self._ended:
             return
         try:
-            self._engine, again, own = _native.settle(vars(asyncore), self.map)
+            self._engine, renewed, again, own = _native.settle(vars(asyncore), self.map)
             if self._ended:  # detached by a handler
                 _native.unsettle(self.map)
                 return
             if self._engine >= 0:
+                if renewed != self._renewed:
+                    self._renewed = renewed
+                    self._wait_for({})  # a selector knows the file that had the number before
                 self._wait_for({self._engine: _READ})
             else:
                 again = self._wait_for_channels()

@@ -204,25 +204,26 @@ def _all_portable() -> None:
     _first_pass.use(_portable.passes, _portable.select_passes, _portable.poll_passes)
 
 
-def settle(namespace: Namespace, map: Map) -> tuple[int, float, int]:
+def settle(namespace: Namespace, map: Map) -> tuple[int, int, float, int]:
     """Make one pass that does not wait, for an asyncio loop that waits instead.
 
-    Returns the descriptor that becomes readable when the next pass has something to do, the seconds
-    after which to make it in any case (negative: never), and the number of channels whose own
-    predicates are called in each pass. The descriptor is -1 if the pass was portable.
+    Returns the descriptor that becomes readable when the next pass has something to do, a number
+    that rises when this descriptor is another file, the seconds after which to make the pass in any
+    case (negative: never), and the number of channels whose own predicates are called in each pass.
+    The descriptor is -1 if the pass was portable.
     """
     _choose()
     binding = _binding  # a handler may fork
     if binding is not None and type(map) is dict and intact(namespace):
         binding.run(namespace, 0.0, False, map, 1, True)
-        outlook: tuple[int, float, int] | None = binding.outlook(map)
+        outlook: tuple[int, int, float, int] | None = binding.outlook(map)
         if outlook is not None:
             return outlook
     if map:
         _portable.passes(namespace, 0, False, map, 1, _why_portable(namespace, 0, map))
     else:
         _portable_waker.call_due(map)
-    return -1, -1.0, len(map)
+    return -1, 0, -1.0, len(map)
 
 
 def unsettle(map: Map) -> None:

@@ -323,3 +323,48 @@ def test_channels_are_served_after_the_engine_has_begun_anew(goasyncore, attache
         os.close(kept)
 
     run(main())
+
+
+def engines_descriptor():
+    """The epoll set with the highest number, or None. Those of asyncio have low numbers."""
+    there = {}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            there[int(name)] = os.readlink("/proc/self/fd/" + name)
+    sets = [number for number, file in there.items() if file == "anon_inode:[eventpoll]"]
+    return max(sets, default=None)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for the set in /proc")
+def test_channels_are_served_when_a_new_set_has_the_number_of_the_old(
+    goasyncore, attached, run, closing
+):
+    if goasyncore.backend().name != "native":
+        pytest.skip("a portable pass has no set")
+    near, far = closing(*pair())
+    told = []
+
+    class Reader(asyncore.dispatcher):
+        def writable(self):
+            return False
+
+        def handle_read(self):
+            told.append(self.recv(100))
+
+    async def main():
+        Reader(near, attached)
+        goasyncore.attach(attached)
+        far.send(b"1")
+        await until(lambda: told == [b"1"])
+        number = engines_descriptor()
+        os.close(number)
+        await asyncio.sleep(0.01)  # the engine looks at its descriptors once in a millisecond
+        goasyncore.call_later(0, lambda: told.append(b"called"), map=attached)
+        await until(lambda: told[-1] == b"called")
+        assert engines_descriptor() == number
+        before = goasyncore.stats(attached).passes
+        far.send(b"2")
+        await until(lambda: told[-1] == b"2")
+        assert goasyncore.stats(attached).passes - before == 1
+
+    run(main())
