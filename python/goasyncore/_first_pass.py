@@ -51,44 +51,42 @@ class _Sources:
         exec(compile(self.sources[name], self.files[name], "exec"), vars(module))
 
 
-def load() -> None:
-    """Import what makes passes, and what schedules calls."""
-    global _sources
-    sources = _sources
-    if sources is None:
-        return
-    try:
-        from . import _callbacks, _native
-    except (ImportError, OSError):
-        sys.meta_path.insert(0, sources)
+def load() -> Any:
+    """Import what makes passes, and what schedules calls. Returns `_native`."""
+    global _loaded, _sources
+    if _loaded is None:
+        sources = _sources
         try:
-            from . import _callbacks, _native  # noqa: F401
-        finally:
-            sys.meta_path.remove(sources)
-    _sources = None
-    if vars(sys.modules[__name__]) is not globals():  # taken out of sys.modules, and imported anew
-        use(_native.serve, _native.select_passes, _native.poll_passes)
+            from . import _callbacks, _native
+        except (ImportError, OSError):
+            if sources is None:
+                raise
+            sys.meta_path.insert(0, sources)
+            try:
+                from . import _callbacks, _native  # noqa: F401
+            finally:
+                sys.meta_path.remove(sources)
+        _loaded, _sources = _native, None
+    return _loaded
 
 
-# What asyncore calls. Each is replaced when the modules have been imported.
+# What asyncore calls. `_native` replaces them, unless the program has taken this module out of
+# `sys.modules` and the first pass has imported it anew.
 
 
 def serve(namespace: Namespace, timeout: Any, use_poll: bool, map: Map, count: int | None) -> None:
     """See `_native.serve`."""
-    load()
-    serve(namespace, timeout, use_poll, map, count)
+    load().serve(namespace, timeout, use_poll, map, count)
 
 
 def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
     """See `_native.select_passes`."""
-    load()
-    select_passes(namespace, timeout, map, count)
+    load().select_passes(namespace, timeout, map, count)
 
 
 def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
     """See `_native.poll_passes`."""
-    load()
-    poll_passes(namespace, timeout, map, count)
+    load().poll_passes(namespace, timeout, map, count)
 
 
 def use(
@@ -99,9 +97,10 @@ def use(
     serve, select_passes, poll_passes = loop, by_select, by_poll
 
 
+_loaded: Any = None
 _sources: _Sources | None = None
 try:
     _loader: Any = __spec__.loader
     _sources = _Sources(__file__.removesuffix("_first_pass.py"), _loader.get_data)
 except Exception:  # of a loader that has no sources, as in a frozen program
-    from . import _callbacks, _native  # noqa: F401
+    load()
