@@ -35,7 +35,7 @@ if not _complete:
     _installed.warn_if_mixed()
     del _installed
 
-_LONG_INPUT = 1 << 14  # bytes of input from which a line is taken off without a copy of the rest
+_LONG_INPUT = 1 << 14  # bytes of input from which a line is removed without a copy of the rest
 _LONG_TERMINATOR = 64  # bytes up to which a terminator is simply searched for again
 _LONG = 1 << 16  # bytes of output from which the rest is a view instead of a copy
 
@@ -237,11 +237,11 @@ class _Input:
 
     @staticmethod
     def natively(chat: Any) -> Any:
-        """Put back what the engine has unread; the engine has a function for it."""
+        """Restore the input that the engine keeps; replaced by a function of the engine."""
 
     def __get__(self, chat: async_chat | None, owner: type) -> bytes:
         if chat is None:
-            return b""  # code that goes through the names of a class expects each of them to exist
+            return b""  # code that reads all attributes of a class expects each to exist
         unread = _unread_of.get(id(chat))
         if unread is not None:
             unread.put_back(chat)
@@ -369,8 +369,7 @@ class _Matcher:
 
     def __init__(self, terminator: bytes) -> None:
         self.terminator = terminator
-        self.matched = 0  # so much of the terminator is all that the buffer held when last seen
-        self.buffer: object = None
+        self.matched = 0  # bytes of the terminator: all that the buffer held when last seen
         self.shorter = [0] * (len(terminator) + 1)
         size = 0
         for at in range(1, len(terminator)):

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         def getpeername(self) -> Any: ...
 
     # `X | Any` reads as an X, and a program may assign something else. What it assigns (a TLS
-    # socket, a bytearray) has methods that an X does not have, so a class stands for both.
+    # socket, a bytearray) has methods that an X does not have, so one class represents both.
     class _AnySocket(socket.socket):
         def __getattr__(self, name: str, /) -> Any: ...
 
@@ -335,11 +335,11 @@ class dispatcher:
         if self.addr is not None:
             try:
                 words.append("%s:%d" % self.addr)  # noqa: UP031
-            except TypeError:  # % tells the address of a family that has no host and port
+            except TypeError:  # raised by % for the address of a family without host and port
                 words.append(repr(self.addr))
         return f"<{' '.join(words)} at {id(self):#x}>"
 
-    # Of these three the map is Any: overrides say `dict`, callers may have another kind of mapping.
+    # In these three the map is Any: overrides annotate `dict`, callers may pass another mapping.
 
     def add_channel(self, map: Any = None) -> None:
         """Put the channel into `map` (by default its own) under its descriptor's number."""
@@ -626,7 +626,7 @@ class dispatcher_with_send(dispatcher):
 
 
 _OURS = os.path.join(os.path.dirname(_first_pass.__file__), "")
-_unnamed: set[CodeType] = set()  # asynchat puts its code here
+_unnamed: set[CodeType] = set()  # asynchat adds its own
 
 
 def compact_traceback() -> tuple[tuple[str, str, str], type[BaseException], BaseException, str]:
@@ -642,7 +642,7 @@ def compact_traceback() -> tuple[tuple[str, str, str], type[BaseException], Base
     places = []
     while tb is not None:
         code = tb.tb_frame.f_code
-        # Of functions that only this asyncore has, the one that raised it counts at most.
+        # Functions that only this asyncore has are left out, unless one raised the exception.
         if tb.tb_next is None or not (code in _unnamed or code.co_filename.startswith(_OURS)):
             places.append((code.co_filename, code.co_name, str(tb.tb_lineno)))
         tb = tb.tb_next
@@ -703,7 +703,7 @@ if os.name == "posix":
         def getsockopt(self, level: int, optname: int, buflen: int | None = None) -> int:
             """Return 0 for `SO_ERROR`. Raises `NotImplementedError` for any other option."""
             if (level, optname) != (socket.SOL_SOCKET, socket.SO_ERROR) or buflen:
-                raise NotImplementedError("a file has no socket option but SO_ERROR")
+                raise NotImplementedError("a file has no socket option except SO_ERROR")
             return 0
 
         read = recv

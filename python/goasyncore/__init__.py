@@ -72,7 +72,7 @@ _NAMED_TUPLES = {
     ),
     "Stats": (
         "passes events predicates_asked interest_changes wake_ups portable_passes portable_reason",
-        "What the loops over a map have done since the first of them.",
+        "What the loops over a map have done since the first one began.",
     ),
 }
 

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _DESCRIPTION = """\
-Without a command: say which versions are here, whose asyncore, asynchat and smtpd a program finds,
-what serves its loop and why, and whether a short self-test passes.
+Without a command: report the versions, whose asyncore, asynchat and smtpd a program imports, what
+serves its loop and why, and whether a short self-test passes.
 """
 
 _COMMANDS = """\
 commands:
-  repair         put our modules back where other distributions overwrote or removed them
-  check PATH...  say what in a program's sources imports asyncore, what hides it, and what is slow
+  repair         restore our modules where other distributions overwrote or removed them
+  check PATH...  report what in a program's sources imports asyncore, hides it, or is slow
 
-Each has a --help of its own. The exit status is 0 if all is well, 1 if not, 2 for wrong arguments.
+Each has its own --help. The exit status is 0 if all is well, 1 if not, 2 for wrong arguments.
 """
 
 
@@ -51,7 +51,7 @@ def _say_versions() -> None:
 
 
 def _say_holders(holders: list[Holder]) -> bool:
-    """Print whose modules they are. Returns whether all are ours."""
+    """Print which distributions the modules belong to. Returns whether all are ours."""
     for held in holders:
         verdict = "ours:" if held.ours else "HIDDEN by" if held.hides else "NOT OURS:"
         _say(held.module, verdict, held.owner, f"({held.file})" if held.file else "")
@@ -69,12 +69,12 @@ def _say_holders(holders: list[Holder]) -> bool:
     hidden = [held for held in holders if held.hides]
     taken = [held for held in holders if not held.ours and not held.hides]
     for held in hidden:
-        print(f"\nOurs of {held.module} is whole, but another file is found before it.")
+        print(f"\nOur {held.module} is intact, but an import finds another file first.")
         print(_repair.advice(held))
     if taken:
-        print(f"\nTo put ours in place:\n\n    {repair}\n")
+        print(f"\nTo restore ours:\n\n    {repair}\n")
     elif others and not hidden:
-        _say("", "upgrading or removing one of them takes our files away; this puts them back:")
+        _say("", "upgrading or uninstalling one of them removes our files; this restores them:")
         _say("", repair)
     return not hidden and not taken
 
@@ -103,7 +103,7 @@ def _how_to_build() -> list[str]:
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         return ["this is the pure-Python wheel: the engine needs the GIL"]
     return [
-        "this is the pure-Python wheel; with Go and a C compiler here, this builds the engine:",
+        "this is the pure-Python wheel; with Go and a C compiler, this builds the engine:",
         f"GOASYNCORE_BUILD=native {_installed.python()} -m pip install --force-reinstall --no-deps "
         "--no-cache-dir --no-binary goasyncore goasyncore",
     ]
@@ -154,8 +154,8 @@ def main(arguments: list[str] | None = None) -> int:
     if command == "repair":
         parser = argparse.ArgumentParser(
             prog=f"{name} repair",
-            description="Put our asyncore, asynchat and smtpd back where other distributions "
-            "overwrote or removed them, from the copy that goasyncore carries: without a network.",
+            description="Restore our asyncore, asynchat and smtpd where other distributions "
+            "overwrote or removed them, from the copy in goasyncore, without a network.",
         )
         parser.parse_args(arguments[1:])
         return _repair.repair()
@@ -170,7 +170,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"goasyncore {__version__}")
     parser.add_argument(
         "folder", nargs="?", type=_program, metavar="PROGRAM",
-        help="look from the folder of this program (default: the current folder)",
+        help="search from the folder of this program (default: the current folder)",
     )  # fmt: skip
     return _report(parser.parse_args(arguments).folder)
 

@@ -78,9 +78,9 @@ class Walk:
 
     def __init__(self, code: CodeType) -> None:
         if code.co_argcount != 1 or code.co_kwonlyargcount:
-            raise Unclear("takes more arguments than self")
+            raise Unclear("has more parameters than self")
         if code.co_flags & _OTHER_KINDS:
-            raise Unclear("is a generator, a coroutine, or takes any arguments")
+            raise Unclear("is a generator or a coroutine, or has *args or **kwargs")
         if code.co_exceptiontable:
             raise Unclear("handles exceptions, or has a with statement")
         if len(code.co_code) > 2 * _MOST:

@@ -102,7 +102,7 @@ def call_at(
     when: float, function: Callable[..., object], *args: Any, map: Map | None = None
 ) -> Handle:
     """Schedule a call as `call_later` does, for a time of the clock `time.monotonic()`."""
-    when = float(when + 0.0)  # float() alone would take strings
+    when = float(when + 0.0)  # float() alone would accept strings
     if when != when:
         raise ValueError("the time is not a number")
     map = checked(map)

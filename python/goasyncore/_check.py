@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _DESCRIPTION = """\
-Read the sources below each PATH, without running them, and say file by file what imports asyncore,
-asynchat or smtpd, what hides ours, what makes passes of the loop portable and so slow, and which
-readable() and writable() are called in each pass. Then say whose modules are installed here.
+Read the sources below each PATH, without running them, and report for each file what imports
+asyncore, asynchat or smtpd, what hides ours, what makes passes of the loop portable and so slow,
+and which readable() and writable() are called in each pass. Then report whose modules are installed
+here.
 """
 _STATUS = """\
 The exit status is 0 if nothing hides or has overwritten ours and no pass needs to be portable, 1 if
@@ -86,7 +87,7 @@ def _python_files(path: str) -> Iterator[str]:
 
 
 def _read(file: str, words: set[bytes]) -> Source | str | None:
-    """Return the file's notes, why it cannot be read, or None if no word of ours is in it."""
+    """Return the file's notes, why it cannot be read, or None if it contains none of the words."""
     try:
         with open(file, "rb") as opened:
             text = opened.read()
@@ -113,7 +114,7 @@ def _say(source: Source) -> int:
 
 
 def _say_environment() -> int:
-    """Print whose modules are installed here. Returns how many are not ours."""
+    """Print which modules here are not ours. Returns how many."""
     wrong = 0
     for held in map(_installed.holder, _installed.MODULES):
         if not held.ours:
@@ -121,10 +122,10 @@ def _say_environment() -> int:
             place = f" ({held.file})" if held.file else ""
             print(f"{held.module} here is not ours: {held.owner}{place}")
     if wrong:
-        print(f"`{_installed.python()} -m goasyncore` says what to do about it")
+        print(f"`{_installed.python()} -m goasyncore` reports what to do")
     else:
         print("asyncore, asynchat and smtpd here are ours")
     if os.environ.get("GOASYNCORE_BACKEND") == "portable":
         wrong += 1
-        print("GOASYNCORE_BACKEND is portable here: all passes are")
+        print("GOASYNCORE_BACKEND is portable here, so all passes are portable")
     return wrong

@@ -24,7 +24,7 @@ NAME = "goasyncore"
 # The folder that contains goasyncore. Our modules are installed beside it.
 SITE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# What the engine looks for, and what smtpd ends with; no other package's file contains it.
+# What the engine uses, and the end of smtpd; no other package's file contains it.
 _MARKS = {
     "asyncore": b"\n_own_predicates = ",
     "asynchat": b"\n_own_predicates = ",
@@ -40,7 +40,7 @@ class Holder:
     own file is intact, and that this one comes before it on `sys.path`.
     """
 
-    # Not a named tuple: making one takes longer than the rest of what the first loop needs here.
+    # Not a named tuple: making one takes longer than all else that the first loop needs here.
     __slots__ = ("file", "hides", "module", "ours", "owner")
 
     def __init__(
@@ -63,7 +63,7 @@ def has_mark(module: str, file: str) -> bool:
     try:
         with open(file, "rb") as source:
             return _MARKS[module] in source.read()
-    except OSError as why:  # no descriptor is left, so it cannot be found out
+    except OSError as why:  # if no descriptor is left, this is unknown
         return why.errno in (errno.EMFILE, errno.ENFILE)
 
 
@@ -83,7 +83,7 @@ def warn_if_mixed() -> None:
     ours = (os.path.join(SITE, name, "") for name in (NAME, *MODULES))
     warnings.warn(
         f"{' and '.join(wrong)} beside goasyncore is not goasyncore's: another distribution has "
-        f"overwritten or removed it; `{python()} -m goasyncore` says which, and what cures it",
+        f"overwritten or removed it; `{python()} -m goasyncore` reports how to restore it",
         RuntimeWarning,
         skip_file_prefixes=tuple(ours),
     )
@@ -103,7 +103,7 @@ def claimants(module: str) -> list[Distribution]:
 
 
 def holder(module: str) -> Holder:
-    """Find out what `import module` finds, and whose it is."""
+    """Find out what `import module` finds, and which distribution it belongs to."""
     from importlib.util import find_spec
 
     spec = find_spec(module)

@@ -73,7 +73,7 @@ def _decide() -> None:
     _slow_handler.ask_environment()
     _warn_if_mixed()
     if wanted == "portable":
-        _reason = "GOASYNCORE_BACKEND asks for it"
+        _reason = "GOASYNCORE_BACKEND is portable"
         _all_portable()
         return
     obstacle: str | None
@@ -145,7 +145,7 @@ def _set_up_chat(asynchat: dict[str, Any]) -> None:
 def intact(namespace: Namespace) -> bool:
     """Return whether the engine can make a pass for this asyncore module."""
     own: dict[str, Any] = namespace.get("_own_tells", {"_own_tells": ...})
-    # No generator here and in genuine(): CPython 3.12 crashes when there is no memory to make one.
+    # No generator here and in genuine(): CPython 3.12 crashes if there is no memory to make one.
     for name, function in own.items():
         if namespace.get(name) is not function:
             return False

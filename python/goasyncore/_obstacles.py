@@ -29,15 +29,15 @@ def obstacle() -> str | None:
     if sys.implementation.name != "cpython":
         return f"the engine needs CPython, this is {sys.implementation.name}"
     if not _in_main_interpreter():
-        return "the engine serves the main interpreter alone, and this is another one"
+        return "the engine serves only the main interpreter, and this is another one"
     if "t" in getattr(sys, "abiflags", ""):  # even with PYTHON_GIL=1
         return "the engine needs the GIL, and this is a free-threaded build of CPython"
     if not _has_address_space():
         return "the engine needs 2 GiB of address space, and RLIMIT_AS is less, or cannot be read"
     if not _has_threads():
-        return f"the engine needs {_THREADS} threads, and the system gives no more"
+        return f"the engine needs {_THREADS} threads, and the system refuses to start them"
     refusal = _refusal()
-    return None if refusal is None else f"the engine cannot wait here: {refusal}"
+    return None if refusal is None else f"the engine needs a system call that is refused: {refusal}"
 
 
 def _refusal() -> OSError | None:

@@ -217,12 +217,12 @@ def constant(function: FunctionType) -> bool | None:
         return None
     try:
         return bool(function(None))
-    except Exception:  # such as 1 / 0, which the caller gets
+    except Exception:  # such as that of 1 / 0, which the loop raises
         return None
 
 
 def explain(what: Any) -> str | None:
-    """Return why a predicate is called in each pass, as a phrase; None if it need not be.
+    """Return why a predicate is called in each pass, as a phrase; None if it is not.
 
     For a class, both of its predicates are analysed; for a function, as far as possible without it.
     """

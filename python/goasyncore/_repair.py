@@ -37,7 +37,7 @@ def repair() -> int:
         if not held.ours:
             whole = False
             print(
-                f"\n{held.module} is whole, but an import from here finds another one first:\n"
+                f"\n{held.module} is intact, but an import from here finds another one first:\n"
                 f"    {held.file} ({held.owner})\n{advice(held)}"
             )
     return 0 if whole else 1
@@ -49,7 +49,7 @@ def advice(held: _installed.Holder) -> str:
     if os.path.basename(held.file or "") == "__init__.py":
         folder = os.path.dirname(folder)
     return (
-        f"Rename or delete that file, or have {folder} come after\n{_installed.SITE} on sys.path "
+        f"Rename or delete that file, or put {folder} after\n{_installed.SITE} on sys.path "
         "(PYTHONPATH, a .pth file, the folder of the program).\nRepairing or reinstalling "
         "goasyncore does not change it."
     )
@@ -71,7 +71,7 @@ def _carried() -> dict[str, dict[str, bytes]]:
             f"There is no copy to repair from in {os.path.dirname(ARCHIVE)}: this goasyncore runs "
             "from its sources (an editable installation has no copy and needs none). If another "
             f"asyncore is found first, uninstall that: `{_installed.python()} -m goasyncore` "
-            "says whose it is"
+            "reports what it belongs to"
         ) from None
     except NotADirectoryError:
         raise Refusal(
@@ -84,8 +84,8 @@ def _put_back(module: str, files: dict[str, bytes]) -> None:
     folder = os.path.join(_installed.SITE, module)
     if os.path.islink(folder):
         raise Refusal(
-            f"{folder} is a link to {os.path.realpath(folder)}, which is another's to change: "
-            "remove the link first"
+            f"{folder} is a link to {os.path.realpath(folder)}, which goasyncore does not "
+            "change: remove the link first"
         )
     wrong = {name: data for name, data in files.items() if _read(folder, name) != data}
     if not wrong:

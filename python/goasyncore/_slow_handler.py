@@ -118,7 +118,7 @@ def took(what: Any, method: str | None, seconds: float) -> None:
 
 
 class Watched:
-    """Stands for a channel in asyncore's own `read()`, `write()`, `readwrite()`, `_exception()`."""
+    """Takes the place of a channel in `read()`, `write()`, `readwrite()` and `_exception()`."""
 
     __slots__ = ("_obj",)
 
@@ -142,5 +142,5 @@ class Watched:
 
 
 def watched(namespace: dict[str, Any], name: str, tell: Any, obj: Any) -> Any:
-    """What to tell in place of the channel while `slow_handler` watches."""
+    """Return what to call in place of the channel while `slow_handler` watches."""
     return Watched(obj) if namespace.get("_own_tells", {}).get(name) is tell else obj

@@ -19,7 +19,7 @@ VERSION = "%d.%d" % sys.version_info[:2]  # noqa: UP031
 
 _COOPERATIVE = ("gevent", "eventlet")
 WORDS = {word.encode() for word in (*_installed.MODULES, *_COOPERATIVE)}
-"""A source that contains none of them need not be read."""
+"""A source that contains none of these need not be parsed."""
 
 # If a program replaces one of these names of asyncore, the engine cannot be used.
 _REPLACED = ("select", "time", "read", "write", "readwrite", "_exception")
@@ -81,9 +81,7 @@ class Source(ast.NodeVisitor):
         if os.path.basename(self.path) == "__init__.py":
             folder = os.path.dirname(folder)
         if os.path.exists(os.path.join(folder, "__init__.py")):
-            self.note(
-                None, f"is a copy of {module}: what imports it by its package gets no engine", True
-            )
+            self.note(None, f"is a copy of {module}; what imports it does not use the engine", True)
         else:
             self.note(None, f"hides our {module} from programs that are run from {folder}", True)
 
@@ -100,7 +98,7 @@ class Source(ast.NodeVisitor):
         for alias in node.names:
             if node.level:
                 if alias.name in _installed.MODULES:
-                    self.note(node, f"imports a copy of {alias.name} of the program's own", True)
+                    self.note(node, f"imports the program's own copy of {alias.name}", True)
                 continue
             if alias.name == "*":
                 for name in _CHANNELS.get(module, ()):

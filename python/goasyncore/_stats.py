@@ -179,7 +179,7 @@ def are_ours() -> bool:
 
         warnings.warn(
             f"{asyncore.__file__} is not goasyncore's: its loop does nothing that goasyncore is "
-            f"asked for; `{_installed.python()} -m goasyncore` says what cures it",
+            f"asked for; `{_installed.python()} -m goasyncore` reports how to restore ours",
             RuntimeWarning,
             skip_file_prefixes=(_OURS,),
         )

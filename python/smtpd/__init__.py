@@ -216,8 +216,8 @@ class SMTPChannel(asynchat.async_chat):
         self._dotsep: Any = "." if decode_data else ord(b".")
         self._newline: Any = NEWLINE if decode_data else NEWLINE.encode("ascii")
         self._decoder = _incremental_decoder("utf-8")()
-        # A channel's own: in 3.11 all channels shared one, which each EHLO raised for all of them
-        # and each new connection took back for all of them.
+        # Each channel has its own. In 3.11 all channels shared one, which each EHLO raised and each
+        # new connection reset for all of them.
         self.command_size_limits = self.command_size_limits.copy()
         self.command_size_limits.clear()
         self._set_rset_state()

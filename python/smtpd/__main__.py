@@ -7,7 +7,7 @@ import smtpd
 import sys
 
 # In 3.11 the module was one file, so this one has all its names: `--class DebuggingServer` is
-# looked up here, and so is a class of a program that a debugger or a profiler runs as `__main__`.
+# looked up here. The same holds for a class of a program that a debugger or profiler runs.
 from smtpd import *  # noqa: F403
 
 import goasyncore

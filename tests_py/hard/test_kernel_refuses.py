@@ -158,7 +158,7 @@ print(goasyncore.backend().reason)
         error,
     )
     if goasyncore.backend().name == "native":
-        reason = f"the engine cannot wait here: [Errno {getattr(errno, error)}]"
+        reason = f"the engine needs a system call that is refused: [Errno {getattr(errno, error)}]"
         refused, portable = done.stdout.splitlines()
         assert refused.startswith(f"GOASYNCORE_BACKEND is native, but {reason}"), refused
         assert portable.startswith(reason), portable

@@ -133,7 +133,7 @@ def test_files_that_hide_ours(check, tmp_path):
         (0, f"hides our smtpd from programs that are run from {tmp_path}")
     ]
     assert notes["package/asynchat.py"][0][1].startswith("is a copy of asynchat")
-    assert notes["package/user.py"] == [(1, "imports a copy of asynchat of the program's own")]
+    assert notes["package/user.py"] == [(1, "imports the program's own copy of asynchat")]
 
 
 CHANNELS = """

@@ -158,7 +158,7 @@ REASONS = {
     "return print(self.a)": "it calls print()",
     "return len(self.a, 1)": "it calls len()",
     "try: return 1\n except OSError: return 0": "it handles exceptions, or has a with statement",
-    "yield 1": "it is a generator, a coroutine, or takes any arguments",
+    "yield 1": "it is a generator or a coroutine, or has *args or **kwargs",
     "import os": "it imports a module",
     "raise ValueError": "it raises an exception",
     "global A\n A = 1": "it sets a global variable",

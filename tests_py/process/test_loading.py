@@ -289,7 +289,9 @@ else:
         flags=("-W", "error"),
     )
     begins = {"auto": "portable: ", "native": "GOASYNCORE_BACKEND is native, but "}[backend]
-    assert ran.stdout == f"{begins}the engine needs 8 threads, and the system gives no more\n"
+    assert (
+        ran.stdout == f"{begins}the engine needs 8 threads, and the system refuses to start them\n"
+    )
 
 
 def test_from_an_archive_passes_are_portable(tmp_path):
