@@ -90,7 +90,11 @@ func TestTimersInAnyOrder(t *testing.T) {
 	const unit = 50 * time.Microsecond
 	for i := range 5000 {
 		due := time.Duration(random.Intn(200)) * unit
-		all = append(all, pending{m.AfterFunc(due, func() { called = append(called, i) }), due, i})
+		call := func() {
+			called = append(called, i)
+			m.Wake() // on a slow machine all of them are due before the first pass, which would wait then
+		}
+		all = append(all, pending{m.AfterFunc(due, call), due, i})
 	}
 	for range 2000 {
 		i := random.Intn(len(all))
