@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,12 +32,29 @@ const long = time.Minute // for waits that something ends
 
 var listeningOn = regexp.MustCompile(`listening on (\S+)`)
 
-// built builds a program of examples/go.
+// binaries is where the programs are built, by the first test that needs one.
+var binaries string
+
+func TestMain(m *testing.M) {
+	var err error
+	if binaries, err = os.MkdirTemp("", "examples"); err != nil {
+		panic(err)
+	}
+	status := m.Run()
+	_ = os.RemoveAll(binaries)
+	os.Exit(status)
+}
+
+var buildAll = sync.OnceValues(func() (string, error) {
+	output, err := exec.Command("go", "build", "-o", binaries+"/", "../../examples/go/...").CombinedOutput()
+	return string(output), err
+})
+
+// built is a built program of examples/go.
 func built(t *testing.T, name string) string {
-	binary := filepath.Join(t.TempDir(), name)
-	output, err := exec.Command("go", "build", "-o", binary, "../../examples/go/"+name).CombinedOutput()
-	require.NoError(t, err, string(output))
-	return binary
+	output, err := buildAll()
+	require.NoError(t, err, output)
+	return filepath.Join(binaries, name)
 }
 
 // program is a running program, and where it listens.
