@@ -13,40 +13,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrExitNow, returned by a handler, ends the loop, which returns it.
+// ErrExitNow ends the loop if a handler returns it. Loop returns it too.
 var ErrExitNow = errors.New("engine: exit now")
 
 // ErrNoInit is the error of a channel that is used before its Init.
 var ErrNoInit = errors.New("engine: Init has to be called before the channel is used")
 
-// PanicError is a panic of a handler, as HandleError gets it.
+// PanicError is the error for HandleError after a panic of a handler.
 type PanicError struct {
-	Value any    // what panic got
-	Stack []byte // where
+	Value any    // the argument of panic
+	Stack []byte // of the goroutine that panicked
 }
 
-// Error is the panic's value.
+// Error returns the panic's value as text.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Unwrap is the panic's value if that is an error.
+// Unwrap returns the panic's value if that is an error, else nil.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
 
-// caught makes a PanicError of what recover returned.
+// caught returns a PanicError for the result of recover.
 func caught(value any) error {
 	stack := make([]byte, 16<<10)
 	return &PanicError{value, stack[:runtime.Stack(stack, false)]}
 }
 
-// endedError is the error of a Recv or a Send whose channel has been told of the end already.
+// endedError is the error of a Recv or a Send whose channel has had HandleClose called already.
 type endedError struct{ cause error }
 
 func (e *endedError) Error() string { return e.cause.Error() }
 func (e *endedError) Unwrap() error { return e.cause }
 
-// harm is what an error that a handler returned asks for.
+// harm is what has to be done about an error that a handler returned.
 type harm int
 
 const (
@@ -55,8 +55,8 @@ const (
 	harmful              // HandleError
 )
 
-// harmOf is the worst of what err and the errors in it ask for. An error that only stands beside a
-// harmless one, in an errors.Join, must not be lost.
+// harmOf returns the worst of err and the errors that it wraps: an error that errors.Join has joined to a
+// harmless one must not be lost.
 func harmOf(err error) harm {
 	switch err {
 	case nil, ErrWouldBlock:
@@ -81,7 +81,7 @@ func harmOf(err error) harm {
 	return harmful
 }
 
-// lost says whether err means that the connection is gone.
+// lost reports whether err means that the connection is gone.
 func lost(err error) bool {
 	var errno unix.Errno
 	if !errors.As(err, &errno) {

@@ -17,8 +17,8 @@ import (
 	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
-// Dispatcher is a channel: it stands in a [Map] for an endpoint, usually a socket, and tells its
-// handler what happens there. Embed it in the struct that has the handlers, and call Init first:
+// Dispatcher is a channel: an endpoint in a [Map], usually a socket, whose handler is called when something
+// happens to it. Embed it in the struct that has the handlers, and call Init first:
 //
 //	type client struct{ engine.Dispatcher }
 //
@@ -61,8 +61,8 @@ type flags struct {
 // Init makes d the channel of a handler, in the map m or, if that is nil, in [DefaultMap]. The
 // channel has no socket yet.
 //
-// It returns an error if the handler has a method with a handler's name and another signature, which
-// the loop would never call. Every attempt to give the channel a socket returns that error too.
+// It returns an error if the handler has a method with a handler's name and another signature, because the
+// loop would never call that. Every method that gives the channel a socket returns this error too.
 func (d *Dispatcher) Init(handler any, m *Map) error {
 	if m == nil {
 		m = defaultMap
@@ -74,7 +74,7 @@ func (d *Dispatcher) Init(handler any, m *Map) error {
 	return checkHandler(handler)
 }
 
-// usable is nil if Init was called, and had nothing to say against the handler.
+// usable returns nil if Init was called and returned nil.
 func (d *Dispatcher) usable() error {
 	if !d.ready {
 		return ErrNoInit
@@ -82,10 +82,10 @@ func (d *Dispatcher) usable() error {
 	return checkHandler(d.handler)
 }
 
-// Handler is what Init got.
+// Handler returns the handler, the argument of Init.
 func (d *Dispatcher) Handler() any { return d.handler }
 
-// Map is the channel's map. It panics before Init: there is none.
+// Map returns the channel's map. It panics if Init was not called.
 func (d *Dispatcher) Map() *Map {
 	if !d.ready {
 		panic(ErrNoInit)
@@ -93,28 +93,28 @@ func (d *Dispatcher) Map() *Map {
 	return d.m
 }
 
-// Endpoint is what the channel reads and writes through; nil at first.
+// Endpoint returns what the channel reads from and writes to; nil at first.
 func (d *Dispatcher) Endpoint() socket.Endpoint { return d.sock }
 
-// Socket is the Endpoint if that is a socket, else nil.
+// Socket returns the Endpoint if that is a socket, else nil.
 func (d *Dispatcher) Socket() *Socket {
 	s, _ := d.sock.(*Socket)
 	return s
 }
 
-// Connected says whether the channel is connected.
+// Connected reports whether the channel is connected.
 func (d *Dispatcher) Connected() bool { return d.connected }
 
-// Connecting says whether Connect or Dial was called and has not ended.
+// Connecting reports whether Connect or Dial was called and has not ended.
 func (d *Dispatcher) Connecting() bool { return d.connecting }
 
-// Accepting says whether the channel listens.
+// Accepting reports whether the channel listens.
 func (d *Dispatcher) Accepting() bool { return d.accepting }
 
-// Addr is the channel's own address if it listens or is bound, or else the other end's.
+// Addr returns the channel's own address if it listens or is bound, else the address of the other end.
 func (d *Dispatcher) Addr() Addr { return d.addr }
 
-// String describes the channel: its handler, state, address and identity.
+// String returns the type of the handler, the state and the address.
 func (d *Dispatcher) String() string {
 	state := ""
 	switch {
@@ -146,7 +146,7 @@ func (d *Dispatcher) CreateSocket(network string) error {
 	return nil
 }
 
-// SetSocket makes sock the channel's, to close as well, and puts the channel into its map. The
+// SetSocket gives the channel sock, which it owns from then on, and puts the channel into its map. The
 // channel accepts connections if sock listens.
 func (d *Dispatcher) SetSocket(sock socket.Endpoint) error {
 	if err := d.usable(); err != nil {
@@ -163,8 +163,8 @@ func (d *Dispatcher) SetSocket(sock socket.Endpoint) error {
 	return d.AddChannel()
 }
 
-// Attach makes a connection the channel's: an accepted socket, an adopted one. It is SetSocket, and the
-// channel is connected if the socket is.
+// Attach is SetSocket for a connection, such as an accepted or an adopted socket: the channel is connected
+// if the socket is.
 func (d *Dispatcher) Attach(sock socket.Endpoint) error {
 	if err := d.SetSocket(sock); err != nil {
 		return err
@@ -187,8 +187,8 @@ func (d *Dispatcher) Attach(sock socket.Endpoint) error {
 	return nil
 }
 
-// AddChannel puts the channel into its map, under its descriptor's number and in the place of
-// whatever was there.
+// AddChannel puts the channel into its map, under the number of its descriptor. It replaces a channel that
+// has this number.
 func (d *Dispatcher) AddChannel() error {
 	if err := d.usable(); err != nil {
 		return err
@@ -199,22 +199,22 @@ func (d *Dispatcher) AddChannel() error {
 	return d.m.add(d, d.sock.FD())
 }
 
-// DelChannel takes the channel out of its map, if it is there.
+// DelChannel removes the channel from its map, if it is there.
 func (d *Dispatcher) DelChannel() {
 	if d.inMap {
 		d.m.remove(d)
 	}
 }
 
-// changed has the loop look again at what the channel waits for.
+// changed makes the loop find out again what the channel waits for.
 func (d *Dispatcher) changed() {
 	if d.inMap {
 		d.m.mark(d.fd)
 	}
 }
 
-// SetReadable says whether the channel waits to read from now on. What arrives meanwhile stays
-// where it is, so that the sender has to wait. Unlike Readable, it costs nothing in a pass.
+// SetReadable sets whether the channel waits to read. While it does not, data stays in the system's buffers,
+// and the sender has to wait when these are full. Unlike Readable, this costs nothing in a pass.
 func (d *Dispatcher) SetReadable(wants bool) {
 	if d.paused == wants {
 		d.paused = !wants
@@ -222,8 +222,8 @@ func (d *Dispatcher) SetReadable(wants bool) {
 	}
 }
 
-// SetWritable says whether the channel waits to write from now on. While it connects, and while
-// something is buffered, it always does. Unlike Writable, it costs nothing in a pass.
+// SetWritable sets whether the channel waits to write. While it connects, and while something is buffered,
+// it always does. Unlike Writable, this costs nothing in a pass.
 func (d *Dispatcher) SetWritable(wants bool) {
 	if !d.chosen || d.wantWrite != wants {
 		d.chosen, d.wantWrite = true, wants
@@ -236,7 +236,7 @@ func init() {
 	output.Pending = func(d any, pending bool) { d.(*Dispatcher).setPending(pending) }
 }
 
-// setPending says whether out has something to send.
+// setPending sets whether out has something to send.
 func (d *Dispatcher) setPending(pending bool) {
 	if d.pending != pending {
 		d.pending = pending
@@ -244,10 +244,10 @@ func (d *Dispatcher) setPending(pending bool) {
 	}
 }
 
-// own says whether the handler has a predicate, which is called in each pass.
+// own reports whether the handler has a predicate, which is called in each pass.
 func (d *Dispatcher) own() bool { return d.asksRead || d.asksWrite }
 
-// want is what the channel waits for.
+// want returns what the channel waits for.
 func (d *Dispatcher) want() (want poller.Events) {
 	readable := !d.paused
 	if d.asksRead {

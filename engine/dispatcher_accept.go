@@ -13,13 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The time for which a channel stops accepting when that fails grows from the first to the second.
+// When accepting fails, the channel stops accepting for a time that grows from the first to the second.
 const (
 	restAtFirst = 5 * time.Millisecond
 	restAtMost  = time.Second
 )
 
-// Accept takes a connection from the queue. [ErrWouldBlock] says that there is none, or none any more.
+// Accept takes a connection from the queue. It returns [ErrWouldBlock] if there is none.
 func (d *Dispatcher) Accept() (*Socket, Addr, error) {
 	s, err := d.socket("accept")
 	if err != nil {
@@ -39,8 +39,8 @@ func (d *Dispatcher) Accept() (*Socket, Addr, error) {
 	return nil, Addr{}, &net.OpError{Op: "accept", Net: s.Network(), Addr: d.addr, Err: err}
 }
 
-// acceptEvent accepts a connection. Whatever comes of it, the channel goes on listening: the trouble of
-// one client is not the server's end.
+// acceptEvent accepts a connection. Whether or not this succeeds, the channel goes on listening: the
+// failure of one client must not end the server.
 func (d *Dispatcher) acceptEvent() error {
 	if h, ok := d.handler.(AcceptHandler); ok {
 		return d.acceptFailed(h.HandleAccept())
@@ -61,7 +61,7 @@ func (d *Dispatcher) acceptEvent() error {
 	return d.acceptFailed(err)
 }
 
-// accepted calls HandleAccepted, and makes an error of a panic.
+// accepted calls HandleAccepted, and turns a panic into an error.
 func accepted(h AcceptedHandler, sock *Socket, from Addr) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -71,7 +71,7 @@ func accepted(h AcceptedHandler, sock *Socket, from Addr) (err error) {
 	return h.HandleAccepted(sock, from)
 }
 
-// unwind closes an accepted socket, or the channel of the map m that has it by now.
+// unwind closes an accepted socket or, if a channel of the map m has it by now, that channel.
 func unwind(s *Socket, m *Map) {
 	owner, _ := s.Owner.(*Dispatcher)
 	switch {
@@ -83,8 +83,8 @@ func unwind(s *Socket, m *Map) {
 	}
 }
 
-// acceptFailed has the channel rest if there is no room for another connection, or accepting would fail
-// again at once. Without that the loop would spin.
+// acceptFailed makes the channel stop accepting for a moment if there is no room for another connection, or
+// if accepting would fail again at once: the loop would spin otherwise.
 func (d *Dispatcher) acceptFailed(err error) error {
 	var op *net.OpError
 	if scarce(err) || errors.As(err, &op) && op.Op == "accept" {
@@ -96,7 +96,7 @@ func (d *Dispatcher) acceptFailed(err error) error {
 	return err
 }
 
-// scarce says whether err means that the process, or the machine, has no more descriptors or memory.
+// scarce reports whether err means that the process, or the machine, has no more descriptors or memory.
 func scarce(err error) bool {
 	for _, errno := range []unix.Errno{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM} {
 		if errors.Is(err, errno) {

@@ -13,12 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// noSocket is the error of an operation that needs a socket, on a channel that has none yet.
+// noSocket returns the error of an operation that needs a socket, on a channel that has none yet.
 func noSocket(operation string) error {
 	return fmt.Errorf("%s: the channel has no socket yet: %w", operation, unix.ENOTCONN)
 }
 
-// socket is the channel's open socket, or an error that says which operation needs one.
+// socket returns the channel's open socket, or an error that names the operation.
 func (d *Dispatcher) socket(operation string) (*Socket, error) {
 	if err := d.usable(); err != nil {
 		return nil, err
@@ -35,14 +35,14 @@ func (d *Dispatcher) socket(operation string) (*Socket, error) {
 	return s, nil
 }
 
-// Recv receives into p and returns how much. The error is
+// Recv receives into p and returns the number of bytes. The error is
 //
 //   - [ErrWouldBlock] if there is nothing;
-//   - io.EOF at the end of the stream, and the system's error if the connection is lost, in both cases
-//     after HandleClose has been called;
+//   - io.EOF at the end of the stream, or the system's error if the connection is lost, after HandleClose
+//     has been called;
 //   - one that wraps net.ErrClosed after Close.
 //
-// A handler may return each of these: the loop does not pass them to HandleError.
+// A handler may return any of these: they do not cause a call of HandleError.
 func (d *Dispatcher) Recv(p []byte) (int, error) {
 	if d.sock == nil {
 		return 0, noSocket("recv")
@@ -60,8 +60,8 @@ func (d *Dispatcher) Recv(p []byte) (int, error) {
 	return 0, d.failed("recv", err)
 }
 
-// Send sends some of p and returns how much. Its errors are those of Recv, io.EOF excepted;
-// [ErrWouldBlock] says that there is no room.
+// Send sends some of p and returns the number of bytes. Its errors are those of Recv, except io.EOF. The
+// error is [ErrWouldBlock] if there is no room.
 func (d *Dispatcher) Send(p []byte) (int, error) {
 	if d.sock == nil {
 		return 0, noSocket("send")
@@ -76,7 +76,7 @@ func (d *Dispatcher) Send(p []byte) (int, error) {
 	return 0, d.failed("send", err)
 }
 
-// failed deals with the error of an endpoint, and is what Recv or Send return.
+// failed deals with the error of an endpoint, and returns the error for Recv or Send.
 func (d *Dispatcher) failed(operation string, err error) error {
 	switch {
 	case err == ErrWouldBlock || errors.Is(err, unix.EAGAIN):
@@ -98,7 +98,7 @@ func (d *Dispatcher) failed(operation string, err error) error {
 	return err
 }
 
-// Close takes the channel out of its map and closes its endpoint. A second Close does nothing.
+// Close removes the channel from its map and closes its endpoint. A second Close does nothing.
 func (d *Dispatcher) Close() error {
 	d.connected, d.accepting, d.connecting = false, false, false
 	d.ended = true

@@ -10,8 +10,8 @@ import (
 	"github.com/goasyncore/goasyncore/engine/internal/clock"
 )
 
-// times are the limits of a channel's time. They cost nothing while they are not reached: what the
-// channel receives and sends only leaves its time, and the timer looks at that when it is due.
+// times are a channel's idle timeout and deadline. They cost almost nothing until they are reached: Recv and
+// Send only store the time, and the timer compares it when it is due.
 type times struct {
 	d        *Dispatcher
 	timer    Timer
@@ -22,15 +22,15 @@ type times struct {
 	rest     time.Duration // for how long the channel last stopped accepting
 }
 
-// SetIdleTimeout has HandleTimeout called when nothing is received or sent for so long, and again each time
-// that this happens. 0 ends that.
+// SetIdleTimeout makes the loop call HandleTimeout whenever nothing has been received or sent for that
+// long. 0 removes the timeout.
 func (d *Dispatcher) SetIdleTimeout(timeout time.Duration) {
 	t := d.limits()
 	t.idle, t.last = max(timeout, 0), clock.Now()
 	t.arm()
 }
 
-// SetDeadline has HandleTimeout called once, at that time; at no time if it is zero.
+// SetDeadline makes the loop call HandleTimeout once, at that time. The zero time removes it.
 func (d *Dispatcher) SetDeadline(at time.Time) {
 	t := d.limits()
 	if at.IsZero() {
@@ -41,7 +41,7 @@ func (d *Dispatcher) SetDeadline(at time.Time) {
 	t.arm()
 }
 
-// limits are d's times, made if there are none.
+// limits returns d's times, and makes them if there are none.
 func (d *Dispatcher) limits() *times {
 	if d.times == nil {
 		d.times = &times{d: d}
@@ -55,7 +55,7 @@ func (d *Dispatcher) active() {
 	d.times.last = max(d.times.last, d.m.timers.now)
 }
 
-// next is when one of the limits is reached if nothing happens.
+// next returns when one of the limits is reached if nothing happens.
 func (t *times) next() time.Duration {
 	due := clock.Never
 	if t.deadline > 0 {
@@ -67,8 +67,8 @@ func (t *times) next() time.Duration {
 	return due
 }
 
-// arm sets the timer, if the one that is set would come too late. One that comes too early is none
-// too many: it looks, and sets the next.
+// arm sets the timer, unless it is due early enough. A timer that is due too early does no harm: it finds
+// no limit reached, and is set again.
 func (t *times) arm() {
 	due := t.next()
 	armed := t.timer.pending()
@@ -83,12 +83,13 @@ func (t *times) arm() {
 	t.timer = t.d.m.timers.push(due, nil, t.d)
 }
 
-// pending says whether the timer is still to come.
+// pending reports whether the timer is set and not yet due.
 func (t Timer) pending() bool {
 	return t.timers != nil && t.timers.slots[t.slot].generation == t.generation
 }
 
-// lookAtLimits calls HandleTimeout if a limit is reached, and returns what ends the loop.
+// lookAtLimits calls HandleTimeout if a limit is reached, and returns the error that
+// ends the loop, if any.
 func (d *Dispatcher) lookAtLimits(now time.Duration) error {
 	t := d.times
 	if t.next() > now {

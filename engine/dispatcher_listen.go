@@ -15,14 +15,14 @@ import (
 	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
-// Listen opens a socket that listens on the address, and puts the channel into its map. On udp and
-// unixgram it is the socket that receives what is sent to the address. The options are called before
-// the socket gets its address:
+// Listen opens a socket that listens on the address, and puts the channel into its map. On the networks udp
+// and unixgram the socket receives what is sent to the address. The options are called before the socket
+// is bound:
 //
 //	err := server.Listen("tcp", "localhost:http", (*engine.Socket).SetReusePort)
 //
-// Names of hosts and services are looked up with the package net. TCP addresses may be used again at once
-// after a restart. When Listen fails, the channel has no socket, and is in no map.
+// Names of hosts and services are looked up with package net. A TCP address may be used again at once after
+// a restart. If Listen fails, the channel has no socket and is not in a map.
 func (d *Dispatcher) Listen(network, address string, options ...func(*Socket) error) error {
 	return d.open("listen", network, address, func(s *Socket, at Addr) error {
 		if !s.Datagrams() && !strings.HasPrefix(s.Network(), "unix") {
@@ -41,17 +41,17 @@ func (d *Dispatcher) Listen(network, address string, options ...func(*Socket) er
 				return err
 			}
 		}
-		d.addr, _ = s.LocalAddr() // a port 0 is another one by now
+		d.addr, _ = s.LocalAddr() // the system has chosen a port for 0
 		return d.SetSocket(s)
 	})
 }
 
-// Dial opens a socket and begins to connect it to the address. HandleConnect is called when that is done,
-// HandleError when it fails. The options are called before. When Dial itself fails, the channel has no
-// socket, and is in no map.
+// Dial opens a socket and begins to connect it to the address. HandleConnect is called when it is
+// connected, HandleError when that fails. The options are called before. If Dial fails, the channel has no
+// socket and is not in a map.
 //
-// Names are looked up with the package net, which may take seconds in which the loop stands still: in a
-// handler, give an IP address, or look up on another goroutine and come back with [Map.Do].
+// Names are looked up with package net, which may block the loop for seconds. In a handler, use an IP
+// address, or look the name up on another goroutine and return to the loop with [Map.Do].
 func (d *Dispatcher) Dial(network, address string, options ...func(*Socket) error) error {
 	return d.open("dial", network, address, func(s *Socket, to Addr) error {
 		for _, set := range options {
@@ -66,7 +66,7 @@ func (d *Dispatcher) Dial(network, address string, options ...func(*Socket) erro
 	})
 }
 
-// open looks the address up, opens a socket, and leaves nothing behind if use fails.
+// open looks the address up and opens a socket. If use fails, it closes the socket.
 func (d *Dispatcher) open(operation, network, address string, use func(*Socket, Addr) error) error {
 	if err := d.usable(); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (d *Dispatcher) open(operation, network, address string, use func(*Socket, 
 	return nil
 }
 
-// discard closes a socket that has come to nothing.
+// discard closes the socket after a failure.
 func (d *Dispatcher) discard(s *Socket) {
 	if d.sock == s {
 		d.DelChannel()
@@ -117,8 +117,8 @@ func (d *Dispatcher) Bind(address string) error {
 	return err
 }
 
-// Connect begins to connect the socket of CreateSocket. It is Dial's second half, and looks nothing up:
-// see [socket.ParseAddr].
+// Connect begins to connect the socket of CreateSocket, as Dial does. It looks no names up: see
+// [socket.ParseAddr].
 func (d *Dispatcher) Connect(address string) error {
 	s, err := d.socket("connect")
 	if err != nil {

@@ -4,22 +4,22 @@
 
 package engine
 
-// DispatcherWithSend is a [Dispatcher] whose Send takes everything: what the socket does not take at
-// once waits in a buffer, and the loop sends it when there is room. A HandleWrite of the handler's is
-// called after that, and stops nothing.
+// DispatcherWithSend is a [Dispatcher] whose Send accepts all data: it buffers what the socket does not
+// accept at once, and the loop sends that when there is room. If the handler has HandleWrite, it is called
+// afterwards.
 type DispatcherWithSend struct {
 	Dispatcher
 	buffer []byte // buffer[sent:] is still to send
 	sent   int
 }
 
-// sendSize is how much goes to the socket in one call.
+// sendSize is the largest number of bytes that one call sends.
 const sendSize = 64 << 10
 
-// keptSize is how much room an empty buffer keeps.
+// keptSize is the largest capacity that an empty buffer keeps.
 const keptSize = 4 << 10
 
-// Init is Dispatcher's.
+// Init is [Dispatcher.Init].
 func (d *DispatcherWithSend) Init(handler any, m *Map) error {
 	err := d.Dispatcher.Init(handler, m)
 	d.SetWritable(false)
@@ -27,12 +27,11 @@ func (d *DispatcherWithSend) Init(handler any, m *Map) error {
 	return err
 }
 
-// Buffered is how many bytes wait to be sent.
+// Buffered returns how many bytes are still to be sent.
 func (d *DispatcherWithSend) Buffered() int { return len(d.buffer) - d.sent }
 
-// Send takes all of p, of which it keeps a copy where it has to, and sends what the socket takes at
-// once. Its errors are those of [Dispatcher.Send], without ErrWouldBlock; what was not sent by then is
-// lost with the connection.
+// Send sends what the socket accepts of p at once, and buffers a copy of the rest. Its errors are those of
+// [Dispatcher.Send], except ErrWouldBlock; after an error, data that was not sent is lost.
 func (d *DispatcherWithSend) Send(p []byte) (int, error) {
 	if d.out == nil { // the loop would never send the rest
 		return 0, ErrNoInit
@@ -55,7 +54,7 @@ func (d *DispatcherWithSend) Send(p []byte) (int, error) {
 // Write is Send: the channel is an io.Writer.
 func (d *DispatcherWithSend) Write(p []byte) (int, error) { return d.Send(p) }
 
-// Close is Dispatcher's, and forgets what is buffered.
+// Close is [Dispatcher.Close]. It discards what is buffered.
 func (d *DispatcherWithSend) Close() error {
 	d.buffer, d.sent = nil, 0
 	d.setPending(false)
@@ -68,7 +67,7 @@ type buffered DispatcherWithSend
 // SendMore implements output.Sender.
 func (b *buffered) SendMore() error { return (*DispatcherWithSend)(b).initiateSend() }
 
-// keep puts p behind what is buffered.
+// keep appends p to the buffer.
 func (d *DispatcherWithSend) keep(p []byte) {
 	if len(p) == 0 {
 		return

@@ -6,8 +6,8 @@
 // HandleWrite, HandleAccepted and so on (see [ReadHandler]); the rest have defaults.
 // [DispatcherWithSend] buffers what it sends, [FileDispatcher] is for pipes and files, and the package
 // chat has channels for protocols of lines. [Loop] runs passes over the channels of a [Map] until none
-// is left. A pass asks what they wait for, waits until one of them is ready or the timeout has gone by,
-// and tells those that are ready, in map order:
+// is left. A pass asks them what they wait for, waits until one of them is ready or the timeout has
+// passed, and calls the handlers of those that are ready, in map order:
 //
 //	type echo struct{ engine.DispatcherWithSend }
 //
@@ -33,25 +33,24 @@
 //	}
 //	log.Fatal(engine.Loop())
 //
-// An error that a handler returns, or its panic with the stack, goes to its HandleError;
-// [ErrExitNow] ends the loop. What the endpoint of a channel reports of its end is not such an error:
-// it is HandleClose that learns of that. The trouble of one accepted connection ends that one, never
-// the channel that listens.
+// An error that a handler returns goes to its HandleError, and so does a panic, with its stack.
+// [ErrExitNow] ends the loop. The end of a connection is not an error: HandleClose is called. The
+// failure of one accepted connection ends that connection, never the channel that listens.
 //
-// The loop calls Readable and Writable in each pass, of those handlers that have them. Otherwise
-// SetReadable and SetWritable say what a channel waits for, and an idle channel costs nothing; nor
-// does an event allocate. The same is true of [Map.AfterFunc], SetIdleTimeout and SetDeadline.
+// If a handler has the methods Readable or Writable, the loop calls them in each pass. Otherwise
+// SetReadable and SetWritable choose what a channel waits for, and an idle channel costs nothing. An
+// event allocates no memory. The same holds for [Map.AfterFunc], SetIdleTimeout and SetDeadline.
 //
 // # Goroutines
 //
-// The package starts none (a context given to [WithContext] may, when it ends) and catches no signal. A
-// Map and its channels belong to one goroutine at a time, that of the loop. From others, only [Map.Wake]
-// and [Map.Do] may be called, and Do is how they reach the rest. A handler may call Loop again, for its
-// own map as well. To use several cores, run several loops, each over a map of its own.
+// The package starts no goroutine (a context given to [WithContext] may, when it ends) and catches no
+// signal. A Map and its channels belong to one goroutine at a time, that of the loop. Other goroutines
+// may call only [Map.Wake] and [Map.Do]; a function given to Do may use the rest. A handler may call
+// Loop again, even for its own map. To use several cores, run several loops, each over its own map.
 //
 // # Descriptors
 //
-// A channel owns its endpoint and closes it in Close. What the poller cannot wait for, a regular file for
-// example, is always ready. One that was closed behind the channel's back is found within a second: in
-// select's meaning it ends Loop with EBADF, with WithPoll it is told to HandleClose.
+// A channel owns its endpoint and closes it in Close. A descriptor for which the poller cannot wait, such
+// as that of a regular file, is always ready. A descriptor that was closed without the channel is found
+// within a second: Loop then returns an error that wraps EBADF or, with WithPoll, calls HandleClose.
 package engine

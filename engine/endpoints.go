@@ -6,12 +6,12 @@ package engine
 
 import "github.com/goasyncore/goasyncore/engine/socket"
 
-// What handlers and options are given.
+// The types that handlers and options are given.
 type (
 	Socket = socket.Socket // see package socket
 	Addr   = socket.Addr   // see package socket
 )
 
-// ErrWouldBlock is [socket.ErrWouldBlock]. A handler may return it: the loop tells the handler again when
-// that has changed.
+// ErrWouldBlock is [socket.ErrWouldBlock]. A handler may return it: the loop calls the handler again when
+// there is something to receive or room to send.
 var ErrWouldBlock = socket.ErrWouldBlock

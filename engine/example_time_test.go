@@ -12,7 +12,7 @@ import (
 	"github.com/goasyncore/goasyncore/engine/socket"
 )
 
-// polite says goodbye to who is silent for too long.
+// polite says goodbye to a client that is silent for too long.
 type polite struct{ engine.DispatcherWithSend }
 
 var _ engine.TimeoutHandler = (*polite)(nil)

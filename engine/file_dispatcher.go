@@ -16,7 +16,7 @@ import (
 // in both directions.
 type FileDispatcher struct{ Dispatcher }
 
-// SetFile takes a duplicate of fd, makes it non-blocking (which the original then is too) and puts
+// SetFile duplicates fd, makes it non-blocking (the original as well: they share the open file) and puts
 // the channel, connected, into its map.
 func (d *FileDispatcher) SetFile(fd int) error {
 	f, err := socket.NewFileWrapper(fd)

@@ -12,66 +12,66 @@ import (
 	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
-// A handler is what Init got: most often the struct that the Dispatcher is embedded in. It has the
-// methods of those of the following interfaces that it cares about. The loop calls them on its own
-// goroutine. [ErrExitNow] from any of them ends the loop. The errors of Recv, Send and Accept that say
-// that there is nothing more, or that the connection has ended, may be returned: see [Dispatcher.Recv].
-// Another error, or a panic (see [PanicError]), goes to HandleError.
+// A handler is the argument of Init, usually the struct in which the Dispatcher is embedded. It implements
+// any of the following interfaces. The loop calls their methods on its own goroutine. If one of them
+// returns [ErrExitNow], the loop ends. A handler may return the errors by which Recv, Send and Accept
+// report that there is nothing more, or that the connection has ended: see [Dispatcher.Recv]. Another
+// error, or a panic (see [PanicError]), goes to HandleError.
 type (
-	// A ReadHandler is told that there is something to Recv, or that the stream has ended. It
-	// has to Recv: what it leaves is told again in each pass. By default nothing happens.
+	// A ReadHandler is called when there is something to Recv, or when the stream has ended. It has
+	// to call Recv, or it is called again in each pass. By default nothing happens.
 	ReadHandler interface{ HandleRead() error }
 
-	// A WriteHandler is told that there is room to Send. By default nothing happens.
+	// A WriteHandler is called when there is room to Send. By default nothing happens.
 	WriteHandler interface{ HandleWrite() error }
 
-	// A PriorityHandler is told of priority data. By default nothing happens.
+	// A PriorityHandler is called when there is priority data. By default nothing happens.
 	PriorityHandler interface{ HandleExpt() error }
 
-	// A ConnectHandler is told that the connection that Dial or Connect began is there. By
-	// default nothing happens.
+	// A ConnectHandler is called when the connection that Dial or Connect began is established.
+	// By default nothing happens.
 	ConnectHandler interface{ HandleConnect() error }
 
-	// A CloseHandler is told of the connection's end. By default the channel is closed.
+	// A CloseHandler is called when the connection has ended. By default the channel is closed.
 	CloseHandler interface{ HandleClose() error }
 
-	// A TimeoutHandler is told that nothing happened for the time of SetIdleTimeout, or that
-	// the time of SetDeadline has come. By default HandleClose is called.
+	// A TimeoutHandler is called when nothing has happened for the duration of SetIdleTimeout, and
+	// at the time of SetDeadline. By default HandleClose is called.
 	TimeoutHandler interface{ HandleTimeout() error }
 
-	// An AcceptHandler is told that a connection waits for Accept. By default HandleAccepted gets it.
+	// An AcceptHandler is called when a connection waits for Accept. By default HandleAccepted gets it.
 	AcceptHandler interface{ HandleAccept() error }
 
-	// An AcceptedHandler gets an accepted connection, which is its own from then on. If it
-	// returns an error, the connection is closed, or the channel that it was attached to.
+	// An AcceptedHandler is given an accepted connection, and owns it from then on. If it returns an
+	// error, the connection is closed, or the channel to which it was attached.
 	AcceptedHandler interface {
 		HandleAccepted(sock *Socket, from Addr) error
 	}
 
-	// An ErrorHandler gets what another handler returned, or its panic. What it returns itself
-	// ends the loop. By default the error is logged, and HandleClose called; a channel that
-	// accepts connections goes on with that instead.
+	// An ErrorHandler is given the error that another handler returned, or its panic. An error that
+	// it returns itself ends the loop. By default the error is logged and HandleClose called, except
+	// for a channel that accepts connections: it goes on listening.
 	ErrorHandler interface{ HandleError(err error) error }
 
-	// A LogHandler gets what the defaults have to say, instead of the logger of the map.
+	// A LogHandler is given what the defaults report, instead of the map's logger.
 	LogHandler interface{ LogInfo(kind, message string) }
 
-	// A ReadPredicate says whether the channel waits to read. The loop calls it in each pass;
+	// A ReadPredicate reports whether the channel waits to read. The loop calls it in each pass;
 	// SetReadable costs nothing there. By default a channel waits to read.
 	ReadPredicate interface{ Readable() bool }
 
-	// A WritePredicate says whether the channel waits to write. The loop calls it in each pass;
+	// A WritePredicate reports whether the channel waits to write. The loop calls it in each pass;
 	// SetWritable costs nothing there. By default a channel waits to write if it has HandleWrite.
-	// It also does while it connects, and while something is buffered, whatever is said here.
+	// It always does while it connects, and while something is buffered.
 	WritePredicate interface{ Writable() bool }
 )
 
-// tell calls an event of the channel in a pass, and returns what ends the loop.
+// tell calls a handler of the channel in a pass, and returns the error that ends the loop, if any.
 func (d *Dispatcher) tell(event func(*Dispatcher) error) error {
 	return d.settle(d.guarded(event))
 }
 
-// tellPoll is tell for what poll(2) reported.
+// tellPoll is tell for the events of poll(2).
 func (d *Dispatcher) tellPoll(events poller.Events) error {
 	for _, kind := range pollKinds {
 		if events&kind.events == 0 {
@@ -100,7 +100,7 @@ var pollKinds = [...]struct {
 	{poller.Error | poller.Hangup | poller.Invalid, (*Dispatcher).handleClose},
 }
 
-// settle deals with what an event's handler returned, and returns what ends the loop.
+// settle deals with the error of a handler, and returns the error that ends the loop, if any.
 func (d *Dispatcher) settle(err error) error {
 	if err == nil || errors.Is(err, ErrExitNow) {
 		return err
@@ -118,7 +118,7 @@ func (d *Dispatcher) settle(err error) error {
 	return d.handleError(err)
 }
 
-// guarded makes an error of a panic.
+// guarded turns a panic into an error.
 func (d *Dispatcher) guarded(event func(*Dispatcher) error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -171,7 +171,7 @@ func (d *Dispatcher) priorityEvent() error {
 	return nil
 }
 
-// connectStep finds out what became of Connect, if that is still open.
+// connectStep finds out whether a connection that is under way has been established.
 func (d *Dispatcher) connectStep() error {
 	if d.connected || !d.connecting {
 		return nil
@@ -213,7 +213,7 @@ func (d *Dispatcher) handleClose() error {
 	return d.closeOverridden()
 }
 
-// closeOverridden is the handler's Close, which may be its own.
+// closeOverridden calls the handler's Close, which may override the Dispatcher's.
 func (d *Dispatcher) closeOverridden() error {
 	if h, ok := d.handler.(closer); ok {
 		return h.Close()
@@ -240,7 +240,7 @@ func (d *Dispatcher) handleError(err error) error {
 	return d.handleClose()
 }
 
-// pendingError is an Endpoint that keeps an error for whoever asks, as sockets do.
+// pendingError is an Endpoint that can hold a pending error, as sockets do.
 type pendingError interface {
 	SockError() error
 }

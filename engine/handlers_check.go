@@ -10,11 +10,11 @@ import (
 	"sync"
 )
 
-// checkedTypes has what checkHandler found out about each type of handler: an error, or nil.
+// checkedTypes has the result of checkHandler for each type of handler.
 var checkedTypes sync.Map
 
 // checkHandler returns an error if the handler has a method with a handler's name and another
-// signature. Go would not call it, and nothing would say so.
+// signature. The loop would never call it, and nothing would report that.
 func checkHandler(handler any) error {
 	t := reflect.TypeOf(handler)
 	if t == nil {
@@ -82,10 +82,10 @@ func checkType(t reflect.Type) error {
 	return nil
 }
 
-// closer is what CloseAll and the default of HandleClose call.
+// closer has the method that CloseAll and the default of HandleClose call.
 type closer interface{ Close() error }
 
-// withoutReceiver is the signature of a method of a type.
+// withoutReceiver returns the signature of a method, as a function without the receiver.
 func withoutReceiver(method reflect.Type) string {
 	var in, out []reflect.Type
 	for i := 1; i < method.NumIn(); i++ {

@@ -20,9 +20,9 @@ import (
 	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
-// Map holds channels by descriptor, in the order in which they came. With its channels it belongs to one
-// goroutine at a time; only Wake and Do may be called from others. The poller is opened by the first loop
-// and kept until Close. A Map needs no Close if it lives as long as the program.
+// Map holds channels by descriptor, in the order in which they were added. A Map and its channels belong to
+// one goroutine at a time; only Wake and Do may be called from others. The first loop opens the poller, and
+// Close closes it. A Map that lives as long as the program needs no Close.
 type Map struct {
 	table    []slot
 	n        int
@@ -48,7 +48,7 @@ type Map struct {
 	woken  bool // before there was a poller
 }
 
-// slot is what the map knows of a number.
+// slot is what the map knows about a number.
 type slot struct {
 	channel *Dispatcher
 	order   uint64        // place<<replacements | how often the channel there was replaced
@@ -59,7 +59,7 @@ type slot struct {
 
 const replacements = 20
 
-// asked is a channel with predicates of its own.
+// asked is a channel whose handler has predicates.
 type asked struct {
 	order   uint64
 	channel *Dispatcher
@@ -67,20 +67,20 @@ type asked struct {
 
 var defaultMap = NewMap()
 
-// DefaultMap is the map of channels that were given none, and of a Loop without WithMap.
+// DefaultMap returns the map of channels and loops for which no map was given.
 func DefaultMap() *Map { return defaultMap }
 
-// NewMap makes an empty map.
+// NewMap returns an empty map.
 func NewMap() *Map { return new(Map) }
 
-// NewMapOn makes an empty map whose loop uses the poller of that name: "epoll", "kqueue", "poll" or
-// "select", where the platform has it.
+// NewMapOn returns an empty map whose loop uses the poller of that name, "epoll", "kqueue", "poll" or
+// "select". Loop returns an error if the platform does not have it.
 func NewMapOn(poller string) *Map { return &Map{pollers: poller} }
 
-// Len is how many channels there are.
+// Len returns the number of channels.
 func (m *Map) Len() int { return m.n }
 
-// Channel is the one under the number, nil if there is none.
+// Channel returns the channel with that descriptor, nil if there is none.
 func (m *Map) Channel(fd int) *Dispatcher {
 	if uint(fd) < uint(len(m.table)) {
 		return m.table[fd].channel
@@ -88,7 +88,7 @@ func (m *Map) Channel(fd int) *Dispatcher {
 	return nil
 }
 
-// Channels are the channels, in map order.
+// Channels returns the channels, in map order.
 func (m *Map) Channels() []*Dispatcher {
 	all := make([]*Dispatcher, 0, m.n)
 	for i := range m.table {
@@ -102,7 +102,7 @@ func (m *Map) Channels() []*Dispatcher {
 	return all
 }
 
-// add puts d under the number fd. It takes the place of the channel that it replaces.
+// add puts d into the map under the number fd. If it replaces a channel, it has the same place in map order.
 func (m *Map) add(d *Dispatcher, fd int) error {
 	if uint(fd) >= descriptor.Max {
 		return descriptor.NotOpen("add")
@@ -135,7 +135,7 @@ func (m *Map) add(d *Dispatcher, fd int) error {
 	return nil
 }
 
-// remove takes d out.
+// remove removes d.
 func (m *Map) remove(d *Dispatcher) {
 	s := &m.table[d.fd]
 	if i, found := m.findAsked(s.order); found {
@@ -155,7 +155,7 @@ func (m *Map) findAsked(order uint64) (int, bool) {
 	})
 }
 
-// mark has collect look at the number.
+// mark makes collect look at the number.
 func (m *Map) mark(fd int32) {
 	if s := &m.table[fd]; !s.marked {
 		s.marked = true
@@ -163,9 +163,9 @@ func (m *Map) mark(fd int32) {
 	}
 }
 
-// collect answers what changed in what the channels wait for. It asks those with predicates of
-// their own, in map order, and looks at those that are marked. What a predicate's panic kept from
-// the selector is answered the next time.
+// collect returns what has changed in what the channels wait for. It asks those whose handlers have
+// predicates, in map order, and looks at those that are marked. Changes that did not reach the selector
+// because a predicate panicked are returned the next time.
 func (m *Map) collect() []selector.Change {
 	if m.applied {
 		m.applied, m.changes = false, m.changes[:0]
@@ -191,7 +191,7 @@ func (m *Map) collect() []selector.Change {
 	return m.changes
 }
 
-// note records that the channel under fd wants want, for the selector if that is news.
+// note records that the channel under fd waits for want, and reports it to the selector if it has changed.
 func (m *Map) note(fd int32, want poller.Events) {
 	s := &m.table[fd]
 	if want != s.want || want != 0 && s.order != s.told {
@@ -200,8 +200,8 @@ func (m *Map) note(fd int32, want poller.Events) {
 	}
 }
 
-// Buffer is room to receive into, 64 KiB that all channels of the map share. What is in it is good
-// until a handler returns or calls Loop.
+// Buffer returns 64 KiB to receive into, which all channels of the map share. The contents are valid until
+// the handler returns or calls Loop.
 func (m *Map) Buffer() []byte {
 	if m.buffer == nil {
 		m.buffer = make([]byte, bufferSize)
@@ -211,7 +211,7 @@ func (m *Map) Buffer() []byte {
 
 const bufferSize = 64 << 10
 
-// Borrow is room like Buffer's that nobody else uses until it is given back.
+// Borrow returns a buffer like Buffer's that nothing else uses until GiveBack.
 func (m *Map) Borrow() []byte {
 	if n := len(m.spare); n > 0 {
 		buffer := m.spare[n-1]
@@ -221,11 +221,11 @@ func (m *Map) Borrow() []byte {
 	return make([]byte, bufferSize)
 }
 
-// GiveBack ends a Borrow.
+// GiveBack returns a buffer that Borrow returned.
 func (m *Map) GiveBack(buffer []byte) { m.spare = append(m.spare, buffer[:bufferSize]) }
 
-// CloseAll closes all channels, in map order, and leaves the map empty. It answers the errors of
-// all of them; that one was closed already is none.
+// CloseAll closes all channels, in map order, and leaves the map empty. It returns their errors, joined. It
+// is not an error that a channel was closed already.
 func (m *Map) CloseAll() error {
 	var failures []error
 	for _, d := range m.Channels() {
@@ -239,8 +239,8 @@ func (m *Map) CloseAll() error {
 	return errors.Join(failures...)
 }
 
-// Close gives back the poller. It leaves the channels as they are: see CloseAll. A loop may be
-// started again afterwards.
+// Close closes the poller. It does not close the channels: see CloseAll. A loop may be started again
+// afterwards.
 func (m *Map) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -256,7 +256,7 @@ func (m *Map) Close() error {
 	return err
 }
 
-// forgetTold marks every channel, for a new selector.
+// forgetTold makes collect report every channel, to a new selector.
 func (m *Map) forgetTold() {
 	for fd := range m.table {
 		s := &m.table[fd]

@@ -6,27 +6,27 @@ package engine
 
 import "slices"
 
-// Wake ends the wait of the loop that runs, or else of the next one: that pass is over with nothing
-// ready, and the next one asks the channels again. It may be called from any goroutine.
+// Wake ends the wait of the loop that is running, or else of the next one. That pass ends without an event,
+// and the next pass asks the channels again. Wake may be called from any goroutine.
 func (m *Map) Wake() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.wake()
 }
 
-// wake is Wake, with the lock.
+// wake is Wake. It requires the lock.
 func (m *Map) wake() {
 	m.awake.Store(true)
 	if m.waker == nil {
 		m.woken = true
 	} else {
-		_ = m.waker.Wake() // fails only when the map is closed: then nobody waits
+		_ = m.waker.Wake() // fails only when the map is closed: then no loop waits
 	}
 }
 
-// Do has the loop call f between two passes, soon if it runs and when it starts if it doesn't.
-// Functions are called in the order in which they came; a loop that ends leaves the rest to the
-// next one. A panic in f leaves Loop. Do may be called from any goroutine.
+// Do makes the loop call f between two passes: soon if it is running, else when it starts. Functions are
+// called in the order of the calls of Do. If the loop ends before, the next one calls them. A panic in f
+// propagates out of Loop. Do may be called from any goroutine.
 func (m *Map) Do(f func()) {
 	if f == nil {
 		panic("engine: Do needs a function")
@@ -40,7 +40,8 @@ func (m *Map) Do(f func()) {
 	}
 }
 
-// work calls what Do got, but not what it gets meanwhile: passes come in between.
+// work calls the functions given to Do until now. Those that are given to it meanwhile are called after the
+// next pass.
 func (m *Map) work() {
 	if !m.posted.Load() {
 		return
@@ -54,7 +55,7 @@ func (m *Map) work() {
 		m.unlocked(f)
 	}
 	if len(m.tasks) > 0 {
-		m.wake() // Do does that for the first one only
+		m.wake() // Do wakes the loop for the first function only
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"log/slog"
 )
 
-// SetLogger has the defaults of the channels' handlers report to l. Without it, they do to slog.Default().
+// SetLogger sets the logger to which the default handlers report. It is slog.Default() if none is set.
 func (m *Map) SetLogger(l *slog.Logger) { m.logger = l }
 
 // log reports a message about the channel, with its error if there is one.

@@ -22,35 +22,35 @@ type options struct {
 	ctx context.Context
 }
 
-// WithTimeout says how long a pass waits at most; negative is for ever. The default is 30 seconds.
-// It is not how long the loop runs: see [WithContext].
+// WithTimeout sets how long a pass waits at most; negative is for ever. The default is 30 seconds. It does not
+// limit how long the loop runs: see [WithContext].
 func WithTimeout(timeout time.Duration) Option {
 	return func(o *options) { o.Timeout = timeout }
 }
 
-// WithPoll has the passes follow poll(2)'s idea of ready instead of select(2)'s: a hang-up or an
-// error is told as HandleClose, not as readiness.
+// WithPoll makes the passes use poll(2)'s meaning of ready instead of select(2)'s: after a hang-up or an
+// error, HandleClose is called, not HandleRead or HandleWrite.
 func WithPoll() Option { return func(o *options) { o.Meaning = selector.Poll } }
 
-// WithMap says which channels to serve, in the place of those of [DefaultMap].
+// WithMap makes the loop serve the channels of m.
 func WithMap(m *Map) Option { return func(o *options) { o.m = m } }
 
-// WithCount ends the loop after so many passes; negative is no limit, which is the default.
+// WithCount ends the loop after that many passes; negative is no limit.
 func WithCount(passes int) Option { return func(o *options) { o.Count = passes } }
 
-// WithContext ends the loop, with the cause as its error, when ctx is done.
+// WithContext ends the loop when ctx is done. Loop then returns the cause.
 func WithContext(ctx context.Context) Option { return func(o *options) { o.ctx = ctx } }
 
-// Loop serves the channels of a map until none is left. Then it returns nil, as it does after
-// WithCount passes. It returns early with
+// Loop serves the channels of a map until none is left, or until it has made the passes of WithCount, and
+// returns nil. It returns earlier with
 //
-//   - ErrExitNow from a handler, or what HandleError returned;
-//   - the cause of the context's end;
-//   - an error wrapping EBADF when, without WithPoll, a channel's descriptor is not open;
-//   - the error of a system call that the poller cannot do without.
+//   - ErrExitNow from a handler, or an error from HandleError;
+//   - the cause, when the context of WithContext is done;
+//   - an error that wraps EBADF, if a channel's descriptor is not open, unless WithPoll is given;
+//   - the error of a system call without which the poller cannot work.
 //
-// A panic out of HandleError, a predicate or a function that Do got goes on through Loop. After each
-// of these the map is good for another Loop.
+// A panic in HandleError, in a predicate or in a function given to Do or AfterFunc propagates out of Loop.
+// In all these cases Loop may be called again for the map.
 func Loop(opts ...Option) error {
 	o := options{Options: selector.Options{Timeout: 30 * time.Second, Count: -1}, m: defaultMap}
 	for _, set := range opts {
@@ -71,7 +71,7 @@ func (m *Map) Loop(opts ...Option) error {
 	return m.serve(o)
 }
 
-// serve runs a loop. Inside another one over the same map it runs on a selector of its own.
+// serve runs a loop. Inside another loop over the same map it uses a second selector.
 func (m *Map) serve(o options) error {
 	if o.ctx != nil && o.ctx.Err() != nil {
 		return context.Cause(o.ctx)
@@ -96,7 +96,7 @@ func (m *Map) serve(o options) error {
 	return cmp.Or(p.err, err)
 }
 
-// dueIn is Options.Due. A Step, not this, takes a wake-up: it is called more than once a wait.
+// dueIn is Options.Due. It may be called several times in a wait, so it is Step that consumes a wake-up.
 func (m *Map) dueIn() time.Duration {
 	if m.awake.Load() {
 		return 0
@@ -104,7 +104,7 @@ func (m *Map) dueIn() time.Duration {
 	return m.timers.wait()
 }
 
-// enter answers what to wait with, and how to end that.
+// enter returns the selector, and a function to call at the end of the loop.
 func (m *Map) enter(p *pass) (*selector.Selector, func(), error) {
 	if m.running {
 		return m.enterNested(p)
@@ -153,8 +153,8 @@ type pass struct {
 	meaning selector.Meaning
 	ctx     context.Context
 	collect func() []selector.Change
-	err     error         // what ends the loop
-	ready   []*Dispatcher // who stood under the numbers that are ready
+	err     error         // the error that ends the loop
+	ready   []*Dispatcher // the channels that were under the numbers that are ready
 }
 
 var _ selector.Source = (*pass)(nil)
@@ -162,11 +162,11 @@ var _ selector.Source = (*pass)(nil)
 // Step implements Source.
 func (p *pass) Step(ready []poller.Ready, collect bool) ([]selector.Change, bool) {
 	if collect && p.m.awake.Load() {
-		p.m.awake.Store(false) // what it was for is done below, or was done before
+		p.m.awake.Store(false) // what it announced is done below, or has been done
 	}
 	timers := &p.m.timers
 	if len(timers.heap) > 0 {
-		timers.clock() // for what the handlers do; the wait may have been long
+		timers.clock() // for the handlers: the wait may have been long
 	}
 	if len(ready) > 0 {
 		if p.err = p.tell(ready); p.err != nil {
@@ -188,14 +188,14 @@ func (p *pass) Step(ready []poller.Ready, collect bool) ([]selector.Change, bool
 	return changes, p.m.n > 0 // a predicate may have emptied the map
 }
 
-// Interrupted implements Source. Go's runtime has taken the signal.
+// Interrupted implements Source. Go's runtime has handled the signal.
 func (p *pass) Interrupted() bool { return true }
 
 // Holds implements Source. A map belongs to its loop's goroutine: nothing changes during a wait.
 func (p *pass) Holds(int32, uint64) bool { return true }
 
-// tell tells the channels what happened, in select's order or in poll's. One that an earlier
-// handler took out of the map, or replaced, is told nothing.
+// tell tells the channels what happened, in select's order or in poll's. It skips a channel that an earlier
+// handler has removed from the map or replaced.
 func (p *pass) tell(ready []poller.Ready) error {
 	var any poller.Events
 	p.ready = p.ready[:0]
@@ -238,7 +238,7 @@ var kinds = [...]struct {
 	{poller.Priority, (*Dispatcher).priorityEvent},
 }
 
-// present is the channel that was ready under fd, if it still stands there.
+// present returns the channel that was ready under fd, or nil if it is not there any more.
 func (p *pass) present(i int, fd int32) *Dispatcher {
 	if d := p.ready[i]; d != nil && p.m.table[fd].channel == d {
 		return d
@@ -246,8 +246,8 @@ func (p *pass) present(i int, fd int32) *Dispatcher {
 	return nil
 }
 
-// nested collects for a loop inside a loop over the same map. What the outer one has told its
-// selector is not touched; everybody is asked, and a few words are allocated, in each pass.
+// nested collects for a loop inside a loop over the same map. It leaves alone what the outer loop has told its
+// selector. It asks every channel in each pass, and allocates a little.
 type nested struct {
 	m       *Map
 	told    map[int32]selector.Change

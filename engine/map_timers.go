@@ -10,19 +10,19 @@ import (
 	"github.com/goasyncore/goasyncore/engine/internal/clock"
 )
 
-// Timer is a call that [Map.AfterFunc] scheduled. The zero Timer is none.
+// Timer is a call that [Map.AfterFunc] has scheduled. The zero Timer is no call.
 type Timer struct {
 	timers     *timers
 	slot       int32
 	generation uint32
 }
 
-// AfterFunc has the loop call f when d has gone by, between two passes and not earlier. Functions are called
-// in the order in which they are due; those that are due at the same moment, in the order in which they
-// were scheduled. A panic in f leaves Loop.
+// AfterFunc schedules a call of f after d. The loop makes it between two passes, not earlier. Functions are
+// called in the order in which they are due, and those that are due at the same time in the order in which
+// they were scheduled. A panic in f propagates out of Loop.
 //
-// It belongs to the goroutine of the loop, as everything of a Map except Wake and Do. A pending Timer
-// does not keep a loop going whose last channel is gone: the next loop calls it.
+// AfterFunc may be called only on the goroutine of the loop. A loop without channels ends even if calls are
+// scheduled; the next loop makes them.
 func (m *Map) AfterFunc(d time.Duration, f func()) Timer {
 	if f == nil {
 		panic("engine: AfterFunc needs a function")
@@ -30,12 +30,12 @@ func (m *Map) AfterFunc(d time.Duration, f func()) Timer {
 	return m.timers.push(clock.After(m.timers.clock(), max(d, 0)), f, nil)
 }
 
-// Stop takes the call back. It returns false if that was made already, or taken back.
+// Stop cancels the call. It returns false if the call has been made or cancelled already.
 func (t Timer) Stop() bool { return t.timers != nil && t.timers.stop(t) }
 
-// timers are a map's, in a heap of four children a node: half as deep as one of two, which makes it
-// cheaper. Slots are used again, so that a steady state allocates nothing; their generation tells an
-// old Timer from the one that has its slot now.
+// timers are a map's, in a heap with four children a node: it is half as deep as one with two, and so faster.
+// Slots are reused, so that nothing is allocated in steady state. The generation of a slot tells an old Timer
+// from the one that uses the slot now.
 type timers struct {
 	heap  []timerKey
 	slots []timerSlot
@@ -44,17 +44,17 @@ type timers struct {
 	now   time.Duration // the time when the clock was last read
 }
 
-// timerKey is what the order of the heap depends on.
+// timerKey decides the order of the heap.
 type timerKey struct {
 	due    time.Duration
 	number uint64
 	slot   int32
 }
 
-// timerSlot is what to call, and where the timer stands in the heap.
+// timerSlot has the function to call, and the place of the timer in the heap.
 type timerSlot struct {
 	call       func()
-	channel    *Dispatcher // whose limits to look at, instead of call
+	channel    *Dispatcher // whose limits are compared, instead of call
 	place      int32       // -1 when it is free
 	generation uint32
 }
@@ -94,7 +94,7 @@ func (t *timers) stop(timer Timer) bool {
 	return true
 }
 
-// remove takes the timer at a place out, and frees its slot.
+// remove removes the timer at a place, and frees its slot.
 func (t *timers) remove(place int) {
 	slot := t.heap[place].slot
 	last := len(t.heap) - 1
@@ -154,8 +154,8 @@ func (t *timers) down(place int, k timerKey) {
 	t.set(place, k)
 }
 
-// fire calls what is due, but not what is scheduled meanwhile: passes come in between. It returns what ends
-// the loop.
+// fire makes the calls that are due, except those that are scheduled meanwhile: they are made after the next
+// pass. It returns the error that ends the loop, if any.
 func (t *timers) fire() error {
 	if len(t.heap) == 0 {
 		return nil
@@ -178,7 +178,7 @@ func (t *timers) fire() error {
 	return nil
 }
 
-// wait is how long the loop may wait; negative is for ever.
+// wait returns how long the loop may wait; negative is for ever.
 func (t *timers) wait() time.Duration {
 	if len(t.heap) == 0 {
 		return -1

@@ -4,5 +4,5 @@
 
 package engine
 
-// The compiler's message is the one sentence that whoever builds this elsewhere gets to read.
+// Elsewhere, the compiler's message is this sentence.
 var _ = this_package_serves_Linux_macOS_and_the_BSDs_only

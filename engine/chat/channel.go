@@ -9,14 +9,13 @@ import (
 	"github.com/goasyncore/goasyncore/engine/internal/output"
 )
 
-// Handler is what a Channel's handler has, beside those of engine's interfaces that it cares
-// about.
+// Handler is the interface of a Channel's handler. It may also implement the interfaces of package engine.
 type Handler interface {
-	// CollectIncomingData gets what arrives before the terminator, piece by piece and never
-	// empty. The data is good until it returns.
+	// CollectIncomingData is given what arrives before the terminator, in pieces that are never empty.
+	// The data is valid until it returns.
 	CollectIncomingData(data []byte) error
 
-	// FoundTerminator is told that the terminator has arrived. It may set another one.
+	// FoundTerminator is called when the terminator has arrived. It may set another one.
 	FoundTerminator() error
 }
 
@@ -43,7 +42,7 @@ func (c *Channel) Init(handler Handler, m *engine.Map) error {
 	return err
 }
 
-// SetTerminator has the channel collect up to t from now on.
+// SetTerminator makes the channel collect up to t from now on.
 func (c *Channel) SetTerminator(t Terminator) {
 	if len(t.text) == 0 || !bytes.Equal(t.text, c.terminator.text) {
 		c.begun = 0
@@ -51,18 +50,18 @@ func (c *Channel) SetTerminator(t Terminator) {
 	c.terminator = t
 }
 
-// Terminator is the one in force.
+// Terminator returns the current terminator.
 func (c *Channel) Terminator() Terminator { return c.terminator }
 
-// DiscardBuffers forgets what was received and not handed on, and all that is queued.
+// DiscardBuffers discards what was received and not passed to the handler, and everything in the queue.
 func (c *Channel) DiscardBuffers() {
 	c.at, c.begun = len(c.in), 0
 	c.out.clear()
 	output.Pending(&c.Dispatcher, false)
 }
 
-// HandleRead receives, and hands on what came. The loop calls it. A handler with a HandleRead of its own
-// has to call it there.
+// HandleRead receives data and passes it to the handler. The loop calls it. A handler that overrides
+// HandleRead has to call this one.
 func (c *Channel) HandleRead() error {
 	m := c.Map()
 	buffer := m.Borrow()
@@ -80,7 +79,7 @@ func (c *Channel) HandleRead() error {
 	return c.handOn()
 }
 
-// append puts data behind what is waiting already, in memory of the channel's own.
+// append appends data to what is waiting, in the channel's own memory.
 func (c *Channel) append(data []byte) {
 	switch {
 	case c.borrowed: // by a HandleRead that has not returned: a handler has called Loop
@@ -100,8 +99,8 @@ func (c *Channel) retain() {
 	}
 }
 
-// handOn gives to the handler what it can have. Each step takes what it hands on out of the buffer
-// first, so that a handler may change the terminator, discard the buffers or call Loop.
+// handOn passes to the handler what is complete. Each step removes the data from the buffer first, so that the
+// handler may change the terminator, discard the buffers or call Loop.
 func (c *Channel) handOn() (err error) {
 	for err == nil && c.at < len(c.in) {
 		waiting := c.in[c.at:]
@@ -150,7 +149,7 @@ func (c *Channel) counted(waiting []byte) error {
 	return err
 }
 
-// collect hands on the first n bytes of what is waiting.
+// collect passes the first n waiting bytes to the handler.
 func (c *Channel) collect(n int) error {
 	data := c.in[c.at : c.at+n]
 	c.at += n

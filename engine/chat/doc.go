@@ -1,7 +1,7 @@
 // Package chat has channels for protocols of commands and responses, on top of engine.
 //
 // A [Channel] collects what arrives until its terminator, a sequence of bytes or a number of them,
-// and then calls FoundTerminator. What it has to say goes through a queue of data and producers.
+// and then calls FoundTerminator. It sends through a queue of data and producers.
 //
 //	type session struct {
 //		chat.Channel
@@ -18,8 +18,8 @@
 //		return s.Push(s.line)
 //	}
 //
-// However the input is cut into pieces, finding a terminator takes time in proportion to the
-// input; and however much is queued, sending takes time in proportion to that.
+// Finding a terminator takes time in proportion to the input, in whatever pieces it arrives. Sending takes
+// time in proportion to the output, however much is queued.
 //
-// The goroutine rules are engine's: a channel belongs to the goroutine that runs the loop.
+// As in package engine, a channel belongs to the goroutine that runs the loop.
 package chat

@@ -4,13 +4,13 @@ package chat
 
 import "io"
 
-// SimpleProducer makes pieces of a string of bytes.
+// SimpleProducer produces a byte slice in pieces.
 type SimpleProducer struct {
 	data []byte
 	size int
 }
 
-// NewSimpleProducer makes a producer of data, size bytes of it at a time; 512 if size is 0.
+// NewSimpleProducer returns a producer of data in pieces of size bytes; 512 if size is 0.
 func NewSimpleProducer(data []byte, size int) *SimpleProducer {
 	if size <= 0 {
 		size = 512
@@ -25,13 +25,13 @@ func (p *SimpleProducer) More() ([]byte, error) {
 	return piece, nil
 }
 
-// ReaderProducer makes pieces of what a reader gives, which must not block.
+// ReaderProducer produces what a reader returns. The reader must not block.
 type ReaderProducer struct {
 	from   io.Reader
 	buffer []byte
 }
 
-// NewReaderProducer makes a producer of r, with up to size bytes at a time; 512 if size is 0.
+// NewReaderProducer returns a producer that reads up to size bytes of r at a time; 512 if size is 0.
 func NewReaderProducer(r io.Reader, size int) *ReaderProducer {
 	if size <= 0 {
 		size = 512

@@ -11,11 +11,11 @@ import (
 
 // Producer is a source of data to send.
 type Producer interface {
-	// More is the next piece, empty at the end. It is good until the next call.
+	// More returns the next piece, empty at the end. It is valid until the next call.
 	More() ([]byte, error)
 }
 
-// entry is a part of the queue: data, a producer, or neither, which is the mark of CloseWhenDone.
+// entry is a part of the queue: data, a producer, or neither, which marks CloseWhenDone.
 type entry struct {
 	data     []byte // data[sent:] is still to send
 	sent     int
@@ -29,18 +29,18 @@ type queue struct {
 	spare   []byte // for the next entry's data
 }
 
-// pieceSize is how much goes to the socket in one call, and how much small pieces grow together.
+// pieceSize is the largest number of bytes that one call sends, and up to which small pieces are joined.
 const pieceSize = 64 << 10
 
-// keptSize is how much memory an empty buffer keeps.
+// keptSize is the largest capacity that an empty buffer keeps.
 const keptSize = 4 << 10
 
 func (q *queue) empty() bool { return q.head == len(q.entries) }
 
-// first is the first entry of a queue that is not empty.
+// first returns the first entry of a queue that is not empty.
 func (q *queue) first() *entry { return &q.entries[q.head] }
 
-// put queues a copy of data, behind what it can be sent with.
+// put queues a copy of data, joined to the last entry if it can be sent with that.
 func (q *queue) put(data []byte) {
 	if !q.empty() {
 		last := &q.entries[len(q.entries)-1]
@@ -52,7 +52,7 @@ func (q *queue) put(data []byte) {
 	q.entries = append(q.entries, q.holding(data))
 }
 
-// putFirst queues a copy of data before everything else.
+// putFirst queues a copy of data in front.
 func (q *queue) putFirst(data []byte) {
 	if q.head > 0 {
 		q.head--
@@ -62,14 +62,14 @@ func (q *queue) putFirst(data []byte) {
 	}
 }
 
-// holding is an entry with a copy of data.
+// holding returns an entry with a copy of data.
 func (q *queue) holding(data []byte) entry {
 	e := entry{data: append(q.spare, data...)}
 	q.spare = nil
 	return e
 }
 
-// pop takes the first entry out.
+// pop removes the first entry.
 func (q *queue) pop() {
 	if data := q.first().data; cap(data) <= keptSize {
 		q.spare = data[:0]
@@ -82,8 +82,7 @@ func (q *queue) pop() {
 
 func (q *queue) clear() { *q = queue{} }
 
-// Push queues data, of which it keeps a copy where it has to, and sends what the socket takes at
-// once.
+// Push queues data, of which it keeps a copy if needed, and sends what the socket accepts at once.
 func (c *Channel) Push(data []byte) error {
 	if len(data) == 0 {
 		return nil
@@ -103,19 +102,20 @@ func (c *Channel) Push(data []byte) error {
 	return c.initiateSend()
 }
 
-// PushWithProducer queues what the producer makes, until it makes nothing.
+// PushWithProducer queues the output of the producer, up to an empty piece.
 func (c *Channel) PushWithProducer(p Producer) error {
 	c.out.entries = append(c.out.entries, entry{producer: p})
 	return c.initiateSend()
 }
 
-// CloseWhenDone closes the channel when all that is queued has been sent.
+// CloseWhenDone closes the channel when everything in the queue has been sent.
 func (c *Channel) CloseWhenDone() {
 	c.out.entries = append(c.out.entries, entry{})
 	output.Pending(&c.Dispatcher, true)
 }
 
-// queued is the output of a Channel. A HandleWrite of the handler's is called after it, and stops nothing.
+// queued is the output of a Channel. If the handler has HandleWrite, it is called afterwards; it cannot
+// prevent the sending.
 type queued Channel
 
 // SendMore implements output.Sender.
@@ -157,7 +157,7 @@ func (c *Channel) sendPiece() error {
 	return nil
 }
 
-// produce puts what the first in the queue, p, makes next before it.
+// produce puts the next piece of p, the first in the queue, in front of p.
 func (c *Channel) produce(p Producer) error {
 	data, err := p.More()
 	switch {
@@ -172,7 +172,7 @@ func (c *Channel) produce(p Producer) error {
 	return nil
 }
 
-// closed is what happens at the mark of CloseWhenDone: the handler's HandleClose, or Close.
+// closed calls, at the mark of CloseWhenDone, the handler's HandleClose, or Close.
 func (c *Channel) closed() error {
 	switch h := c.Handler().(type) {
 	case interface{ HandleClose() error }:

@@ -4,17 +4,17 @@ package chat
 
 import "bytes"
 
-// Terminator says where what is collected ends. The zero Terminator is [Everything].
+// Terminator defines where the collected data ends. The zero Terminator is [Everything].
 type Terminator struct {
 	text  []byte
 	back  []int32 // how much of text is still matched after a mismatch at each of its places
 	count int
 }
 
-// Everything never ends: all that arrives is collected.
+// Everything returns a Terminator that never occurs: everything that arrives is collected.
 var Everything = Terminator{}
 
-// Until ends at the text, which is not collected. An empty text is Everything.
+// Until returns a Terminator that is a text, which is not collected. An empty text means Everything.
 func Until(text string) Terminator {
 	t := Terminator{text: []byte(text)}
 	if len(text) > 0 {
@@ -32,7 +32,7 @@ func Until(text string) Terminator {
 	return t
 }
 
-// Count ends after n bytes; 0 is Everything. It panics if n is negative.
+// Count returns a Terminator after n bytes; 0 means Everything. It panics if n is negative.
 func Count(n int) Terminator {
 	if n < 0 {
 		panic("chat: negative number of bytes to collect")
@@ -40,17 +40,17 @@ func Count(n int) Terminator {
 	return Terminator{count: n}
 }
 
-// Text is what Until got.
+// Text returns the argument of Until.
 func (t Terminator) Text() string { return string(t.text) }
 
-// Remaining is how many of the bytes that Count got are still to come.
+// Remaining returns how many of the bytes of Count have not arrived yet.
 func (t Terminator) Remaining() int { return t.count }
 
-// Search looks for the text in data, of which the first matched bytes are known to be a beginning
-// of it. It answers where the text stands, or -1 and how much of a beginning stands at the end.
+// Search looks for the text in data, whose first matched bytes are known to be a beginning of it. It returns
+// the index of the text or, if there is none, -1 and the length of a beginning at the end of data.
 //
-// Each byte is looked at once (Knuth, Morris and Pratt), those that cannot begin the text only in
-// passing.
+// It looks at each byte once (the algorithm of Knuth, Morris and Pratt), and skips those that cannot begin the
+// text.
 func (t Terminator) Search(data []byte, matched int) (at, begun int) {
 	if len(t.text) == 0 {
 		return -1, 0

@@ -4,6 +4,6 @@
 
 package poller
 
-// counted is called before each system call that a wait may make. Tests with the build tag engine_calls
-// count them; here it is nothing.
+// counted is called before each system call that a wait may make. With the build tag engine_calls, tests count
+// them; without it, nothing happens.
 func counted() {}

@@ -8,7 +8,7 @@ import "sync/atomic"
 
 var calls atomic.Int64
 
-// Calls is how many system calls were made.
+// Calls returns how many system calls were made.
 func Calls() int64 { return calls.Load() }
 
 func counted() { calls.Add(1) }

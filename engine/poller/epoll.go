@@ -15,23 +15,22 @@ import (
 
 var mechanisms = []mechanism{{"epoll", openEpoll}, {"poll", openPoll}, {"select", openSelect}}
 
-// epoll's bits are poll's, so that neither side translates.
+// epoll's bits are those of poll, so that nothing has to be translated.
 var _ = [1]struct{}{}[unix.EPOLLIN^int(Read)|unix.EPOLLPRI^int(Priority)|unix.EPOLLOUT^int(Write)|
 	unix.EPOLLERR^int(Error)|unix.EPOLLHUP^int(Hangup)]
 
-// epollPoller keeps the registration in an epoll set.
+// epollPoller keeps the registrations in an epoll set.
 //
-// The set knows open files, not descriptors: it drops an entry when the last descriptor of the
-// file is closed, and keeps it, beyond anybody's reach, when another process has one. So each
-// entry carries a generation, and an event of one that is not the current entry's makes the
-// poller build a new set.
+// The set contains open files, not descriptors: it drops an entry when the last descriptor of the file is closed. If
+// another process has such a descriptor, the entry stays, and cannot be removed any more. So each entry has a
+// generation. An event whose generation is not that of the current entry makes the poller build a new set.
 type epollPoller struct {
 	*waker
 	set    int // the epoll descriptor, -1 when closed
 	table  descriptor.Table[epollEntry]
-	last   uint32  // generation that was given to an entry
+	last   uint32  // the generation of the newest entry
 	files  []int32 // refused with EPERM: always ready
-	lost   []int32 // closed, as a new set found; Wait tells it once
+	lost   []int32 // found closed when a new set was built; Wait reports them once
 	events []unix.EpollEvent
 	parker *parker // for long waits; nil where they block in epoll_wait too
 }
@@ -52,7 +51,7 @@ const (
 	inLost
 )
 
-// wakeKey is the wake-up's number in its event.
+// wakeKey is the number in the waker's event.
 const wakeKey = -1
 
 var _ InKernel = (*epollPoller)(nil)
@@ -83,7 +82,7 @@ func (p *epollPoller) create() error {
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	set = moveHigh(set) // while the old one is open, so that whoever waits for that sees another number
+	set = moveHigh(set)
 	p.closeSet()
 	p.set = set
 	p.renewals++
@@ -99,7 +98,7 @@ func (p *epollPoller) controlWaker(op int) error {
 	return unix.EpollCtl(p.set, op, p.read, &wake)
 }
 
-// holds says whether the descriptor is the poller's set: then the waker is in it.
+// holds reports whether the descriptor is still the poller's set: the waker is in it.
 func (p *epollPoller) holds() bool {
 	return p.set >= 0 && p.ownsRead() && p.controlWaker(unix.EPOLL_CTL_MOD) == nil
 }
@@ -133,7 +132,7 @@ func (p *epollPoller) closeSet() {
 func (p *epollPoller) Name() string { return "epoll" }
 func (p *epollPoller) Len() int     { return p.table.Len() }
 
-// entry is fd's, nil if it is not registered.
+// entry returns fd's entry, nil if it is not registered.
 func (p *epollPoller) entry(fd int) *epollEntry {
 	if uint(fd) >= descriptor.Max {
 		return nil
@@ -179,7 +178,7 @@ func (p *epollPoller) Set(fd int, want Events) error {
 	return p.note(fd, want, err)
 }
 
-// note records what became of a registration.
+// note records the result of a registration.
 func (p *epollPoller) note(fd int, want Events, err error) error {
 	to := inKernel
 	switch err {
@@ -197,7 +196,7 @@ func (p *epollPoller) note(fd int, want Events, err error) error {
 		e.place, e.want = to, uint8(want)
 		return nil
 	case err == unix.EINVAL, err == unix.EBADF && IsOpen(fd):
-		return ErrLost // not fd but the set is closed, or somebody else's number by now
+		return ErrLost // not fd but the set is closed, or its number refers to another file
 	}
 	return os.NewSyscallError("epoll_ctl", err)
 }
@@ -208,7 +207,7 @@ func (p *epollPoller) Del(fd int) error {
 		return nil
 	}
 	if e.place == inKernel {
-		// Whatever it answers, the set has no entry that this number could reach any more.
+		// Whether or not it fails, the set has no entry for this number afterwards.
 		unix.EpollCtl(p.set, unix.EPOLL_CTL_DEL, fd, nil)
 	}
 	p.unlist(fd)
@@ -216,7 +215,7 @@ func (p *epollPoller) Del(fd int) error {
 	return nil
 }
 
-// unlist takes fd out of the lists.
+// unlist removes fd from the lists.
 func (p *epollPoller) unlist(fd int) {
 	switch p.entry(fd).place {
 	case inFiles:

@@ -15,42 +15,42 @@ import (
 	"github.com/goasyncore/goasyncore/engine/internal/clock"
 )
 
-// brief is how long a wait blocks in the kernel before its goroutine is parked. After a system call that
-// blocks, Go's monitor thread wakes up every 20 µs, until it takes the processor away 10 ms later; with a
-// message now and then, that is most of what the loop would use.
+// brief is how long a wait blocks in the kernel before its goroutine is parked. After a system call that blocks, Go's
+// monitor thread wakes up every 20 µs until it takes the processor away, 10 ms later. With a message every 20 ms this
+// is most of the CPU time: without parking, a message costs 4.3 times as much [3.7-6.2] (bench/go, case sparse, 16
+// interleaved rounds). With 100 and 500 active connections there is no difference (0.995 and 0.991).
 const brief = 100 * time.Microsecond
 
-// parker waits for an epoll set in the poller of Go's own runtime, as the package net does for its
-// connections: the set's descriptor becomes readable when it has something to tell. That costs some
-// microseconds more than to block in epoll_wait, so it is for waits that are long: those that follow one
-// that was, and those that have lasted for a brief time.
+// parker waits for an epoll set in the poller of Go's own runtime, as package net does for its connections: the set's
+// descriptor is readable when the set has an event. This costs some microseconds more than blocking in epoll_wait,
+// so it is done only in long waits: those that follow a long wait, and those that have lasted for a brief time.
 type parker struct {
 	file   *os.File // a duplicate of the set's descriptor; nil: the next long wait opens it
 	raw    syscall.RawConn
 	try    func(uintptr) bool // made once
-	refuse bool               // Go's runtime does not wait for it
+	refuse bool               // Go's runtime cannot wait for it
 	long   bool               // the wait before was a long one
 	until  time.Duration      // the deadline of file, 0 if it has none
 
-	// What try waits for, and what became of it.
+	// The arguments of try, and its results.
 	set  int
 	room []unix.EpollEvent
 	n    int
 	err  syscall.Errno
 }
 
-// park has long waits done by a parker. Python's loops must not: their goroutine is on a thread of the
-// program's, which has to hear of signals.
+// park makes a parker do the long waits. The loops of Python must not park, because their goroutine runs on a thread
+// of the program, whose wait signals have to interrupt.
 //
-// The file is opened now, and not when the first long wait comes: Go's runtime opens descriptors of its own
-// for it, and ends the process if there are none left by then.
+// The file is opened now, not in the first long wait: Go's runtime opens descriptors of its own for it, and ends the
+// process if it cannot.
 func (p *epollPoller) park() {
 	p.parker = &parker{}
 	p.parker.refuse = !hasRoom(p.set) || !p.parker.open(p.set)
 }
 
-// hasRoom reports whether the process may open the descriptors that Go's runtime needs for its poller (two)
-// and the one of a parker.
+// hasRoom reports whether the process may open three descriptors: two that Go's runtime needs for its poller, and
+// one for a parker.
 func hasRoom(set int) bool {
 	var tried []int
 	for range 3 {
@@ -110,7 +110,7 @@ func (k *parker) open(set int) bool {
 	return true
 }
 
-// wait parks the goroutine until the set has something to tell. It may return early.
+// wait parks the goroutine until the set has an event. It may return early.
 func (k *parker) wait(set int, room []unix.EpollEvent, timeout time.Duration) (int, syscall.Errno) {
 	began := clock.Now()
 	k.limit(began, timeout)
@@ -125,8 +125,8 @@ func (k *parker) wait(set int, room []unix.EpollEvent, timeout time.Duration) (i
 	return k.n, k.err
 }
 
-// limit sets the deadline, unless there is one that comes before: a wait may return early, and the
-// deadline is moved once for many waits.
+// limit sets the deadline, unless an earlier one is set: a wait may return early, and so the deadline is moved only
+// once for many waits.
 func (k *parker) limit(now, timeout time.Duration) {
 	end := clock.After(now, timeout)
 	switch {
@@ -139,7 +139,7 @@ func (k *parker) limit(now, timeout time.Duration) {
 	}
 }
 
-// close gives the duplicate back. It has no successor until a long wait needs one.
+// close closes the duplicate. The next long wait opens another one.
 func (k *parker) close() {
 	if k != nil && k.file != nil {
 		_ = k.file.Close()

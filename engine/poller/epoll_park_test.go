@@ -51,7 +51,12 @@ func TestALongWaitIsParkedAndStillHearsOfEverything(t *testing.T) {
 		assert.Equal(t, []Ready{{int32(a), Read}}, waitLong(t, p, time.Minute))
 		assert.True(t, p.parker.long)
 		assert.NotNil(t, p.parker.file)
-		assert.Equal(t, []Ready{{int32(a), Read}}, waitLong(t, p, time.Minute), "it is ready until it is read")
+		for range 1000 { // a wait that another process interrupts may be a long one as well
+			assert.Equal(t, []Ready{{int32(a), Read}}, waitLong(t, p, time.Minute), "it is ready until it is read")
+			if !p.parker.long {
+				break
+			}
+		}
 		assert.False(t, p.parker.long, "a busy loop blocks in the kernel again")
 		_, err := unix.Read(a, buffer)
 		require.NoError(t, err)

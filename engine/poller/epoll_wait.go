@@ -51,7 +51,7 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 		n++
 	}
 	switch {
-	case err != nil: // it is not its own any more
+	case err != nil: // the waker's descriptor is not its own any more
 		return n, p.Verify()
 	case stale:
 		return n, p.rebuild()
@@ -61,8 +61,8 @@ func (p *epollPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	return n, nil
 }
 
-// wait is epoll_wait for up to room events. The buffer grows when it was too small: then the
-// second call tells all again, since nobody took anything in between.
+// wait is epoll_wait for up to room events. If the buffer was too small, it grows, and a second call returns
+// everything: the first one has consumed nothing.
 func (p *epollPoller) wait(room int, timeout time.Duration) (int, error) {
 	for {
 		buf := p.events[:min(room, len(p.events))]
@@ -103,19 +103,19 @@ func epollWait(set int, buf []unix.EpollEvent, timeout time.Duration) (int, sysc
 	return int(n), err
 }
 
-// current says whether the event belongs to the entry that has its number now.
+// current reports whether the event belongs to the current entry of its number.
 func (p *epollPoller) current(event *unix.EpollEvent) bool {
 	e := p.entry(int(event.Fd))
 	return e != nil && e.place == inKernel && e.generation == uint32(event.Pad)
 }
 
-// lose has the next Wait tell that fd, which could not be registered, is closed.
+// lose makes the next Wait report that fd, which could not be registered, is closed.
 func (p *epollPoller) lose(fd int) {
 	p.table.Made(int32(fd)).place = inLost
 	p.lost = append(p.lost, int32(fd))
 }
 
-// rebuild registers everything in a new set, and so leaves behind what no number reaches.
+// rebuild registers everything in a new set, except entries that no number refers to any more.
 func (p *epollPoller) rebuild() error {
 	if err := p.create(); err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrUnknown is what Open returns for a name that no poller of the platform has.
+// ErrUnknown is the error of Open for a name that no poller of the platform has.
 var ErrUnknown = errors.New("poller: no such poller")
 
 // ErrLost says that the descriptor a poller lives in was closed or replaced. It is not EBADF, which would

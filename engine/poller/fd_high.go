@@ -6,13 +6,13 @@ package poller
 
 import "golang.org/x/sys/unix"
 
-// asideFrom is where the numbers of the pollers' own descriptors begin, if the limit allows: below it
-// programs find the numbers they would find without us. Among them is the number of a descriptor
-// that was closed but still stands in a map; our own under that number would hide it.
+// highFrom is the smallest number of the pollers' own descriptors, if the limit allows. Below it, programs get the
+// numbers that they would get without the engine. If one of our own got the number of a descriptor that was closed but
+// is still in a map, it would hide that it is closed.
 const highFrom = 960
 
-// aside moves a descriptor of our own out of the way, close-on-exec, and returns its number; the old
-// one where that fails.
+// moveHigh gives one of our own descriptors a high number, close-on-exec, and returns it. If that fails, it returns
+// the old number.
 func moveHigh(fd int) int {
 	moved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, highFrom)
 	if err != nil {

@@ -17,16 +17,16 @@ import (
 
 var mechanisms = []mechanism{{"kqueue", openKqueue}, {"poll", openPoll}, {"select", openSelect}}
 
-// kqueuePoller keeps the registration in a kqueue: a filter for each of Read, Write and Priority.
+// kqueuePoller keeps the registrations in a kqueue: a filter for each of Read, Write and Priority.
 //
-// The queue knows descriptors: closing one takes its filters away, unseen, but nothing of it stays
-// behind. What it says of the end of a stream is less than poll's hang-up and error, and more than
-// readable; so where it sees an end, poll(2) is asked.
+// The queue contains descriptors: closing one removes its filters, without notice and completely. What the queue
+// reports about the end of a stream does not distinguish poll's hang-up and error. So poll(2) is called when the
+// queue reports an end.
 type kqueuePoller struct {
 	*waker
 	queue  int // the kqueue descriptor, -1 when closed
 	table  descriptor.Table[kqueueEntry]
-	files  []int32 // regular files: always ready; the queue knows them as ready up to their end
+	files  []int32 // regular files: always ready; for the queue, only up to their end
 	events []unix.Kevent_t
 }
 
@@ -77,7 +77,7 @@ func (p *kqueuePoller) create() error {
 	return os.NewSyscallError("kevent", p.control(p.read, filters[0], unix.EV_ADD))
 }
 
-// holds says whether the descriptor is the poller's queue: then the waker is in it.
+// holds reports whether the descriptor is still the poller's queue: the waker is in it.
 func (p *kqueuePoller) holds() bool {
 	return p.queue >= 0 && p.ownsRead() && p.control(p.read, filters[0], unix.EV_ENABLE) == nil
 }
@@ -112,7 +112,7 @@ func (p *kqueuePoller) Verify() error {
 func (p *kqueuePoller) Name() string { return "kqueue" }
 func (p *kqueuePoller) Len() int     { return p.table.Len() }
 
-// entry is fd's, nil if it is not registered.
+// entry returns fd's entry, nil if it is not registered.
 func (p *kqueuePoller) entry(fd int) *kqueueEntry {
 	if uint(fd) >= descriptor.Max {
 		return nil

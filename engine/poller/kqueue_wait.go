@@ -50,7 +50,7 @@ func (p *kqueuePoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 		ready[n] = Ready{fd, Events(p.entry(int(fd)).want) & (Read | Write)}
 		n++
 	}
-	if err != nil { // it is not its own any more
+	if err != nil { // the waker's descriptor is not its own any more
 		return n, p.Verify()
 	}
 	if signalled && n == 0 {
@@ -59,7 +59,7 @@ func (p *kqueuePoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	return n, nil
 }
 
-// conditions are what an event says of its descriptor, in poll's terms.
+// conditions returns the conditions that an event reports, in poll's terms.
 func conditions(fd int, e *kqueueEntry, event *unix.Kevent_t) (told Events) {
 	for _, f := range filters {
 		if int16(event.Filter) == int16(f.filter) {
@@ -75,8 +75,8 @@ func conditions(fd int, e *kqueueEntry, event *unix.Kevent_t) (told Events) {
 	return told
 }
 
-// wait is kevent for up to room events. The buffer grows when it was too small: then the second
-// call tells all again, since nobody took anything in between.
+// wait is kevent for up to room events. If the buffer was too small, it grows, and a second call returns everything:
+// the first one has consumed nothing.
 func (p *kqueuePoller) wait(room int, timeout time.Duration) (int, error) {
 	for {
 		var until *unix.Timespec

@@ -12,8 +12,8 @@ type mechanism struct {
 	open func() (Poller, error)
 }
 
-// Open opens the poller of that name. The name "" stands for the best one that works here: a
-// sandbox may forbid some.
+// Open opens the poller with that name. The name "" stands for the best one that works here: a sandbox may forbid
+// some.
 func Open(name string) (Poller, error) {
 	var failure error
 	for _, m := range mechanisms {
@@ -32,7 +32,7 @@ func Open(name string) (Poller, error) {
 	return nil, failure
 }
 
-// Names are the names that Open takes on this platform, best first.
+// Names returns the names that Open knows on this platform, best first.
 func Names() []string {
 	names := make([]string, len(mechanisms))
 	for i, m := range mechanisms {
@@ -41,7 +41,7 @@ func Names() []string {
 	return names
 }
 
-// Park has p do its long waits in the poller of Go's runtime, where that can be done: see parker.
+// Park makes p do its long waits in the poller of Go's runtime, if that is possible: see parker.
 func Park(p Poller) {
 	if k, ok := p.(interface{ park() }); ok {
 		k.park()

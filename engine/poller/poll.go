@@ -31,7 +31,7 @@ func openPoll() (Poller, error) {
 	return newPoll(w), nil
 }
 
-// newPoll makes a poll poller around a waker, which it takes over.
+// newPoll returns a poll poller that uses the waker and owns it.
 func newPoll(w *waker) *pollPoller {
 	return &pollPoller{waker: w, fds: []unix.PollFd{{Fd: int32(w.read), Events: unix.POLLIN}}}
 }
@@ -72,7 +72,7 @@ func (p *pollPoller) Del(fd int) error {
 	return nil
 }
 
-// verify may find no descriptor for another pipe: then the poller goes on without one.
+// Verify may find no descriptor for another pipe: the poller then continues without one.
 func (p *pollPoller) Verify() error {
 	if !p.ownsRead() || !p.ownsWrite() {
 		_ = p.renew()

@@ -17,83 +17,84 @@ type Ready struct {
 	Events Events
 }
 
-// Poller waits for descriptors. It keeps what was asked of it from one wait to the next.
+// Poller waits for descriptors. It keeps its registrations from one wait to the next.
 //
-// One goroutine at a time uses it; Wake and a write to WakeFD may come from any, at any time.
+// One goroutine at a time may use it. Wake may be called, and WakeFD written to, from any and at any time.
 type Poller interface {
-	// Name is the name that Open takes.
+	// Name returns the name for Open.
 	Name() string
 
-	// Add makes fd wait for want (Read, Write, Priority) from the next Wait on. Whatever was
-	// registered under the number before is forgotten, be it the same open file or not. An fd
-	// that is not open is an error wrapping EBADF here, or Invalid from the next Wait.
+	// Add registers fd for want (Read, Write, Priority) from the next Wait on. It replaces what was
+	// registered under the number before, whether or not that is the same open file. If fd is not
+	// open, Add returns an error that wraps EBADF, or the next Wait reports Invalid.
 	Add(fd int, want Events) error
 
-	// Set changes what fd waits for. It tells the kernel even when want is what it was, so that
-	// an open file that came under the number unseen is found. An unknown fd is added; want 0 is
-	// Del.
+	// Set changes what fd is registered for. It tells the kernel even if want is as before, so that
+	// it finds out whether the number refers to another open file. An unknown fd is added; with a
+	// want of 0, Set is Del.
 	Set(fd int, want Events) error
 
-	// Del forgets fd. That fd is closed or unknown is no error.
+	// Del removes the registration of fd. It is not an error if fd is closed or unknown.
 	Del(fd int) error
 
-	// Wait fills ready with descriptors that have one of the conditions wanted, or Error, Hangup
-	// or Invalid, and says how many: all of them if ready has room for Len, some otherwise. It
-	// waits for the first one until timeout has gone by (rounded up to what the call takes), for
-	// ever if timeout is negative. It may come back early with none. A signal that ends it is an
-	// error wrapping EINTR; so is a byte other than 0 that was written to WakeFD.
+	// Wait fills ready with descriptors that have one of the conditions wanted, or Error, Hangup or
+	// Invalid, and returns how many: all of them if ready has room for Len, else some. It waits for
+	// the first one until timeout has passed (rounded up to the unit of the system call), for ever if
+	// timeout is negative. It may return early with none. If a signal ends the wait, or a byte other
+	// than 0 that was written to WakeFD, it returns an error that wraps EINTR.
 	Wait(ready []Ready, timeout time.Duration) (n int, err error)
 
-	// Wake makes the Wait that is running, or else the next one, come back at once.
+	// Wake makes the current Wait, or else the next one, return at once.
 	Wake() error
 
-	// WakeFD is a descriptor for callers that are not Go. Writing a byte to it ends the wait: 0 is
-	// Wake; another one stands for a signal, and may be written by the signal's handler. It belongs
-	// to the poller, and stays the same unless the program closes it.
+	// WakeFD returns a descriptor for callers that are not Go. Writing a byte to it ends the wait: 0 is
+	// Wake; another one stands for a signal, and may be written by the signal's handler. The descriptor
+	// belongs to the poller, and stays the same unless the program closes it.
 	WakeFD() int
 
-	// FDs are the descriptors that the poller itself holds. The last two are the waker's: the one that is
-	// read, and WakeFD.
+	// FDs returns the poller's own descriptors. The last two are the waker's: the one that is read, and
+	// WakeFD.
 	FDs() []int
 
-	// Len is how many descriptors are registered.
+	// Len returns how many descriptors are registered.
 	Len() int
 
 	// Verify opens other descriptors in place of those that are not the poller's any more: a program may
-	// close all that it has, and then get the numbers for its own files.
+	// close all its descriptors, and get the numbers for its own files.
 	Verify() error
 
 	// Renewed rises when the poller has opened descriptors in the place of others. Their numbers may be the
 	// same: whatever has registered such a descriptor elsewhere must register it again.
 	Renewed() int
 
-	// Woken reports whether a wake-up was taken since the last call.
+	// Woken reports whether a wake-up was consumed since the last call.
 	Woken() bool
 
-	// Drain takes what was written to WakeFD, and reports whether a signal's byte was among it.
+	// Drain consumes what was written to WakeFD, and reports whether a signal's byte was among it.
 	Drain() (signalled bool, err error)
 
-	// Signals are the bytes other than 0 that were written to WakeFD since the last call; good until the
-	// next Wait.
+	// Signals returns the bytes other than 0 that were written to WakeFD since the last call. They are
+	// valid until the next Wait.
 	Signals() []byte
 
-	// Close closes the poller's descriptors, and none of those registered. A second Close, and
-	// one after Abandon, does nothing. Everything else answers os.ErrClosed from then on.
+	// Close closes the poller's descriptors, and none of those registered. A second Close, and one after
+	// Abandon, does nothing. From then on, the other methods return os.ErrClosed.
 	Close() error
 
-	// Abandon forgets the poller's descriptors without closing them, because somebody else did.
+	// Abandon forgets the poller's descriptors without closing them, because they are closed already.
 	Abandon()
 }
 
-// InKernel is a Poller whose registration is in the kernel. What is closed behind its back drops out of it
-// unseen, so whoever uses it has to look at its descriptors now and then.
+// InKernel is a Poller whose registrations are in the kernel. A descriptor that the program closes disappears from
+// it without notice, so its user has to look at the descriptors from time to time.
 type InKernel interface {
 	Poller
 
-	// Descriptor becomes readable when Wait has something to tell, or when the poller is woken.
+	// Descriptor returns a descriptor that is readable when Wait has something to report, or when the
+	// poller was woken.
 	Descriptor() int
 
-	// Silent reports whether Wait has something to tell of which the Descriptor says nothing.
+	// Silent reports whether Wait has something to report that does not make the Descriptor readable.
 	Silent() bool
 
 	// HandOver ends the poller and returns one that uses poll(2), with the same WakeFD and nothing registered.

@@ -15,8 +15,8 @@ import (
 	"github.com/goasyncore/goasyncore/engine/internal/descriptor"
 )
 
-// selectPoller is for where there is nothing else. Its sets are as long as the numbers ask for:
-// Linux takes any, others stop at FD_SETSIZE.
+// selectPoller is used where there is no other poller. Its sets are as long as the numbers require: Linux accepts
+// any length, other systems only FD_SETSIZE.
 type selectPoller struct {
 	*waker
 	want  [3]fdSet // for reading, for writing, for priority data
@@ -31,7 +31,7 @@ type fdSet []uintptr
 
 const wordBits = bits.UintSize
 
-// selectEvents are what a descriptor in each of the sets has.
+// selectEvents are the events of a descriptor in each of the sets.
 var selectEvents = [3]Events{Read, Write, Priority}
 
 var _ Poller = (*selectPoller)(nil)
@@ -79,7 +79,7 @@ func (p *selectPoller) Set(fd int, want Events) error {
 	if p.closed() {
 		return os.ErrClosed
 	}
-	// Asked here, because Linux overlooks closed ones above the highest that was ever open.
+	// Checked here, because Linux ignores closed ones above the highest that was ever open.
 	if uint(fd) >= descriptor.Max || !IsOpen(fd) {
 		p.Del(fd)
 		return descriptor.NotOpen("select")
@@ -157,7 +157,7 @@ func (p *selectPoller) Wait(ready []Ready, timeout time.Duration) (int, error) {
 	return n, nil
 }
 
-// verify may find no descriptor for another pipe: then the poller goes on without one.
+// Verify may find no descriptor for another pipe: the poller then continues without one.
 func (p *selectPoller) Verify() error {
 	if !p.ownsRead() || !p.ownsWrite() {
 		if p.renew() == nil {
@@ -184,7 +184,7 @@ func (p *selectPoller) call(timeout time.Duration) (int, error) {
 
 func (s fdSet) raw() *unix.FdSet { return (*unix.FdSet)(unsafe.Pointer(&s[0])) }
 
-// blame finds the closed descriptors that made select refuse them all.
+// blame finds the closed descriptors because of which select has failed.
 func (p *selectPoller) blame(ready []Ready) int {
 	n := 0
 	for word, set := range p.fds {

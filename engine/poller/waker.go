@@ -12,23 +12,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// waker is the pipe by which others end a wait: the poller watches read, they write to write. It is a pipe
-// because a program that closes all its descriptors may get these numbers for its own files: a pipe has an
-// identity by which fstat tells it from those, an eventfd has not.
+// waker is the pipe with which other threads end a wait: the poller watches the field read, and they write to the
+// field write. A program that closes all its descriptors may get these numbers for its own files. fstat
+// distinguishes a pipe from those, but not an eventfd: that is why this is a pipe.
 type waker struct {
-	mu          sync.RWMutex // so that no Wake writes to a number that was given back
+	mu          sync.RWMutex // so that Wake does not write to a number that was closed
 	read, write int          // -1 when there is none
 	ended       bool         // by close or abandon
 	ids         [2]identity
-	seen        bool   // the waiting goroutine's own: a wake-up was taken since woken was asked
-	numbers     []byte // of signals, likewise
+	seen        bool   // used by the waiting goroutine alone: a wake-up was consumed since the last call of Woken
+	numbers     []byte // of signals, also
 	renewals    int    // how often descriptors were opened in place of lost ones
 }
 
-// identity tells open files apart.
+// identity distinguishes open files.
 type identity struct{ device, inode uint64 }
 
-// identify is the identity of fd's open file; the zero one if fd is closed.
+// identify returns the identity of fd's open file; the zero one if fd is closed.
 func identify(fd int) identity {
 	counted()
 	var stat unix.Stat_t
@@ -38,7 +38,7 @@ func identify(fd int) identity {
 	return identity{uint64(stat.Dev), uint64(stat.Ino)}
 }
 
-// wakeUp is what a Wake writes.
+// wakeUp is what Wake writes.
 var wakeUp = []byte{0}
 
 func openWaker() (*waker, error) {
@@ -49,8 +49,7 @@ func openWaker() (*waker, error) {
 	return w, nil
 }
 
-// open opens the pipe. Darwin has no pipe2, so a fork of this runtime has to be held off until both ends
-// are close-on-exec.
+// open opens the pipe. Darwin has no pipe2, so Go's runtime must not fork until both ends are close-on-exec.
 func (w *waker) open() error {
 	w.read, w.write = -1, -1
 	var ends [2]int
@@ -75,12 +74,12 @@ func (w *waker) open() error {
 	return failure
 }
 
-// ownsRead says whether the reading end is still the waker's.
+// ownsRead reports whether the reading end is still the waker's.
 func (w *waker) ownsRead() bool { return w.read >= 0 && identify(w.read) == w.ids[0] }
 
 func (w *waker) ownsWrite() bool { return w.write >= 0 && identify(w.write) == w.ids[1] }
 
-// renew opens another pipe, and closes what is left of the old one.
+// renew opens another pipe, and closes those ends of the old one that are still the waker's.
 func (w *waker) renew() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,7 +99,7 @@ func (w *waker) release() {
 	w.read, w.write = -1, -1
 }
 
-// Wake writes to the pipe. That it is full is no error: then a wake-up is pending.
+// Wake writes to the pipe. A full pipe is not an error: a wake-up is pending then.
 func (w *waker) Wake() error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
@@ -122,12 +121,12 @@ func (w *waker) Wake() error {
 	}
 }
 
-// WakeFD is the descriptor to write to.
+// WakeFD returns the descriptor to write to.
 func (w *waker) WakeFD() int { return w.write }
 
-// drain takes the pending bytes, and says whether a signal's was among them. A pipe may hold more than one
-// read takes; the rest ends another wait, which is harmless. It is an error wrapping errLost if the
-// descriptor is not the waker's any more, or nobody can write to it.
+// Drain consumes the pending bytes, and reports whether a signal's was among them. The pipe may hold more than one
+// read returns; the rest ends another wait, which does no harm. The error wraps ErrLost if the descriptor is not the
+// waker's any more, or if the other end is closed.
 func (w *waker) Drain() (signalled bool, err error) {
 	if !w.ownsRead() {
 		return false, ErrLost
@@ -154,7 +153,7 @@ func (w *waker) Drain() (signalled bool, err error) {
 	}
 }
 
-// woken says whether a wake-up was taken since the last call.
+// Woken reports whether a wake-up was consumed since the last call.
 func (w *waker) Woken() bool {
 	seen := w.seen
 	w.seen = false
@@ -167,10 +166,10 @@ func (w *waker) Signals() []byte {
 	return numbers
 }
 
-// renewed is how often descriptors were opened in place of lost ones.
+// Renewed returns how often descriptors were opened in place of others.
 func (w *waker) Renewed() int { return w.renewals }
 
-// descriptors are the numbers that it holds.
+// descriptors returns the waker's descriptors.
 func (w *waker) descriptors() []int {
 	if w.write < 0 {
 		return nil
@@ -180,7 +179,7 @@ func (w *waker) descriptors() []int {
 
 func (w *waker) closed() bool { return w.ended }
 
-// close gives the descriptors back.
+// close closes the descriptors.
 func (w *waker) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

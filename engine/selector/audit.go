@@ -15,16 +15,16 @@ import (
 
 const (
 	auditEvery = time.Second            // at least so often, where waits begin or last so long
-	auditFew   = time.Millisecond       // at most so often, where few are registered: it takes 2 µs
+	auditFew   = time.Millisecond       // at most so often, if few are registered: it takes 2 µs
 	auditShare = 100                    // an audit is not repeated before this many times what it took
 	lookEvery  = 500 * time.Millisecond // at what is muted
 	lookAtOnce = 256                    // descriptors per poll(2), which refuses more than the limit of open files
 	fewToAudit = 64                     // with so few, every Run and most waits begin with an audit, as select(2) does
 )
 
-// audit is what a Selector needs to check its poller against poll(2). Descriptors that were closed
-// or replaced behind its back do not show in epoll or kqueue. A wait has one audit at most, when it
-// begins or when one is due: what happens during a wait is the next one's, as with select(2).
+// audit is what a Selector needs to compare its poller with poll(2), because epoll and kqueue do not report that a
+// descriptor was closed or replaced. A wait makes at most one audit, when it begins or when one is due. What is
+// closed during a wait is found by the next one, as with select(2).
 type audit struct {
 	auditSoonest time.Duration // the share of the time allows none before
 	auditDue     time.Duration
@@ -33,7 +33,7 @@ type audit struct {
 	seen         []unix.PollFd
 }
 
-// inspect makes the looks that are due, and tries again what was not open.
+// inspect makes the audit and the looks that are due, and tries again what was not open.
 func (s *Selector) inspect(now time.Duration) error {
 	if s.kernel != nil && s.registered > 0 && !s.audited && s.auditIsDue(now) {
 		s.audited = true
@@ -50,9 +50,9 @@ func (s *Selector) inspect(now time.Duration) error {
 	return s.retry()
 }
 
-// auditAll looks at everything registered with poll(2). Those that are closed it takes out. Those
-// that are ready it tells the poller again, which may not have them any more; and those that were
-// ready in the last pass, of which the poller may have an open file that is no longer the number's.
+// auditAll looks at all registered descriptors with poll(2). It removes those that are closed. It registers again
+// those that are ready, because the poller may have lost them, and those that were ready in the last pass, because
+// the poller may report an open file that the number does not refer to any more.
 func (s *Selector) auditAll() (err error) {
 	began := clock.Now()
 	for fd, e := range s.table.All() {
@@ -83,9 +83,9 @@ func (s *Selector) auditAll() (err error) {
 	return err
 }
 
-// auditIsDue reports whether it is time for an audit. Of a few it is whenever a wait begins and the
-// last is not just over; but no wait is cut short for that: a timeout of a millisecond costs 2.5 µs,
-// for the timer that has to be set (an echo on one connection: 7.4 µs with one of a second, 10 with it).
+// auditIsDue reports whether it is time for an audit. With few descriptors, that is whenever a wait begins, unless
+// the last audit was less than auditFew ago. But no wait is shortened for this: the timer for a timeout of a
+// millisecond costs 2.5 µs (an echo on one connection: 10 µs, and 7.4 with a timeout of a second).
 func (s *Selector) auditIsDue(now time.Duration) bool {
 	if !s.waited && s.registered <= fewToAudit {
 		return now >= s.auditSoonest
@@ -93,14 +93,14 @@ func (s *Selector) auditIsDue(now time.Duration) bool {
 	return now >= s.auditDue
 }
 
-// look queues an entry to be looked at, and says whether the queue is full.
+// look puts an entry into the queue for poll(2), and reports whether the queue is full.
 func (s *Selector) look(fd int32, e *entry) bool {
 	interest := s.meaning.Interest(poller.Events(e.want))
 	s.seen = append(s.seen, unix.PollFd{Fd: fd, Events: int16(interest)})
 	return len(s.seen) == lookAtOnce
 }
 
-// reconcile makes the poller agree with poll(2) about the queue, and empties it.
+// reconcile looks at the queue with poll(2), corrects the poller, and empties the queue.
 func (s *Selector) reconcile() (err error) {
 	poller.Look(s.seen)
 	for i := range s.seen {
@@ -119,8 +119,8 @@ func (s *Selector) reconcile() (err error) {
 	return err
 }
 
-// mute takes an entry from the poller that has nothing but conditions which mean nothing to it,
-// and would say so in every wait.
+// mute removes an entry from the poller whose conditions mean nothing to the channel: each wait would end at once
+// with them.
 func (s *Selector) mute(fd int32, e *entry) {
 	s.poller.Del(int(fd))
 	e.state = muted
@@ -130,7 +130,7 @@ func (s *Selector) mute(fd int32, e *entry) {
 	s.muted = append(s.muted, fd)
 }
 
-// lookAtMuted gives those back to the poller that changed.
+// lookAtMuted registers those again whose conditions have changed.
 func (s *Selector) lookAtMuted() (err error) {
 	list := s.muted
 	s.muted = s.muted[:0]
@@ -157,14 +157,14 @@ func (s *Selector) lookAtMuted() (err error) {
 	return err
 }
 
-// invalidate takes an entry from the poller that is not open.
+// invalidate removes an entry from the poller that is not open.
 func (s *Selector) invalidate(fd int32, e *entry) {
 	s.poller.Del(int(fd))
 	e.state = invalid
 	s.invalid = append(s.invalid, fd)
 }
 
-// retry gives to the poller again what was not open in the last pass.
+// retry registers again what was not open in the last pass.
 func (s *Selector) retry() (err error) {
 	list := s.invalid
 	s.invalid = s.invalid[:0] // filled again in place, never ahead of the reading

@@ -8,17 +8,17 @@ import (
 	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
-// Meaning is the system call whose idea of ready a pass has.
+// Meaning is the system call whose meaning of ready a pass has.
 type Meaning int
 
 // The meanings.
 const (
-	Select Meaning = iota // readable, writable and exceptional, as select(2) tells them
-	Poll                  // the conditions themselves, as poll(2) tells them
+	Select Meaning = iota // readable, writable and exceptional, as select(2) reports them
+	Poll                  // the conditions themselves, as poll(2) reports them
 )
 
-// Interest is what to wait for on behalf of a channel that wants want (of Read and Write). select
-// watches every channel for priority data, poll only those that read.
+// Interest returns what to wait for if a channel wants want (of Read and Write). select watches every channel for
+// priority data, poll only those that read.
 func (m Meaning) Interest(want poller.Events) poller.Events {
 	want &= poller.Read | poller.Write
 	if want&poller.Read != 0 || want != 0 && m == Select {
@@ -27,8 +27,7 @@ func (m Meaning) Interest(want poller.Events) poller.Events {
 	return want
 }
 
-// Ready is what a channel that wants want is told when its descriptor has the conditions got; 0
-// means nothing.
+// Ready returns what a channel that wants want is told if its descriptor has the conditions got; 0 is nothing.
 func (m Meaning) Ready(want, got poller.Events) poller.Events {
 	interest := m.Interest(want)
 	if interest == 0 {

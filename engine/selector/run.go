@@ -15,25 +15,25 @@ import (
 	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
-// ErrRunning is what Run answers while another Run of the same Selector has not ended.
+// ErrRunning is the error of Run while another Run of the same Selector has not ended.
 var ErrRunning = errors.New("engine: the selector is running already")
 
-// Source is what a loop serves: it stands for the channels of a map.
+// Source is what a loop serves. It stands for the channels of a map.
 type Source interface {
-	// Step tells the channels what happened: ready is in map order, its events are in the terms
-	// of the pass's Meaning. Then, when collect is true, it answers what changed in what the
-	// channels wait for since it last answered. The changes are the source's memory and stay
-	// as they are until the next Step. That more is false ends the Run, because the map is empty
-	// or an exception is pending; the changes are not applied then.
+	// Step tells the channels what happened: ready is in map order, and its events are in the terms of
+	// the pass's Meaning. Then, if collect is true, it returns what has changed in what the channels
+	// wait for since the last Step that collected. The changes are the source's memory, and must not
+	// change before the next Step. If more is false the Run ends, because the map is empty or an
+	// exception is pending, and the changes are not applied.
 	Step(ready []poller.Ready, collect bool) (changes []Change, more bool)
 
-	// Interrupted is called when a signal ended the wait. false ends the Run, true has it wait
-	// for the rest of the timeout.
+	// Interrupted is called when a signal has ended the wait. If it returns true, the Run waits for the
+	// rest of the timeout; if it returns false, the Run ends.
 	Interrupted() bool
 
-	// Holds reports whether what the source last answered about fd, with that Order, still holds.
-	// It is asked about what seems closed or replaced while a wait is under way: what the source has
-	// given up meanwhile is none of that wait's, and the next Step answers for it.
+	// Holds reports whether the last Change for fd, with that Order, still holds. It is called during a
+	// wait, about a descriptor that seems to be closed or replaced: if the source has given the channel
+	// up meanwhile, this wait ignores the descriptor, and the next Step reports the change.
 	Holds(fd int32, order uint64) bool
 }
 
@@ -41,46 +41,46 @@ type Source interface {
 type Change struct {
 	FD   int32
 	Want poller.Events // of Read and Write; 0 forgets the descriptor
-	// Order is the channel's place in the map: ready channels are told in rising Order. A Change
-	// with another Order than the descriptor's last one is about another entry of the map, and
-	// maybe another open file.
+	// Order is the channel's place in the map: channels are told in rising Order. A Change whose Order
+	// is not that of the descriptor's last Change is about another entry of the map, and perhaps
+	// another open file.
 	Order uint64
 }
 
-// Options are a Run's.
+// Options are the options of Run.
 type Options struct {
 	Timeout time.Duration // how long a pass waits at most; negative is for ever
 	Meaning Meaning       // the call that the passes imitate
 	Count   int           // how many passes at most; negative is no limit
 
-	// Due, if given, is how soon the source wants the wait that begins to end, whatever the
-	// timeout; negative is that it does not mind. It is asked anew after each wake-up, which ends
-	// the wait only if Due says so. Without it, every wake-up does.
+	// Due, if given, returns after what time the wait that begins has to end, whatever the timeout;
+	// negative is no limit. It is called again after each wake-up, which ends the wait only if Due
+	// returns 0. Without Due, every wake-up ends the wait.
 	Due func() time.Duration
 
-	// Opened, if given, is called before a wait when the poller's descriptors have got other numbers, the
-	// WakeFD among them. false ends the Run.
+	// Opened, if given, is called before a wait if the poller has opened other descriptors, perhaps
+	// another WakeFD. If it returns false, the Run ends.
 	Opened func() bool
 
-	// Settle has the source asked once more after the last of Count passes. What the channels wait
-	// for then stays with the poller, whose own descriptor tells when another Run has something
-	// to do; see Descriptor and Again.
+	// Settle makes Run collect once more after the last of Count passes. What the channels wait for
+	// stays registered, and the poller's own descriptor is readable when another Run has something to
+	// do; see Descriptor and Again.
 	Settle bool
 }
 
-// verifyEvery is how often the poller looks whether its descriptors are its own, in a loop that does not
-// rest. The look is three system calls; one in each pass makes a pass with one event 2.4 times as long (2,899
-// against 1,203 ns, the best of 15 interleaved runs of BenchmarkPassWithOneReady).
+// verifyEvery is the shortest time between two checks of whether the poller's descriptors are still its own. A
+// check makes three system calls: in each pass, it would make a pass with one event 2.4 times as long (2,899 instead
+// of 1,203 ns, the best of 15 interleaved runs of BenchmarkPassWithOneReady).
 const verifyEvery = time.Millisecond
 
-// Run runs passes over the source until it has no more, or Count of them are done. Each pass is
-// one Step that tells what the pass before found and asks for what to wait for, and one wait; what
-// the last pass found is told by a Step that collects nothing. So channels are asked Count times,
-// and with a Count of 0 nothing happens at all. A wake-up ends the wait, and so the pass, with
-// nothing ready. Nothing else that other threads do ends one: the next Step answers for it.
+// Run makes passes over the source until the source ends them, or until Count of them are made. A pass consists
+// of one Step, which tells what the pass before found and collects what to wait for, and one wait. A last Step,
+// which does not collect, tells what the last pass found. So channels are asked Count times; with a Count of 0
+// nothing happens. A wake-up ends the wait, and so the pass, with nothing ready. Nothing else that other threads do
+// ends a wait: the next Step reports it.
 //
-// It answers an error wrapping EBADF when, in select's meaning, a descriptor is not open, and
-// whatever else the system calls refuse. The Selector is good for another Run then.
+// The error wraps EBADF if, in select's meaning, a descriptor is not open. Other errors are those of system calls.
+// After an error, the Selector can be used for another Run.
 func (s *Selector) Run(src Source, o Options) error {
 	if !s.running.CompareAndSwap(false, true) {
 		return ErrRunning
@@ -117,11 +117,11 @@ func (s *Selector) Run(src Source, o Options) error {
 	}
 }
 
-// Passes is how many passes the Run that is under way, or the last one, has made. During a Step that
-// tells what a wait found, that wait's pass counts.
+// Passes returns how many passes the current Run, or else the last one, has made. During a Step that tells what a
+// wait found, the pass of that wait is included.
 func (s *Selector) Passes() int { return s.passes }
 
-// step tells, asks and applies the answer.
+// step makes a Step that collects, and applies the changes.
 func (s *Selector) step(src Source, ready []poller.Ready, meaning Meaning) (more bool, err error) {
 	changes, more := src.Step(ready, true)
 	if !more {
@@ -144,14 +144,14 @@ func (s *Selector) step(src Source, ready []poller.Ready, meaning Meaning) (more
 	return true, err
 }
 
-// renewedNow says whether Renewed has risen since the last call.
+// renewedNow reports whether Renewed has risen since the last call.
 func (s *Selector) renewedNow() bool {
 	before := s.renewals
 	s.renewals = s.Renewed()
 	return s.renewals != before
 }
 
-// wait waits until there is something to tell or the timeout has gone by. It reads no clock if something
+// wait waits until there is something to tell or the timeout has passed. It does not read the clock if something
 // is ready.
 func (s *Selector) wait(src Source, o *Options) (ready []poller.Ready, more bool, err error) {
 	now := s.now
@@ -169,7 +169,7 @@ func (s *Selector) wait(src Source, o *Options) (ready []poller.Ready, more bool
 		n, err := s.poll(s.slice(now, end))
 		s.waited = true
 		if errors.Is(err, unix.EINTR) {
-			_, _ = s.poller.Drain() // of the signal's own byte; the next wait finds out what is wrong
+			_, _ = s.poller.Drain() // removes the signal's byte; the next wait finds out what is wrong
 			if !src.Interrupted() {
 				return nil, false, nil
 			}
@@ -180,7 +180,7 @@ func (s *Selector) wait(src Source, o *Options) (ready []poller.Ready, more bool
 				return nil, false, err
 			}
 		}
-		woken := s.poller.Woken() // beside a signal too: its byte is taken then
+		woken := s.poller.Woken() // also after a signal: Drain has consumed its byte
 		ready, closed := s.digest(n)
 		if s.meaning == Select && len(s.invalid) > 0 {
 			return nil, false, descriptor.NotOpen("select")
@@ -199,7 +199,7 @@ func (s *Selector) wait(src Source, o *Options) (ready []poller.Ready, more bool
 	}
 }
 
-// end is when a wait that times out at timedOut ends if nothing is ready until then.
+// end returns when a wait that times out at timedOut ends if nothing is ready until then.
 func (o *Options) end(now, timedOut time.Duration) time.Duration {
 	if o.Due == nil {
 		return timedOut
@@ -207,7 +207,7 @@ func (o *Options) end(now, timedOut time.Duration) time.Duration {
 	return min(timedOut, clock.After(now, o.Due()))
 }
 
-// Descriptor is the poller's own descriptor, readable when one that is registered is ready or the
+// Descriptor returns the poller's own descriptor, which is readable when a registered descriptor is ready or the
 // poller was woken; -1 if this poller has none.
 func (s *Selector) Descriptor() int {
 	if s.kernel != nil {
@@ -216,8 +216,8 @@ func (s *Selector) Descriptor() int {
 	return -1
 }
 
-// Again is how soon a Run has something to do of which the Descriptor does not tell: descriptors that
-// are always ready or not open, and those that get a look now and then. Negative is never.
+// Again returns after what time a Run has something to do that does not make the Descriptor readable: about
+// descriptors that are always ready, not open, or looked at from time to time. Negative is never.
 func (s *Selector) Again() time.Duration {
 	if len(s.invalid) > 0 || s.kernel != nil && s.kernel.Silent() {
 		return 0
@@ -228,7 +228,7 @@ func (s *Selector) Again() time.Duration {
 	return -1
 }
 
-// slice is how long to wait at most before the next look at something.
+// slice returns how long to wait at most before the next look at something.
 func (s *Selector) slice(now, end time.Duration) time.Duration {
 	until := end
 	if s.kernel != nil && s.registered > 0 && !s.audited {
@@ -246,8 +246,8 @@ func (s *Selector) slice(now, end time.Duration) time.Duration {
 	return max(0, until-now)
 }
 
-// poll is one wait of the poller, whose room grows when it was too small: nobody took anything in
-// between, so the second wait tells all of it again.
+// poll makes one wait of the poller. If the room was too small, it grows, and a second wait returns everything: the
+// first one has consumed nothing.
 func (s *Selector) poll(timeout time.Duration) (int, error) {
 	n, err := s.poller.Wait(s.ready, timeout)
 	for err == nil && n == len(s.ready) && n < s.registered {

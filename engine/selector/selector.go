@@ -18,47 +18,47 @@ import (
 	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
-// Selector keeps what channels wait for from one pass to the next, in map order, whatever the
-// poller and the descriptors do meanwhile.
+// Selector keeps what channels wait for from one pass to the next, in map order, whatever happens to the poller
+// and to the descriptors meanwhile.
 //
-// One goroutine at a time uses it. To wake a Run from another one, use the Poller or the WakeFD
-// it had at its start: they stay good until Close.
+// One goroutine at a time may use it. To wake a Run from another goroutine, use the Poller or the WakeFD from the
+// start of the Run: they are valid until Close.
 type Selector struct {
 	poller     poller.Poller
-	kernel     poller.InKernel // the poller, if it is such a one
+	kernel     poller.InKernel // the poller, if it is InKernel
 	running    atomic.Bool
 	passes     int
 	meaning    Meaning
 	table      descriptor.Table[entry]
 	registered int
-	ready      []poller.Ready // what the poller told, then what the source is told
+	ready      []poller.Ready // what the poller reported, then what the source is told
 	told       int            // how many of ready the source is told
 	placed     []placed
 	muted      []int32
 	invalid    []int32
 	now        time.Duration // when the last Step ended
-	source     Source        // whose wait it is
+	source     Source        // of the current wait
 	waited     bool          // the poller has been called in this wait
-	verified   time.Duration // when the poller last looked whether its descriptors are its own
+	verified   time.Duration // when the poller last checked its own descriptors
 	renewals   int           // what Renewed was when the source was last told
 	audit
 }
 
-// entry is what is known of a descriptor that is registered.
+// entry is what is known about a registered descriptor.
 type entry struct {
 	order uint64
 	want  uint8
 	state state
 }
 
-// state says who answers for an entry.
+// state says what reports the events of an entry.
 type state uint8
 
 const (
 	live     state = iota // the poller
-	muted                 // a look now and then: what the poller said of it meant nothing
+	muted                 // a look from time to time: what the poller reported meant nothing to the channel
 	invalid               // the next pass tries again: it is not open
-	disowned              // nobody: it was closed during the wait, and the source has given it up
+	disowned              // nothing: it was closed during the wait, and the source has given it up
 )
 
 // placed is a Ready with its place in the map.
@@ -67,7 +67,7 @@ type placed struct {
 	ready poller.Ready
 }
 
-// New makes a Selector around p, which it takes over.
+// New returns a Selector that uses p and owns it.
 func New(p poller.Poller) *Selector {
 	s := &Selector{poller: p, ready: make([]poller.Ready, 16)}
 	s.kernel, _ = p.(poller.InKernel)
@@ -75,18 +75,18 @@ func New(p poller.Poller) *Selector {
 	return s
 }
 
-// Poller is the one in use. It is another one, poll, after the first reached a limit of the
-// kernel's.
+// Poller returns the poller in use. If the first one has reached a limit of the kernel, it is another one, poll.
 func (s *Selector) Poller() poller.Poller { return s.poller }
 
-// WakeFD is the poller's, and stays the same when the poller changes.
+// WakeFD returns the poller's WakeFD. It stays the same when the poller changes.
 func (s *Selector) WakeFD() int { return s.poller.WakeFD() }
 
 // Renewed rises when the poller has opened descriptors in the place of others, perhaps under the same numbers:
 // because the program has closed them, an entry of a set could not be reached any more, or another poller is in use.
 func (s *Selector) Renewed() int { return s.poller.Renewed() }
 
-// Signals are the bytes other than 0 that were written to the WakeFD since the last call: good until the next wait.
+// Signals returns the bytes other than 0 that were written to the WakeFD since the last call. They are valid until
+// the next wait.
 func (s *Selector) Signals() []byte { return s.poller.Signals() }
 
 // Close closes the poller.
@@ -95,7 +95,7 @@ func (s *Selector) Close() error { return s.poller.Close() }
 // Abandon abandons the poller.
 func (s *Selector) Abandon() { s.poller.Abandon() }
 
-// change applies a Change. That a descriptor is not open is no error here.
+// change applies a Change. It is not an error here if the descriptor is not open.
 func (s *Selector) change(c Change) error {
 	want := c.Want & (poller.Read | poller.Write)
 	e := s.table.At(c.FD)
@@ -130,7 +130,7 @@ func (s *Selector) forget(fd int32, e *entry) {
 	s.table.Drop(fd)
 }
 
-// unlist makes an entry live that was not.
+// unlist makes an entry live.
 func (s *Selector) unlist(fd int32, e *entry) {
 	switch e.state {
 	case muted:
@@ -151,7 +151,7 @@ func (s *Selector) set(fd int32, e *entry) error {
 	return s.accept(fd, e, s.poller.Set(int(fd), s.meaning.Interest(poller.Events(e.want))))
 }
 
-// accept deals with what the poller answered about a live entry.
+// accept deals with the error of the poller for a live entry, if there is one.
 func (s *Selector) accept(fd int32, e *entry, err error) error {
 	if err == nil {
 		return nil
@@ -169,7 +169,7 @@ func (s *Selector) accept(fd int32, e *entry, err error) error {
 	return s.replace(err)
 }
 
-// remean changes the meaning, and the interest of those for whom that makes a difference.
+// remean changes the meaning, and the interest of those entries to which this makes a difference.
 func (s *Selector) remean(m Meaning) (err error) {
 	old := s.meaning
 	s.meaning = m
@@ -185,8 +185,8 @@ func (s *Selector) remean(m Meaning) (err error) {
 	return err
 }
 
-// replace goes on with poll(2) when the poller cannot: epoll takes so many and no more, and its
-// descriptor may fall to a program that closes all of them. The waker stays.
+// replace continues with poll(2) when the poller cannot: epoll has a limit, and there may be no descriptor for
+// another set. The waker stays.
 func (s *Selector) replace(cause error) error {
 	if s.kernel == nil || errors.Is(cause, os.ErrClosed) {
 		return cause
@@ -201,13 +201,13 @@ func (s *Selector) replace(cause error) error {
 	return nil
 }
 
-// held reports whether an entry is as it was when the wait began, as far as the source knows. Before
-// the poller is called everything is, without asking: that would take Python's lock.
+// held reports whether an entry is as it was when the wait began, as far as the source knows. Before the poller is
+// called, every entry is, and the source is not asked: that would need Python's lock.
 func (s *Selector) held(fd int32, e *entry) bool {
 	return !s.waited || s.source.Holds(fd, e.order)
 }
 
-// disown puts aside what another thread has closed during the wait, and its channel taken from the map.
+// disown ignores what another thread has closed during the wait, and whose channel it has removed from the map.
 // It reports whether there was any.
 func (s *Selector) disown() bool {
 	kept := s.invalid[:0]
@@ -223,8 +223,8 @@ func (s *Selector) disown() bool {
 	return any
 }
 
-// digest turns the first n of ready, which are the poller's, into what the source is told. It puts
-// aside what means nothing to its channel, and reports whether anything was closed during the wait.
+// digest turns the first n of ready, which the poller has reported, into what the source is told. It mutes entries
+// whose events mean nothing to the channel, and reports whether a descriptor was closed during the wait.
 func (s *Selector) digest(n int) (ready []poller.Ready, closed bool) {
 	s.placed = s.placed[:0]
 	for _, r := range s.ready[:n] {

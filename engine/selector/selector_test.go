@@ -80,7 +80,7 @@ func TestLimitOfTheKernelIsPollsTurn(t *testing.T) {
 			assert.Equal(t, "poll", s.Poller().Name())
 			assert.False(t, poller.IsOpen(set))
 
-			// Who held on to the waker still wakes it, by either way.
+			// The waker that was kept still wakes it, in either way.
 			require.Equal(t, wakeFD, s.WakeFD())
 			require.Equal(t, wakeFD, s.Poller().WakeFD())
 			for i := range changes {

@@ -49,7 +49,7 @@ func (c *crowd) keep(fd int) {
 
 // crowds make n channels each that have nothing to tell, or are always told, and may keep a wait busy.
 var crowds = map[string]func(c *crowd, n int) (changes []Change){
-	"muted": func(c *crowd, n int) (changes []Change) { // a hang-up for who waits for room
+	"muted": func(c *crowd, n int) (changes []Change) { // a hang-up for one that waits for room
 		for range n {
 			var ends [2]int
 			require.NoError(c.t, unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK))

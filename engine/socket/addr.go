@@ -23,19 +23,19 @@ type Addr struct {
 	path    string
 }
 
-// Network is the network that CreateSocket took.
+// Network returns the network, such as "tcp".
 func (a Addr) Network() string { return a.network }
 
-// AddrPort is the IP address and port; invalid if a has none.
+// AddrPort returns the IP address and port; it is invalid if a has none.
 func (a Addr) AddrPort() netip.AddrPort { return a.ip }
 
-// Path is the path of a unix socket; one in Linux's abstract name space begins with an @.
+// Path returns the path of a unix socket. One in Linux's abstract name space begins with an @.
 func (a Addr) Path() string { return a.path }
 
-// IsValid says whether a is an address.
+// IsValid reports whether a is an address.
 func (a Addr) IsValid() bool { return a.network != "" }
 
-// String is host:port, [host]:port or the path.
+// String returns host:port, [host]:port or the path.
 func (a Addr) String() string {
 	if a.ip.IsValid() {
 		return a.ip.String()
@@ -43,7 +43,7 @@ func (a Addr) String() string {
 	return a.path
 }
 
-// familyOf is the address family and type of a network.
+// familyOf returns the address family and the socket type of a network.
 func familyOf(network string) (family, kind int, err error) {
 	switch network {
 	case "tcp", "tcp4":
@@ -62,9 +62,9 @@ func familyOf(network string) (family, kind int, err error) {
 	return 0, 0, fmt.Errorf("network %q: %w", network, unix.EPROTONOSUPPORT)
 }
 
-// ParseAddr reads an address of the network: a path, or host:port with a host that is an IP
-// address, "localhost" or empty, which stands for every address of the machine. It does not look up
-// other names, because that takes time in which the loop would stand still; Listen and Dial do.
+// ParseAddr parses an address of the network: a path, or host:port. The host is an IP address, "localhost",
+// or empty, which stands for every address of the machine. ParseAddr does not look up other names, because
+// that would block the loop; Listen and Dial do.
 func ParseAddr(network, address string) (Addr, error) {
 	family, _, err := familyOf(network)
 	if err != nil {
@@ -75,7 +75,7 @@ func ParseAddr(network, address string) (Addr, error) {
 	}
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
-		return Addr{}, err // "missing port in address" and such
+		return Addr{}, err // "missing port in address", for example
 	}
 	port, err := strconv.ParseUint(service, 10, 16)
 	if err != nil {
@@ -88,7 +88,7 @@ func ParseAddr(network, address string) (Addr, error) {
 	return newAddr(network, netip.AddrPortFrom(ip, uint16(port)))
 }
 
-// newAddr is an address of the network, if the network has such addresses.
+// newAddr returns an address of the network, if the network has such addresses.
 func newAddr(network string, ip netip.AddrPort) (Addr, error) {
 	family, _, err := familyOf(network)
 	if err != nil {
@@ -100,8 +100,8 @@ func newAddr(network string, ip netip.AddrPort) (Addr, error) {
 	return Addr{network: network, ip: ip}, nil
 }
 
-// LookUp is ParseAddr for Listen and Dial. It looks up names of hosts and services, and makes the
-// network tcp or udp one of IPv6 where the address is.
+// LookUp is ParseAddr for Listen and Dial. It looks up names of hosts and services. If the address is one of
+// IPv6, it turns the network tcp or udp into tcp6 or udp6.
 func LookUp(network, address string) (string, Addr, error) {
 	family, kind, err := familyOf(network)
 	if err != nil {
@@ -136,7 +136,7 @@ func LookUp(network, address string) (string, Addr, error) {
 	return network, addr, err
 }
 
-// lookUpHost is the first address of a host, one of IPv4 if there is one and the version allows it.
+// lookUpHost returns the first address of a host, one of IPv4 if there is one and the network allows it.
 func lookUpHost(version, host string) (netip.Addr, error) {
 	all, err := net.DefaultResolver.LookupNetIP(context.Background(), version, host)
 	if err != nil {
@@ -150,7 +150,7 @@ func lookUpHost(version, host string) (netip.Addr, error) {
 	return all[0], nil
 }
 
-// hostFor is the IP address that the host stands for.
+// hostFor returns the IP address for the host.
 func hostFor(family int, host string) string {
 	any, loopback := "0.0.0.0", "127.0.0.1"
 	if family == unix.AF_INET6 {
@@ -165,7 +165,7 @@ func hostFor(family int, host string) string {
 	return host
 }
 
-// sockaddr is a in the system's form.
+// sockaddr returns a in the system's form.
 func (a Addr) sockaddr() (unix.Sockaddr, error) {
 	switch ip := a.ip.Addr(); {
 	case ip.Is4():
@@ -177,7 +177,7 @@ func (a Addr) sockaddr() (unix.Sockaddr, error) {
 	return &unix.SockaddrUnix{Name: a.path}, nil
 }
 
-// addrOf is an address of the system's. Zones come as numbers.
+// addrOf returns the Addr for an address of the system. Zones become numbers.
 func addrOf(network string, sa unix.Sockaddr) Addr {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
@@ -189,14 +189,14 @@ func addrOf(network string, sa unix.Sockaddr) Addr {
 		}
 		return Addr{network: network, ip: netip.AddrPortFrom(ip, uint16(sa.Port))}
 	case *unix.SockaddrUnix:
-		if sa.Name != "" && sa.Name != "@" { // what a socket without a name is said to have
+		if sa.Name != "" && sa.Name != "@" { // reported for a socket without a name
 			return Addr{network: network, path: sa.Name}
 		}
 	}
 	return Addr{}
 }
 
-// zoneID is the number of a zone, which must be given as a number.
+// zoneID returns the number of a zone, which must be given as a number.
 func zoneID(zone string) (id uint32, err error) {
 	if zone == "" {
 		return 0, nil

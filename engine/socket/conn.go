@@ -15,9 +15,9 @@ import (
 )
 
 // Adopt takes over a net.Conn, a net.Listener or a net.PacketConn of TCP, UDP or unix, or any
-// other value with a SyscallConn method whose descriptor is a socket. The value is closed, and the
-// connection goes on in the Socket, under another number. A unix listener's path stays; removing
-// it is the caller's from then on. When Adopt fails, conn is as it was.
+// other value with a SyscallConn method whose descriptor is a socket. The value is closed, and the connection
+// continues in the Socket, with another descriptor. The path of a unix listener is not removed; that is
+// left to the caller. If Adopt fails, conn is unchanged.
 func Adopt(conn interface{ Close() error }) (*Socket, error) {
 	open, ok := conn.(syscall.Conn)
 	if !ok {
@@ -44,11 +44,11 @@ func Adopt(conn interface{ Close() error }) (*Socket, error) {
 	if unlinks, ok := conn.(interface{ SetUnlinkOnClose(bool) }); ok {
 		unlinks.SetUnlinkOnClose(false)
 	}
-	conn.Close() // it held one of two descriptors: nothing that it answers changes the connection
+	conn.Close() // one of two descriptors: its error does not concern the connection
 	return s, nil
 }
 
-// identify asks a socket what it is, and makes it non-blocking.
+// identify finds out what kind of socket it is, and makes it non-blocking.
 func (s *Socket) identify() error {
 	kind, err := s.option(unix.SO_TYPE)
 	if err != nil {
@@ -72,8 +72,8 @@ func (s *Socket) identify() error {
 	return os.NewSyscallError("fcntl", unix.SetNonblock(s.fd, true))
 }
 
-// Conn hands the connection over to the package net: it is the reverse of [Adopt]. The Socket is closed.
-// When Conn fails, the Socket is as it was.
+// Conn turns the socket into a connection of package net: it is the reverse of [Adopt]. The Socket is closed.
+// If Conn fails, the Socket is unchanged.
 func (s *Socket) Conn() (net.Conn, error) {
 	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Socket) Conn() (net.Conn, error) {
 	return conn, s.Close()
 }
 
-// NewPair is two sockets that are connected to each other, as a pipe for both directions.
+// NewPair returns two sockets that are connected to each other, like a pipe for both directions.
 func NewPair() (a, b *Socket, err error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

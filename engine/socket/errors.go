@@ -10,6 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrWouldBlock says that there is nothing to receive, or to accept, or no room to send. It wraps
-// EAGAIN. A handler may return it: the loop tells the handler again when that has changed.
+// ErrWouldBlock means that there is nothing to receive or to accept, or no room to send. It wraps EAGAIN. A
+// handler may return it: the loop calls the handler again when this has changed.
 var ErrWouldBlock = fmt.Errorf("socket: not ready: %w", unix.EAGAIN)

@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FileWrapper makes a descriptor that is no socket, of a file, a pipe or a device, an [Endpoint]. It
-// owns a duplicate.
+// FileWrapper is an [Endpoint] for a descriptor that is not a socket: a file, a pipe or a device. It owns a
+// duplicate.
 type FileWrapper struct{ fd int }
 
 var _ Endpoint = (*FileWrapper)(nil)
 
-// NewFileWrapper duplicates fd, which stays the caller's to close. The duplicate is close-on-exec.
+// NewFileWrapper duplicates fd, which the caller still has to close. The duplicate is close-on-exec.
 func NewFileWrapper(fd int) (*FileWrapper, error) {
 	duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -26,7 +26,7 @@ func NewFileWrapper(fd int) (*FileWrapper, error) {
 	return &FileWrapper{duplicate}, nil
 }
 
-// FD is the duplicate, -1 once it is closed.
+// FD returns the duplicate, -1 after Close.
 func (f *FileWrapper) FD() int { return f.fd }
 
 // Recv reads into p, and returns io.EOF at the end of the file.

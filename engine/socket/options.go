@@ -11,15 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SetReuseAddr lets the address be bound again at once.
+// SetReuseAddr allows the address to be bound again at once.
 func (s *Socket) SetReuseAddr() error { return s.set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) }
 
-// SetReusePort lets several sockets listen on one address, and has the system divide the connections among
-// them (on Darwin, NetBSD and OpenBSD it need not divide them evenly).
+// SetReusePort allows several sockets to listen on one address. The system distributes the connections among
+// them, on Darwin, NetBSD and OpenBSD perhaps not evenly.
 func (s *Socket) SetReusePort() error { return s.set(unix.SOL_SOCKET, reusePort, 1) }
 
-// SetKeepAlive asks the other end whether it is still there, when nothing came for so long and then again
-// each time; 0 ends that. OpenBSD has one time for all connections.
+// SetKeepAlive makes the system send a probe to the other end whenever nothing has arrived for that long; 0
+// disables it. OpenBSD has one duration for all connections.
 func (s *Socket) SetKeepAlive(idle time.Duration) error {
 	if idle <= 0 {
 		return s.set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0)
@@ -33,8 +33,7 @@ func (s *Socket) SetKeepAlive(idle time.Duration) error {
 	return s.set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 }
 
-// SetNoDelay says whether TCP sends small pieces at once, instead of gathering them, as it does by
-// default.
+// SetNoDelay sets whether TCP sends small pieces at once. By default it joins them to larger ones.
 func (s *Socket) SetNoDelay(on bool) error {
 	value := 0
 	if on {
@@ -43,10 +42,10 @@ func (s *Socket) SetNoDelay(on bool) error {
 	return s.set(unix.IPPROTO_TCP, unix.TCP_NODELAY, value)
 }
 
-// SetReadBuffer sets how many bytes the system keeps for Recv.
+// SetReadBuffer sets how many received bytes the system buffers.
 func (s *Socket) SetReadBuffer(bytes int) error { return s.set(unix.SOL_SOCKET, unix.SO_RCVBUF, bytes) }
 
-// SetWriteBuffer sets how many bytes the system keeps of what was sent.
+// SetWriteBuffer sets how many sent bytes the system buffers.
 func (s *Socket) SetWriteBuffer(bytes int) error {
 	return s.set(unix.SOL_SOCKET, unix.SO_SNDBUF, bytes)
 }
@@ -55,7 +54,7 @@ func (s *Socket) set(level, option, value int) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, level, option, value))
 }
 
-// option is a socket's option.
+// option returns a socket's option.
 func (s *Socket) option(name int) (int, error) {
 	value, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, name)
 	return value, os.NewSyscallError("getsockopt", err)

@@ -4,7 +4,7 @@ package socket
 
 import "golang.org/x/sys/unix"
 
-// reusePort is the one that divides connections: FreeBSD's SO_REUSEPORT gives all to the last socket.
+// reusePort is the option that distributes connections: with FreeBSD's SO_REUSEPORT the last socket gets all.
 const reusePort = unix.SO_REUSEPORT_LB
 
 var keepAliveTimes = []int{unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL}

@@ -6,5 +6,5 @@ import "golang.org/x/sys/unix"
 
 const reusePort = unix.SO_REUSEPORT
 
-// keepAliveTimes are none: there is one for the whole system.
+// keepAliveTimes is empty: the time is the same for the whole system.
 var keepAliveTimes []int

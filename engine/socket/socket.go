@@ -11,26 +11,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Endpoint is what a channel reads and writes through: a [Socket], a [FileWrapper], or something
-// that stands before one of them.
+// Endpoint is what a channel reads from and writes to: a [Socket], a [FileWrapper], or another type that wraps
+// one of them.
 type Endpoint interface {
-	// FD is the descriptor to wait for, -1 once the endpoint is closed.
+	// FD returns the descriptor to wait for, -1 after Close.
 	FD() int
 
-	// Recv receives what there is into p and returns how much, and io.EOF at the end. It never
-	// waits: ErrWouldBlock, or another error wrapping EAGAIN, says that there is nothing.
+	// Recv receives into p and returns the number of bytes, and io.EOF at the end. It never blocks: if
+	// there is nothing, it returns ErrWouldBlock or another error that wraps EAGAIN.
 	Recv(p []byte) (int, error)
 
-	// Send sends some of p and returns how much. It never waits: ErrWouldBlock, or another
-	// error wrapping EAGAIN, says that there is no room.
+	// Send sends some of p and returns the number of bytes. It never blocks: if there is no room, it
+	// returns ErrWouldBlock or another error that wraps EAGAIN.
 	Send(p []byte) (int, error)
 
 	// Close closes the descriptor. A second Close does nothing.
 	Close() error
 }
 
-// Socket is a non-blocking, close-on-exec socket. Its errors are [ErrWouldBlock], io.EOF, and those of
-// type *os.SyscallError. A [Dispatcher] has Recv, Send and Accept of its own: call those.
+// Socket is a non-blocking, close-on-exec socket. Its errors are [ErrWouldBlock], io.EOF, and values of type
+// *os.SyscallError. The Dispatcher of package engine has methods Recv, Send and Accept: call those.
 type Socket struct {
 	fd        int
 	network   string
@@ -38,13 +38,13 @@ type Socket struct {
 	datagrams bool
 	peer      Addr // of an accepted one
 
-	// Owner is for the use of whoever has the socket.
+	// Owner may be set by the owner of the socket; package engine sets it to the channel.
 	Owner any
 }
 
 var _ Endpoint = (*Socket)(nil)
 
-// New opens a socket on the network: tcp or tcp4, tcp6, udp or udp4, udp6, unix, unixgram.
+// New opens a socket. The networks are tcp, tcp4, tcp6, udp, udp4, udp6, unix and unixgram.
 func New(network string) (*Socket, error) {
 	family, kind, err := familyOf(network)
 	if err != nil {
@@ -57,16 +57,16 @@ func New(network string) (*Socket, error) {
 	return &Socket{fd: fd, network: network, datagrams: kind == unix.SOCK_DGRAM}, nil
 }
 
-// FD is the descriptor, -1 once the socket is closed.
+// FD returns the descriptor, -1 after Close.
 func (s *Socket) FD() int { return s.fd }
 
-// Network is what New took.
+// Network returns the network, the argument of New.
 func (s *Socket) Network() string { return s.network }
 
 // Listening reports whether Listen was called.
 func (s *Socket) Listening() bool { return s.listening }
 
-// Datagrams reports whether the socket is one of datagrams.
+// Datagrams reports whether the socket sends and receives datagrams.
 func (s *Socket) Datagrams() bool { return s.datagrams }
 
 // Recv receives into p, and returns io.EOF at the end of the stream. A datagram may be empty.
@@ -96,7 +96,7 @@ func (s *Socket) Send(p []byte) (int, error) {
 	return 0, os.NewSyscallError("send", err)
 }
 
-// RecvFrom receives a datagram into p, and says who sent it.
+// RecvFrom receives a datagram into p. It returns the number of bytes and the address of the sender.
 func (s *Socket) RecvFrom(p []byte) (int, Addr, error) {
 	n, from, err := unix.Recvfrom(s.fd, p, unix.MSG_DONTWAIT)
 	if err != nil {
@@ -114,7 +114,7 @@ func (s *Socket) SendTo(p []byte, to Addr) error {
 	return wouldBlock("sendto", unix.Sendto(s.fd, p, unix.MSG_DONTWAIT, sa))
 }
 
-// wouldBlock is the error of a system call.
+// wouldBlock returns the error for that of a system call.
 func wouldBlock(call string, err error) error {
 	if err == unix.EAGAIN {
 		return ErrWouldBlock
@@ -122,7 +122,7 @@ func wouldBlock(call string, err error) error {
 	return os.NewSyscallError(call, err)
 }
 
-// Bind gives the socket an address.
+// Bind binds the socket to an address.
 func (s *Socket) Bind(a Addr) error {
 	sa, err := a.sockaddr()
 	if err != nil {
@@ -131,7 +131,7 @@ func (s *Socket) Bind(a Addr) error {
 	return os.NewSyscallError("bind", unix.Bind(s.fd, sa))
 }
 
-// Listen queues up to backlog connections for Accept.
+// Listen makes the system queue up to backlog connections for Accept.
 func (s *Socket) Listen(backlog int) error {
 	if err := unix.Listen(s.fd, backlog); err != nil {
 		return os.NewSyscallError("listen", err)
@@ -140,7 +140,7 @@ func (s *Socket) Listen(backlog int) error {
 	return nil
 }
 
-// Accept takes a connection from the queue.
+// Accept accepts a connection from the queue, and returns its address.
 func (s *Socket) Accept() (*Socket, Addr, error) {
 	fd, sa, err := acceptSocket(s.fd)
 	if err != nil {
@@ -150,7 +150,7 @@ func (s *Socket) Accept() (*Socket, Addr, error) {
 	return &Socket{fd: fd, network: s.network, peer: peer}, peer, nil
 }
 
-// Connect begins to connect. An error wrapping EINPROGRESS says that it goes on.
+// Connect begins to connect. It returns an error that wraps EINPROGRESS if this has not ended yet.
 func (s *Socket) Connect(a Addr) error {
 	sa, err := a.sockaddr()
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *Socket) Connect(a Addr) error {
 	return os.NewSyscallError("connect", unix.Connect(s.fd, sa))
 }
 
-// SockError takes the pending error, nil if there is none.
+// SockError returns the pending error and clears it; nil if there is none.
 func (s *Socket) SockError() error {
 	pending, err := s.option(unix.SO_ERROR)
 	if err != nil || pending == 0 {
@@ -168,13 +168,13 @@ func (s *Socket) SockError() error {
 	return os.NewSyscallError("connect", unix.Errno(pending))
 }
 
-// LocalAddr is the address that Bind gave, or the system.
+// LocalAddr returns the address of Bind, or the one that the system has chosen.
 func (s *Socket) LocalAddr() (Addr, error) {
 	sa, err := unix.Getsockname(s.fd)
 	return addrOf(s.network, sa), os.NewSyscallError("getsockname", err)
 }
 
-// PeerAddr is the address of the other end.
+// PeerAddr returns the address of the other end.
 func (s *Socket) PeerAddr() (Addr, error) {
 	if s.peer.IsValid() {
 		return s.peer, nil
@@ -183,7 +183,7 @@ func (s *Socket) PeerAddr() (Addr, error) {
 	return addrOf(s.network, sa), os.NewSyscallError("getpeername", err)
 }
 
-// CloseWrite ends what can be sent: the other end receives io.EOF, and may still send.
+// CloseWrite ends the output: the other end receives io.EOF, and may still send.
 func (s *Socket) CloseWrite() error {
 	return os.NewSyscallError("shutdown", unix.Shutdown(s.fd, unix.SHUT_WR))
 }

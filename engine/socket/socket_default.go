@@ -31,7 +31,7 @@ func acceptSocket(fd int) (int, unix.Sockaddr, error) {
 	return accepted, peer, err
 }
 
-// prepared makes a new descriptor what every one of ours is.
+// prepared makes a new descriptor close-on-exec and non-blocking.
 func prepared(fd int) (int, error) {
 	unix.CloseOnExec(fd)
 	if err := unix.SetNonblock(fd, true); err != nil {

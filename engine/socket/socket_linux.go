@@ -18,9 +18,10 @@ func acceptSocket(fd int) (int, unix.Sockaddr, error) {
 	return unix.Accept4(fd, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
 }
 
-// recvNow and sendNow go past Go's scheduler, which need not know of calls that do not block; that these
-// do not is said in the call itself, because the descriptor's mode is shared with whoever has a
-// duplicate. That saves 60 ns each.
+// recvNow and sendNow bypass Go's scheduler, which need not know of system calls that do not block. The flag
+// MSG_DONTWAIT makes sure of that, because a program that has a duplicate of the descriptor may change its mode.
+// With Syscall6 instead, a message costs 1.10 times the CPU time with 100 active connections [1.06-1.15] and
+// 1.09 times with 500 [1.07-1.12] (bench/go, 16 interleaved rounds).
 
 func recvNow(fd int, p []byte) (int, unix.Errno) {
 	for {

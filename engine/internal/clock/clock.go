@@ -11,10 +11,10 @@ const Never time.Duration = math.MaxInt64
 
 var began = time.Now()
 
-// Now is the time; a third cheaper than time.Now.
+// Now returns the time. It costs a third less than time.Now.
 func Now() time.Duration { return time.Since(began) }
 
-// After is when a wait that begins now has taken so long; a negative wait ends never.
+// After returns when a wait that begins now ends; a negative wait never ends.
 func After(now, wait time.Duration) time.Duration {
 	if wait < 0 || wait >= Never-now {
 		return Never

@@ -1,4 +1,4 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-// Package descriptor has what every layer of the engine does with the numbers of descriptors.
+// Package descriptor has tables and lists of descriptor numbers, for every layer of the engine.
 package descriptor

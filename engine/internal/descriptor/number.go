@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Max bounds the tables indexed by descriptor. Linux's default for the largest number of
-// descriptors a process may ask for is a quarter of it.
+// Max limits the tables indexed by descriptor. It is four times Linux's default for the largest number of
+// descriptors of a process.
 const Max = 1 << 22
 
-// Grown gives table room for the index fd, and reserve for those that are likely to follow.
+// Grown returns table with room for the index fd, and for some more.
 func Grown[E any](table []E, fd int) []E {
 	if fd < len(table) {
 		return table
@@ -26,7 +26,7 @@ func Grown[E any](table []E, fd int) []E {
 	return bigger
 }
 
-// Without takes fd out of a list that holds it at most once.
+// Without returns the list without fd, which it contains at most once.
 func Without(list []int32, fd int32) []int32 {
 	if i := slices.Index(list, fd); i >= 0 {
 		return slices.Delete(list, i, i+1)
@@ -34,5 +34,5 @@ func Without(list []int32, fd int32) []int32 {
 	return list
 }
 
-// NotOpen says that fd cannot be waited for with call because it is not open.
+// NotOpen returns the error of a system call for a descriptor that is not open.
 func NotOpen(call string) error { return os.NewSyscallError(call, unix.EBADF) }

@@ -9,8 +9,8 @@ import (
 	"math/bits"
 )
 
-// Table holds something for each of some descriptors, of whatever numbers: its memory goes by how many they are. It is a
-// hash table with open addressing; the slots behind one that is dropped move up. The zero Table is empty.
+// Table has an entry for each of some descriptors. Its memory depends on how many they are, not on their numbers. It is
+// a hash table with open addressing; the slots behind one that is dropped move up. The zero Table is empty.
 type Table[E any] struct {
 	slots []tableSlot[E] // a power of two of them, a third free
 	count int
@@ -25,10 +25,10 @@ type tableSlot[E any] struct {
 
 const smallestTable = 4
 
-// Len is how many there are.
+// Len returns how many entries there are.
 func (t *Table[E]) Len() int { return t.count }
 
-// At is fd's entry, nil if it has none. It stays where it is until the next Made or Drop.
+// At returns fd's entry, nil if it has none. The pointer is valid until the next Made or Drop.
 func (t *Table[E]) At(fd int32) *E {
 	if t.count == 0 {
 		return nil
@@ -39,7 +39,7 @@ func (t *Table[E]) At(fd int32) *E {
 	return nil
 }
 
-// Made is fd's entry, a zero one if it had none.
+// Made returns fd's entry, and makes a zero one if it has none.
 func (t *Table[E]) Made(fd int32) *E {
 	if e := t.At(fd); e != nil {
 		return e
@@ -53,7 +53,7 @@ func (t *Table[E]) Made(fd int32) *E {
 	return &s.entry
 }
 
-// Drop forgets fd's entry, if it has one.
+// Drop removes fd's entry, if it has one.
 func (t *Table[E]) Drop(fd int32) {
 	if t.At(fd) == nil {
 		return
@@ -76,7 +76,7 @@ func (t *Table[E]) Drop(fd int32) {
 	}
 }
 
-// All are the descriptors and their entries, in no order. Nothing may be made or dropped meanwhile.
+// All returns the descriptors and their entries, in no order. No entry may be made or dropped meanwhile.
 func (t *Table[E]) All() iter.Seq2[int32, *E] {
 	return func(yield func(int32, *E) bool) {
 		for i := range t.slots {
@@ -91,7 +91,7 @@ func (t *Table[E]) home(fd int32) int {
 	return int(uint32(fd) * 0x9E3779B9 >> t.shift) // spreads numbers in regular distances too
 }
 
-// slot is the one that fd has, or would get.
+// slot returns the slot that fd has, or would get.
 func (t *Table[E]) slot(fd int32) *tableSlot[E] {
 	mask := len(t.slots) - 1
 	for i := t.home(fd); ; i = (i + 1) & mask {
