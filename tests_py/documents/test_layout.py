@@ -63,3 +63,15 @@ def test_the_line_is_the_first_sentence_of_the_file(name):
 @pytest.mark.parametrize("name", FILES)
 def test_no_file_is_long(name):
     assert (ROOT / name).read_text(encoding="utf-8").count("\n") <= 300
+
+
+def test_the_paths_lead_through_files_that_exist():
+    """The text names some of them without their folders."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = text[text.index("### The path of a feature") : text.index("## How a change should look")]
+    places = ("engine", "pybind", "python", "tests_py")
+    there = {path.name for place in places for path in (ROOT / place).rglob("*.*")}
+    named = set(re.findall(r"`([\w./]+\.(?:py|c|h|go|toml))`", text))
+    assert len(named) > 20
+    for name in named:
+        assert (ROOT / name).exists() if "/" in name else name in {*there, "pyproject.toml"}, name
