@@ -125,7 +125,7 @@ class async_chat(asyncore.dispatcher):
     @_loose
     def push(self, data: bytes | bytearray | memoryview) -> None:
         """Queue bytes, and send as much as possible at once. `TypeError` for other types."""
-        if not isinstance(data, (bytes, bytearray, memoryview)):
+        if type(data) is not bytes and not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data to push must be bytes-like, not {type(data).__name__}")
         size = self.ac_out_buffer_size
         if len(data) > size:
@@ -220,6 +220,7 @@ class _Unread:
     def __init__(self, chat: async_chat, data: bytes) -> None:
         self.data, self.at = data, 0
         self.names = vars(chat)
+        _expect_unread()
         del chat.ac_in_buffer
         _unread_of[id(chat)] = self
 
@@ -255,7 +256,12 @@ class _Input:
 
 
 _input = _Input()
-async_chat.ac_in_buffer = _input
+
+
+def _expect_unread() -> None:
+    """Let the class make ac_in_buffer; until then, that of a channel is read in half the time."""
+    if "ac_in_buffer" not in vars(async_chat):
+        async_chat.ac_in_buffer = _input
 
 
 def _collect(chat: async_chat) -> None:
@@ -267,17 +273,16 @@ def _collect(chat: async_chat) -> None:
     unread: _Unread | None = None
     try:
         while True:
-            if unread is not None and (
-                "ac_in_buffer" in vars(chat) or len(unread.data) - unread.at < _LONG_INPUT
-            ):
-                unread.put_back(chat)
-                unread = None
             if unread is None:
                 data = chat.ac_in_buffer
                 if not data:
                     return
                 if len(data) >= _LONG_INPUT and type(data) is bytes and _is_plain(type(chat)):
                     unread = _Unread(chat, data)
+            elif "ac_in_buffer" in vars(chat) or len(unread.data) - unread.at < _LONG_INPUT:
+                unread.put_back(chat)
+                unread = None
+                continue
             terminator = chat.get_terminator()
             if unread is None:
                 data, start = chat.ac_in_buffer, 0
@@ -285,6 +290,17 @@ def _collect(chat: async_chat) -> None:
                 continue
             else:
                 start = unread.at
+            if type(terminator) is bytes and 0 < len(terminator) <= _LONG_TERMINATOR:
+                at = data.find(terminator, start)
+                if at >= 0:
+                    if at > start:
+                        chat.collect_incoming_data(data[start:at])
+                    if unread is None:
+                        chat.ac_in_buffer = chat.ac_in_buffer[at + len(terminator) :]
+                    else:
+                        _drop(chat, at - start + len(terminator), unread)
+                    chat.found_terminator()
+                    continue
             there = len(data)
             if not terminator:
                 chat.collect_incoming_data(data[start:])
@@ -301,14 +317,6 @@ def _collect(chat: async_chat) -> None:
                 else:
                     chat.terminator = 0
                     chat.found_terminator()
-            elif len(terminator) <= _LONG_TERMINATOR and (at := data.find(terminator, start)) >= 0:
-                if at > start:
-                    chat.collect_incoming_data(data[start:at])
-                if unread is None:
-                    chat.ac_in_buffer = chat.ac_in_buffer[at + len(terminator) :]
-                else:
-                    _drop(chat, at - start + len(terminator), unread)
-                chat.found_terminator()
             else:
                 at, begun = _search(chat, terminator, data, start)
                 if at > start:

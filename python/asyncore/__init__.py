@@ -129,6 +129,7 @@ _DISCONNECTED = frozenset({ECONNRESET, ENOTCONN, ESHUTDOWN, ECONNABORTED, EPIPE,
 socket_map: dict[int, Any] = {}
 """The default map of `loop()` and of channels: from number to channel."""
 
+_IN, _PRI, _OUT, _LOST = 1, 2, 4, 8 | 16 | 32  # poll(2)'s flags have these values everywhere
 _SEND_SIZE = 1 << 16  # bytes that dispatcher_with_send hands to the socket in one call
 
 
@@ -191,13 +192,13 @@ def readwrite(obj: Any, flags: int) -> None:
     For an `OSError` which means that the connection is lost, it calls `handle_close()` instead.
     """
     try:
-        if flags & select.POLLIN:
+        if flags & _IN:
             obj.handle_read_event()
-        if flags & select.POLLOUT:
+        if flags & _OUT:
             obj.handle_write_event()
-        if flags & select.POLLPRI:
+        if flags & _PRI:
             obj.handle_expt_event()
-        if flags & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
+        if flags & _LOST:
             obj.handle_close()
     except _reraised_exceptions:
         raise
@@ -587,11 +588,15 @@ class dispatcher_with_send(dispatcher):
     def initiate_send(self) -> None:
         """Send the first part of the buffer."""
         waiting = self.out_buffer
-        if type(waiting) is not _Backlog and len(waiting) <= _SEND_SIZE:
-            sent = dispatcher.send(self, waiting[:_SEND_SIZE])
+        if type(waiting) is bytes and len(waiting) <= _SEND_SIZE:
+            sent = dispatcher.send(self, waiting)
             self.out_buffer = self.out_buffer[sent:]
             return
         if type(waiting) is not _Backlog:
+            if len(waiting) <= _SEND_SIZE:  # a program's own kind of buffer
+                sent = dispatcher.send(self, waiting[:_SEND_SIZE])
+                self.out_buffer = self.out_buffer[sent:]
+                return
             self.out_buffer = waiting = _Backlog(waiting)
         sent = dispatcher.send(self, bytes(memoryview(waiting)[:_SEND_SIZE]))
         if self.out_buffer is not waiting:  # handle_close() has replaced it

@@ -138,6 +138,7 @@ def _set_up_chat(asynchat: dict[str, Any]) -> None:
     global _chat_is_set_up
     if not _chat_is_set_up and _binding is not None:
         _chat_is_set_up = True
+        asynchat["_expect_unread"]()
         tools = asynchat["_own_methods"]
         _binding.pybind_SetupChat(id(tools), False)
 

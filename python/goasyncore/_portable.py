@@ -13,10 +13,10 @@ import math
 
 from . import _slow_handler, _stats, _timers
 from ._genuine import missing, own_poll
-from ._portable_poll import IN, OUT, Registered, poll, quick_poll
+from ._portable_poll import EVERY, IN, LONGEST, OUT, Registered, poll
 from ._portable_select import select_passes
-from ._portable_waker import call_due, of_thread, prepare
-from ._stats import table
+from ._portable_waker import call_due, of_thread, prepared
+from ._stats import running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,25 +56,18 @@ def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> Non
     """Make passes with poll's meaning of ready; at most `count` if it is not negative."""
     if timeout is not None:
         timeout = int(timeout * 1000)
-    try:
-        counts = table[id(map)]
-        if counts.held is not map and (
-            type(map) is not dict or map[counts.key] is not counts.witness()
-        ):
-            counts = _stats.running(map)
-    except KeyError:
-        counts = _stats.running(map)
-    if timeout != 0 and of_thread.waker is None:
-        prepare(namespace, map)
+    counts = running(map)
+    try:  # two threads may loop over one map
+        there = counts.registered.pop()
+    except IndexError:
+        there = Registered()
+    if waits := timeout != 0:
+        waker = prepared(namespace, map)
+        busy = False
+        looks = 0 if timeout is None or -1 <= timeout < LONGEST else -1
     while map and count:
         count -= 1
         channels = {**map} if type(map) is dict else dict(map.items())
-        many = len(channels)
-        counts.asked += many + many
-        try:  # two threads may loop over one map
-            there = counts.registered.pop()
-        except IndexError:
-            there = Registered()
         told = there.told
         for key, obj in channels.items():
             want = 3 if obj.readable() else 0
@@ -87,51 +80,68 @@ def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> Non
                 pass
             counts.changes += 1
             there.tell(key, want)
+        many = len(channels)
         if len(told) != many:
             there.forget(channels)
+        counts.asked += many + many
         try:
             module = namespace["select"]
         except KeyError:
             raise missing("select") from None
-        events = None
+        own = there.waker
         if module.poll is not own_poll:
             events = _foreign_poll(module, there, timeout, map)
-        elif timeout == 0:
-            if there.waker < 0:
-                events = there.pollster.poll(0)
-        elif not _timers.used:
-            waker = of_thread.waker
-            if waker is not None:
-                events = quick_poll(there, waker, channels, timeout, map)
-        if events is None:
-            events = poll(there, channels, timeout, map, counts)
+        elif own < 0 and not waits:
+            events = there.pollster.poll(0)
         else:
-            if len(events) > 1:
-                there.sort(events, channels)
-            if not there.stale and not there.keys:
-                counts.registered.append(there)
+            events = None
+            if own not in channels:
+                if waits and (busy or counts.passes & EVERY == looks):
+                    events = there.pollster.poll(0)
+                    if not (busy := bool(events)):
+                        events = None
+                if (
+                    events is None
+                    and waits
+                    and waker is not None
+                    and waker.number == own
+                    and waker.map is None
+                ):
+                    waker.map = map
+                    try:
+                        if not _timers.used:
+                            events = there.pollster.poll(timeout)
+                    finally:
+                        waker.map = None
+                if events and events[0][0] == own:
+                    events = None
+            if events is None:
+                events = poll(there, channels, timeout, map, counts)
+                waker = of_thread.waker
         counts.passes += 1
         if events:
-            keys, done = there.keys, 0
-            try:
-                for number, flags in events:
-                    key = keys.get(number, number) if keys else number
-                    obj = channels[key]
-                    if map.get(key) is obj:
-                        done += 1
-                        try:
-                            tell = namespace["readwrite"]
-                        except KeyError:
-                            raise missing("readwrite") from None
-                        if _slow_handler.limit is not None:
-                            obj = _slow_handler.watched(namespace, "readwrite", tell, obj)
-                        tell(obj, flags)
-            finally:
-                counts.events += done
+            if len(events) > 1 and not there.has_order(channels):
+                there.sort(events, channels)
+            keys = there.keys
+            for number, flags in events:
+                key = keys.get(number, number) if keys else number
+                obj = channels[key]
+                if map.get(key) is obj:
+                    counts.events += 1
+                    try:
+                        tell = namespace["readwrite"]
+                    except KeyError:
+                        raise missing("readwrite") from None
+                    if _slow_handler.limit is not None:
+                        obj = _slow_handler.watched(namespace, "readwrite", tell, obj)
+                    tell(obj, flags)
             if len(map) != many and not counts.fits(map):
                 _stats.keep(map, counts)
+        if there.keys:  # an object may have another number in the next pass
+            there.begin({})
         if _timers.agendas:
             call_due(map)
+    counts.registered.append(there)
 
 
 def _foreign_poll(

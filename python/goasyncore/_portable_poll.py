@@ -14,11 +14,11 @@ from os import strerror
 
 from . import _timers
 from ._genuine import clock, own_poll
-from ._portable_waker import left_of, of_thread, sure
+from ._portable_waker import left_of, sure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, MutableMapping
+    from collections.abc import MutableMapping
     from typing import Any
 
     from ._portable_waker import Waker
@@ -27,17 +27,11 @@ if TYPE_CHECKING:
     type Map = MutableMapping[Any, Any]
     type Ready = tuple[list[Any], list[Any], list[Any]]
 
-__all__ = [
-    "IN",
-    "NOTHING",
-    "OUT",
-    "PRI",
-    "Registered",
-    "looked",
-    "poll",
-    "quick_poll",
-    "select_by_poll",
-]
+__all__ = ["EVERY", "IN", "LONGEST", "OUT", "Registered", "poll", "select_by_poll"]
+
+# To look costs half as much as a wait that finds something at once. So a loop looks before it waits
+# if that was enough in its last pass; otherwise only in one of 16 passes, to find out.
+EVERY = 15
 
 IN, PRI, OUT = 1, 2, 4  # poll(2)'s, everywhere
 _ERR, _HUP, _NVAL = 8, 16, 32
@@ -45,8 +39,7 @@ _ERR, _HUP, _NVAL = 8, 16, 32
 # poll(2) reports a hang-up to a channel that waits only for room to write; select does not. Such a
 # channel is left out of the wait, and checked again after this time (seconds).
 _LOOK_AGAIN = 0.5
-NOTHING: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
-_LONGEST = 2**31 - 1  # milliseconds that one call of poll(2) can wait
+LONGEST = 2**31 - 1  # milliseconds that one call of poll(2) can wait
 _TOO_LONG = 2**63 / 1e9  # seconds that select.select refuses
 _INSTANT = 1e-6  # seconds: select(2) counts in microseconds
 
@@ -58,23 +51,28 @@ _poll: Any = own_poll or getattr(select, "poll", None)
 class Registered:
     """A poll object, and what is registered in it: a pass only registers changes."""
 
-    __slots__ = ("in_order", "keys", "pollster", "stale", "told", "waker")
+    __slots__ = ("in_order", "keys", "pollster", "told", "waker")
 
-    def __init__(self, waker: int = -1) -> None:
+    def __init__(self) -> None:
+        self.waker = -1
+        self.begin({})
+
+    def begin(self, wanted: dict[Any, int]) -> None:
+        """Begin with a new poll object, and register these in their order."""
         self.told: dict[Any, int] = {}  # from key to what it waits for; 0: nothing
         self.keys: dict[int, Any] = {}  # by the number, of keys that are not numbers themselves
         self.in_order = True  # of the poll object: that of `told`
-        self.stale = False  # the next pass must begin with a new one
-        self.waker = waker
         self.pollster = _poll()
-        if waker >= 0:
-            self.pollster.register(waker, IN)  # first, so that it is reported first
+        if self.waker >= 0:
+            self.pollster.register(self.waker, IN)  # first, so that it is reported first
+        for key, want in wanted.items():
+            self.tell(key, want)
 
     def tell(self, key: Any, want: int) -> None:
         """Register what the channel under a key waits for."""
-        before = self.told.get(key, 0)
+        before = self.told.get(key)
         if want:
-            if not before and key in self.told:
+            if before == 0:
                 self.in_order = False
             self.pollster.register(key, want)
             if type(key) is not int:
@@ -83,113 +81,88 @@ class Registered:
             self.pollster.unregister(key)
         self.told[key] = want
 
-    def forget(self, channels: Container[Any]) -> None:
+    def forget(self, channels: dict[Any, Any]) -> None:
         """Remove all registrations except these."""
-        for key in [key for key in self.told if key not in channels]:
-            self.tell(key, 0)
-            del self.told[key]
+        for key in self.told.keys() - channels.keys():
+            if self.told.pop(key):
+                self.pollster.unregister(key)
+
+    def has_order(self, channels: dict[Any, Any]) -> bool:
+        """Return whether events are reported in the order of the channels."""
+        return self.in_order and list(self.told) == list(channels)
 
     def sort(self, events: list[tuple[int, int]], channels: dict[Any, Any]) -> None:
-        """Sort the events into the order of the channels."""
-        if not self.in_order or list(self.told) != list(channels):
-            places = {key: place for place, key in enumerate(channels)}
-            events.sort(key=lambda event: places.get(self.keys.get(event[0], event[0]), -1))
-            self.stale = True
+        """Sort the events into the order of the channels, and register the channels in it."""
+        places = {key: place for place, key in enumerate(channels)}
+        events.sort(key=lambda event: places.get(self.keys.get(event[0], event[0]), -1))
+        if not self.keys:
+            self.begin({key: self.told[key] for key in channels})
 
-    def keep(self, counts: Counts) -> None:
-        """Keep it for the next pass over the map."""
-        if not self.stale and not self.keys:
-            counts.registered.append(self)
+    def restore(self, muted: dict[Any, int]) -> None:
+        """Register again what was left out."""
+        for key, want in muted.items():
+            self.tell(key, want)
+        muted.clear()
 
-    def with_waker(self, waker: Waker | None) -> Registered:
-        """Return one that also waits for this waker."""
+    def wait_for(self, waker: Waker | None) -> None:
+        """Make this the waker that is waited for."""
         number = -1 if waker is None else waker.number
-        if number == self.waker:
-            return self
-        other = Registered(number)
-        for key, want in self.told.items():
-            other.tell(key, want)
-        return other
+        if number != self.waker:
+            self.waker = number
+            self.begin(self.told)
 
 
 def _milliseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else min(math.ceil(seconds * 1000 - 1e-3), _LONGEST)
-
-
-def quick_poll(
-    there: Registered, waker: Waker, channels: dict[Any, Any], timeout: int | None, map: Map
-) -> list[tuple[int, int]] | None:
-    """Return select.poll's result if nothing was ever scheduled; otherwise perhaps `None`."""
-    number = waker.number
-    if waker.map is not None or number != there.waker or number < 0 or number in channels:
-        return None
-    waker.map = map
-    try:
-        if _timers.used:
-            return None
-        events: list[tuple[int, int]] = there.pollster.poll(timeout)
-    finally:
-        waker.map = None
-    if events and events[0][0] == number:
-        del events[0]
-        return events or None
-    return events
+    return None if seconds is None else min(math.ceil(seconds * 1000 - 1e-3), LONGEST)
 
 
 def poll(
     there: Registered, channels: dict[Any, Any], timeout: int | None, map: Map, counts: Counts
 ) -> list[tuple[int, int]]:
-    """Return select.poll's result, for a wait that takes time."""
+    """Return select.poll's result, whatever is scheduled and whoever uses this thread's waker."""
     seconds = None if timeout is None or timeout < 0 else timeout / 1000
-    waker = of_thread.waker
-    if (
-        waker is None
-        or waker.map is not None
-        or waker.number < 0
-        or waker.number in channels
-        or _timers.used
-    ):
-        waker = sure(channels)
+    waker = sure(channels)
     if waker is not None:
         waker.map = map
     try:
-        began = clock.now() if _timers.used else 0.0
+        began = clock.now()
         limit = _milliseconds(_timers.shortened(seconds, map)) if _timers.agendas else timeout
         while True:
-            there = there.with_waker(waker)
+            there.wait_for(waker)
             events: list[tuple[int, int]] = there.pollster.poll(limit)
             if waker is None or not events or events[0][0] != there.waker:
-                break
+                return events
             del events[0]
             if waker.woken(counts) or events:
-                break
+                return events
             limit = _milliseconds(_timers.shortened(left_of(seconds, began), map))
     finally:
         if waker is not None:
             waker.map = None
-    if len(events) > 1:
-        there.sort(events, channels)
-    there.keep(counts)
-    return events
 
 
 def select_by_poll(
-    there: Registered, channels: dict[Any, Any], timeout: Any, map: Map, counts: Counts
+    channels: dict[Any, Any], lists: Ready, timeout: Any, map: Map, counts: Counts
 ) -> Ready:
-    """Return select.select's result, or raise its errors."""
+    """Return select.select's result for these lists, or raise its errors."""
     if timeout is not None and not (type(timeout) in (int, float) and 0 <= timeout < _TOO_LONG):
         select.select([], [], [], timeout)  # raises what select raises for it, or waits
         timeout = 0
+    wants = dict.fromkeys(channels, 0)
+    for keys, want in zip(lists, (IN, OUT, PRI), strict=True):
+        for key in keys:
+            wants[key] |= want
+    there = counts.registered.pop() if counts.registered else Registered()
+    for key, want in wants.items():
+        if there.told.get(key) != want:
+            there.tell(key, want)
+    there.forget(channels)
     waker = None if timeout == 0 else sure(channels)
     if waker is not None:
         waker.map = map
     try:
-        there = there.with_waker(waker)
+        there.wait_for(waker)
         events = there.pollster.poll(0)  # only what is not open now is an error
-        if timeout == 0:
-            ready = looked(there, events, channels)
-            there.keep(counts)
-            return ready
         first = True
         left = timeout
         step = 0.0
@@ -207,31 +180,19 @@ def select_by_poll(
             if over or any(ready) or (due is not None and due < _INSTANT):
                 break
             milliseconds, step = _step(due, bool(muted))
-            there = there.with_waker(waker)
+            there.wait_for(waker)
             began = clock.now()
             events = there.pollster.poll(milliseconds)
             if events:
                 step = clock.now() - began
             else:  # then the whole time has passed, according to the kernel
-                for key, want in muted.items():
-                    there.tell(key, want)
-                muted.clear()
+                there.restore(muted)
     finally:
         if waker is not None:
             waker.map = None
-    if not muted:
-        there.keep(counts)
-    return ready
-
-
-def looked(there: Registered, events: list[tuple[int, int]], channels: dict[Any, Any]) -> Ready:
-    """Return or raise what select.select would have returned or raised at once."""
-    if events and events[0][0] == there.waker:
-        del events[0]
-    muted: dict[Any, int] = {}
-    ready = _as_select(there, events, channels, muted, True)
-    for key, want in muted.items():
-        there.tell(key, want)
+    there.restore(muted)
+    if not there.keys:  # an object may have another number in the next pass
+        counts.registered.append(there)
     return ready
 
 
@@ -247,7 +208,7 @@ def _step(seconds: float | None, again: bool) -> tuple[int | None, float]:
     if seconds < 0.001:
         select.select([], [], [], seconds)
         return 0, seconds
-    milliseconds = min(int(seconds * 1000), _LONGEST)
+    milliseconds = min(int(seconds * 1000), LONGEST)
     return milliseconds, milliseconds / 1000
 
 
@@ -259,7 +220,7 @@ def _as_select(
     first: bool,
 ) -> Ready:
     """Return what select would report. What it would not report is left out of the wait."""
-    if len(events) > 1:
+    if len(events) > 1 and not there.has_order(channels):
         there.sort(events, channels)
     reads: list[Any] = []
     writes: list[Any] = []

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import select
-
 from . import _slow_handler, _stats, _timers
 from ._genuine import clock, missing, name_in, own_poll, own_select, own_sleep
-from ._portable_poll import IN, NOTHING, OUT, PRI, Registered, looked, select_by_poll
-from ._portable_waker import call_due, left_of, number, of_thread, prepare, sure
-from ._stats import table
+from ._portable_poll import EVERY, IN, LONGEST, OUT, Registered, select_by_poll
+from ._portable_waker import call_due, left_of, number, prepared, sure
+from ._stats import running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,174 +22,146 @@ if TYPE_CHECKING:
 
 __all__ = ["select_passes"]
 
-# Channels; with more, translating poll(2)'s result costs more than poll(2) saves.
-_FEW = 16
 _FD_SETSIZE = 1024  # select.select accepts numbers below this
+_FEW = 16  # channels; with more, it costs more to look at poll(2)'s result than poll(2) saves
+_NOTHING: Ready = ([], [], [])
 
 
 def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
     """Make passes with select's meaning of ready, at most `count` if that is not negative."""
-    try:
-        counts = table[id(map)]
-        if counts.held is not map and (
-            type(map) is not dict or map[counts.key] is not counts.witness()
-        ):
-            counts = _stats.running(map)
-    except KeyError:
-        counts = _stats.running(map)
-    if timeout != 0 and of_thread.waker is None:
-        prepare(namespace, map)
+    counts = running(map)
+    waits = timeout != 0
+    few = 0
+    if waits:
+        waker = prepared(namespace, map)
+        busy = False
+        usual = timeout is None or (type(timeout) in (int, float) and 0 <= timeout < LONGEST)
+        looks = 0 if usual else -1
+    elif own_poll:
+        few = _FEW
     while map and count:
         count -= 1
         channels = {**map} if type(map) is dict else dict(map.items())
+        many = len(channels)
         try:
             by_select = namespace["select"].select
         except KeyError:
             raise missing("select") from None
-        many = len(channels)
-        counts.asked += many + many
-        # poll(2) takes half of select(2)'s time if it does not have to wait.
-        if (
-            by_select is own_select
-            and ((many <= _FEW and timeout == 0) or many >= _FD_SETSIZE)
-            and _sleeps_itself(namespace)
-        ):
-            try:  # two threads may loop over one map
-                there = counts.registered.pop()
-            except IndexError:
-                there = Registered()
-            told = there.told
-            for key, obj in channels.items():
-                read = obj.readable()
-                write = obj.writable()
-                if read:
-                    want = 7 if write and not obj.accepting else 3
-                elif write:
-                    want = 2 if obj.accepting else 6
-                else:
-                    want = 0
-                try:
-                    if told[key] == want:
-                        continue
-                except KeyError:
-                    pass
-                counts.changes += 1
-                there.tell(key, want)
-            if len(told) != many:
-                there.forget(channels)
-            if timeout != 0 or there.waker >= 0:
-                ready = select_by_poll(there, channels, timeout, map, counts)
-            else:
-                events = there.pollster.poll(0)
-                if not events:
-                    ready = NOTHING
-                elif len(events) == 1 and events[0][1] == IN and not there.keys:
-                    ready = [events[0][0]], [], []
-                else:
-                    ready = looked(there, events, channels)
-                if not there.stale and not there.keys:
-                    counts.registered.append(there)
+        ready: Ready | None = None
+        if many <= few and by_select is own_select:
+            ready, lists = _look(channels, counts)
         else:
-            ready = _ask_and_select(namespace, by_select, channels, timeout, map, counts)
+            lists = _ask(channels)
+            counts.changes += len(lists[2])  # the kernel gets them in each pass
+        if ready is None:
+            try:
+                if lists[2] and by_select is own_select:
+                    if not waits or busy or counts.passes & EVERY == looks:
+                        ready = own_select(*lists, 0)
+                        if waits and not (busy := any(ready)):
+                            ready = None
+                    if ready is None and waker is not None:
+                        ready = _quick_select(waker, lists, channels, timeout, map)
+                if ready is None:
+                    ready = _select(namespace, by_select, channels, lists, timeout, map, counts)
+            except ValueError:
+                if not (by_select is own_select and own_poll and _beyond(lists[2])):
+                    raise
+                ready = select_by_poll(channels, lists, timeout, map, counts)
+        counts.asked += many + many
         counts.passes += 1
         reads, writes, others = ready
-        if reads:
-            _tell(namespace, "read", reads, channels, map, counts)
-        if writes:
-            _tell(namespace, "write", writes, channels, map, counts)
-        if others:
-            _tell(namespace, "_exception", others, channels, map, counts)
+        if reads or writes or others:
+            for name, keys in ("read", reads), ("write", writes), ("_exception", others):
+                for key in keys:
+                    obj = channels[key]
+                    if map.get(key) is obj:
+                        counts.events += 1
+                        try:
+                            tell = namespace[name]
+                        except KeyError:
+                            raise missing(name) from None
+                        if _slow_handler.limit is not None:
+                            obj = _slow_handler.watched(namespace, name, tell, obj)
+                        tell(obj)
+            if len(map) != many and not counts.fits(map):
+                _stats.keep(map, counts)
         if _timers.agendas:
             call_due(map)
 
 
-def _ask_and_select(
-    namespace: Namespace,
-    by_select: Any,
-    channels: dict[Any, Any],
-    timeout: Any,
-    map: Map,
-    counts: Counts,
-) -> Ready:
-    own = by_select is own_select
+def _ask(channels: dict[Any, Any]) -> Ready:
+    """Ask the channels. Returns select's lists: readers, writers, and all that want either."""
     readers: list[Any] = []
     writers: list[Any] = []
-    everybody: list[Any] = []
+    neither: list[Any] = []
     for key, obj in channels.items():
-        read = obj.readable()
-        write = obj.writable()
-        if read:
+        if obj.readable():
             readers.append(key)
-            everybody.append(key)
-            if write and not obj.accepting:
+            if obj.writable() and not obj.accepting:
                 writers.append(key)
-        elif write:
-            everybody.append(key)
+        elif obj.writable():
             if not obj.accepting:
                 writers.append(key)
-    counts.changes += len(everybody)  # the kernel gets them in each pass
-    lists = readers, writers, everybody
-    try:
-        if own and everybody:
-            if timeout == 0:
-                ready: Ready = by_select(readers, writers, everybody, timeout)
-                return ready
-            waker = of_thread.waker
-            if waker is not None:
-                found = _quick_select(waker, lists, channels, timeout, map)
-                if found is not None:
-                    return found
-        return _select(namespace, by_select, channels, lists, timeout, map, counts)
-    except ValueError:
-        if not (own and own_poll and _beyond(everybody)):
-            raise
-        wants = dict.fromkeys(channels, 0)
-        for keys, want in ((readers, IN), (writers, OUT), (everybody, PRI)):
-            for key in keys:
-                if key in wants:  # not the waker
-                    wants[key] |= want
+        else:
+            neither.append(key)
+    everybody = list(channels)
+    if neither:
+        left_out = set(neither)
+        everybody = [key for key in everybody if key not in left_out]
+    return readers, writers, everybody
+
+
+def _look(channels: dict[Any, Any], counts: Counts) -> tuple[Ready | None, Ready]:
+    """Ask the channels, and return what select would report at once.
+
+    poll(2) takes half of select(2)'s time. If it reports something else than data and room, the
+    result is `None` and the lists for select.
+    """
+    try:  # two threads may loop over one map
+        there = counts.registered.pop()
+    except IndexError:
         there = Registered()
-        for key, want in wants.items():
-            there.tell(key, want)
-        counts.changes += len(wants)
-        return select_by_poll(there, channels, timeout, map, counts)
-
-
-def _sleeps_itself(namespace: Namespace) -> bool:
-    """Return whether poll(2) may replace select: no scheduler has replaced a function."""
-    try:
-        return own_poll is not None and namespace["time"].sleep is own_sleep
-    except (KeyError, AttributeError):
-        return False
-
-
-def _tell(
-    namespace: Namespace,
-    name: str,
-    keys: list[Any],
-    channels: dict[Any, Any],
-    map: Map,
-    counts: Counts,
-) -> None:
-    told = 0
-    try:
-        for key in keys:
-            obj = channels[key]
-            if map.get(key) is obj:
-                told += 1
-                try:
-                    tell = namespace[name]
-                except KeyError:
-                    raise missing(name) from None
-                tell(
-                    obj
-                    if _slow_handler.limit is None
-                    else _slow_handler.watched(namespace, name, tell, obj)
-                )
-    finally:
-        counts.events += told
-    if len(map) != len(channels) and not counts.fits(map):
-        _stats.keep(map, counts)
+    told, neither = there.told, 0
+    for key, obj in channels.items():
+        if obj.readable():
+            want = 7 if obj.writable() and not obj.accepting else 3
+        elif obj.writable():
+            want = 2 if obj.accepting else 6
+        else:
+            want, neither = 0, neither + 1
+        try:
+            if told[key] == want:
+                continue
+        except KeyError:
+            pass
+        counts.changes += 1
+        there.tell(key, want)
+    if len(told) != len(channels):
+        there.forget(channels)
+    if there.waker >= 0:
+        there.wait_for(None)
+    events = there.pollster.poll(0)
+    ready: Ready | None = None
+    lists = _NOTHING
+    if not events:
+        if neither < len(channels):  # otherwise it is a sleep
+            ready = _NOTHING
+    elif not there.keys and not any([flags & ~(IN | OUT) for _, flags in events]):
+        if len(events) > 1 and not there.has_order(channels):
+            there.sort(events, channels)
+        reads = [number for number, flags in events if flags & IN]
+        ready = reads, [number for number, flags in events if flags & OUT], []
+    else:
+        told = there.told
+        lists = (
+            [key for key in channels if told[key] & 1],
+            [key for key in channels if told[key] & 4],
+            [key for key in channels if told[key]],
+        )
+    if not there.keys:  # an object may have another number in the next pass
+        counts.registered.append(there)
+    return ready, lists
 
 
 def _beyond(keys: list[Any]) -> bool:
@@ -210,17 +180,15 @@ def _quick_select(
     if waker.map is not None or number < 0 or number in channels:
         return None
     waker.map = map
-    readers.append(number)
     try:
         if _timers.used:
             return None
-        ready: Ready = select.select(readers, writers, everybody, timeout)
+        ready: Ready = own_select([*readers, number], writers, everybody, timeout)
     except OSError:
         if waker.intact():
             raise
         return None
     finally:
-        readers.pop()
         waker.map = None
     if ready[0] and ready[0][-1] == number:
         ready[0].pop()
@@ -241,38 +209,26 @@ def _select(
     readers, writers, everybody = lists
     waker = None
     if by_select is own_select and (everybody or _sleeps(namespace, timeout)):
-        waker = of_thread.waker
-        # Only programs that schedule calls need this check each time: it costs a microsecond.
-        if (
-            waker is None
-            or waker.map is not None
-            or waker.number < 0
-            or waker.number in channels
-            or _timers.used
-        ):
-            waker = sure(channels)
+        waker = sure(channels)
     ready: Ready
     if waker is None:
         limit = _timers.shortened(timeout, map)
         if not everybody:
             name_in(namespace, "time").sleep(limit)
-            return NOTHING
+            return _NOTHING
         reads, writes, others = by_select(readers, writers, everybody, limit)
         known = channels.__contains__  # a scheduler's select may return anything
         return list(filter(known, reads)), list(filter(known, writes)), list(filter(known, others))
     waker.map = map
     try:
-        # The clock is not read if nothing was ever scheduled. If that happens during the wait,
-        # the timeout begins again, once.
-        began = clock.now() if _timers.used else 0.0
+        began = clock.now()
         left = timeout
         while True:
             number = waker.number
-            if number >= 0:
-                readers.append(number)
+            also = [number] if number >= 0 else []
             limit = _timers.shortened(left, map) if _timers.agendas else left
             try:
-                ready = by_select(readers, writers, everybody, limit)
+                ready = by_select(readers + also, writers, everybody, limit)
             except OSError:
                 if number < 0 or waker.intact():
                     raise
@@ -281,7 +237,6 @@ def _select(
                 if not ready[0] or ready[0][-1] != number:
                     return ready
                 ready[0].pop()
-            readers.pop()
             if waker.woken(counts) or any(ready):
                 return ready
             left = left_of(timeout, began)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     type Map = MutableMapping[Any, Any]
 
-__all__ = ["Waker", "call_due", "left_of", "number", "of_thread", "prepare", "sure", "wake"]
+__all__ = ["Waker", "call_due", "left_of", "number", "of_thread", "prepared", "sure", "wake"]
 
 _POSSIBLE = os.name == "posix"  # elsewhere select accepts only sockets
 
@@ -111,11 +111,8 @@ class Waker:
 
 
 def left_of(timeout: Any, began: float) -> Any:
-    """Return what is left of a timeout when a wait begins again.
-
-    That is all of it if `began` is 0: nothing could end the wait, and the clock was not read.
-    """
-    if began and type(timeout) in (int, float) and timeout > 0:
+    """Return what is left of a timeout when a wait begins again."""
+    if type(timeout) in (int, float) and timeout > 0:
         return max(0.0, timeout - (clock.now() - began))
     return timeout
 
@@ -154,13 +151,15 @@ def sure(channels: Map) -> Waker | None:
     return waker
 
 
-def prepare(namespace: dict[str, Any], map: Map) -> None:
-    """Open this thread's first waker before a pass asks anybody.
+def prepared(namespace: dict[str, Any], map: Map) -> Waker | None:
+    """Return this thread's waker; open its first one before a pass asks anybody.
 
     Opening takes milliseconds, in which another thread could close a channel that has been asked.
     """
-    if map and genuine(namespace):
-        sure(map)
+    waker = of_thread.waker
+    if waker is None and map and genuine(namespace):
+        waker = sure(map)
+    return waker
 
 
 def number() -> int:

@@ -125,11 +125,12 @@ def counts_of(map: Map) -> Counts:
 
 def running(map: Map) -> Counts:
     """Return the counts of a map over which a loop begins."""
-    found = table.get(id(map))
-    if found is not None and found.fits(map):
-        return found
-    counts = counts_of(map)
-    keep(map, counts)
+    counts = table.get(id(map))
+    if counts is None or map.get(counts.key, counts) is not counts.witness():
+        if counts is not None and counts.fits(map):
+            return counts
+        counts = counts_of(map)
+        keep(map, counts)
     return counts
 
 

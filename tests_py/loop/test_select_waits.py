@@ -126,6 +126,31 @@ def test_timeouts_that_select_refuses(new_pair, channels, timeout):
         select.select([], [], [], timeout)
 
 
+@pytest.mark.parametrize("timeout", [-1, 1e300, "1"])
+def test_timeouts_that_select_refuses_when_a_channel_is_ready(new_pair, channels, timeout):
+    """A loop may look at its channels before it waits; it must not forget the timeout then."""
+    near, far = new_pair()
+    Recorder(near, channels)
+    far.send(b"x")
+    for _ in range(20):
+        with pytest.raises((ValueError, OverflowError, TypeError)):
+            asyncore.loop(timeout, False, channels, 1)
+
+
+def test_a_loop_that_was_busy_waits_when_nothing_is_ready(new_pair, channels, use_poll):
+    near, far = new_pair()
+    channel = Recorder(near, channels)
+    far.send(b"x")
+    asyncore.loop(LIMIT, use_poll, channels, 40)
+    assert len(channel.events) == 40
+    near.recv(1)
+    began, used = time.monotonic(), time.process_time()
+    asyncore.loop(0.1, use_poll, channels, 3)
+    assert time.monotonic() - began >= 0.3
+    assert time.process_time() - used < 0.2
+    assert len(channel.events) == 40
+
+
 def test_a_hang_up_is_nothing_to_a_channel_that_waits_for_priority_data(new_pair, channels):
     """poll(2) reports it all the same; a loop that went by that would spin."""
     near, far = new_pair()
