@@ -7,12 +7,14 @@ pytest-xdist each core has a process that takes one job after the other, the lon
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
 import signal
 import sys
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from job import Job
@@ -29,10 +31,22 @@ LONGEST = ["test_conformance", "test_go_tests", "test_bench", "test_panics", "te
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A job leads a session of its own, so it outlives us unless we unwind and end it.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    if not hasattr(config, "workerinput"):
+    # A job leads a session of its own, so it outlives us unless we unwind and end it. The first
+    # process runs no job, and lets those unwind that do.
+    first = not hasattr(config, "workerinput")
+    if first:
         shutil.rmtree(MADE, ignore_errors=True)
+    else:
+        MADE.mkdir(parents=True, exist_ok=True)
+        (MADE / f"{os.getpid()}.pid").touch()
+
+    def end(number: int, frame: object) -> NoReturn:
+        for worker in MADE.glob("*.pid") if first else []:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(worker.stem), number)
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
