@@ -8,6 +8,7 @@ quick, and the first pass compiles these where an import does not find the modul
 from __future__ import annotations
 
 import sys
+from _thread import RLock
 
 from . import _genuine as _genuine  # notes the functions that programs replace
 
@@ -22,56 +23,67 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "poll_passes", "select_passes", "serve", "use"]
 
+# Each imports only those before it.
 _NEEDED = (
-    *("_callbacks", "_logger", "_native", "_portable", "_portable_poll", "_portable_select"),
-    *("_portable_waker", "_slow_handler", "_stats", "_timers"),
+    *("_logger", "_slow_handler", "_timers", "_portable_waker", "_stats", "_portable_poll"),
+    *("_portable_select", "_portable", "_callbacks", "_native"),
 )
-
-
-class _Sources:
-    """A finder and loader for `sys.meta_path`, of the modules whose sources were read."""
-
-    def __init__(self, folder: str, read: Callable[[str], bytes]) -> None:
-        self.files = {f"{__package__}.{name}": f"{folder}{name}.py" for name in _NEEDED}
-        self.sources = {name: read(file) for name, file in self.files.items()}
-
-    def find_spec(self, name: str, *_: object) -> Any:
-        if name not in self.files:
-            return None
-        kind: Any = type(__spec__)
-        spec = kind(name, self, origin=self.files[name])
-        spec.has_location = True
-        return spec
-
-    def create_module(self, _: Any) -> None:
-        """Leave that to the import."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        name = module.__name__
-        exec(compile(self.sources[name], self.files[name], "exec"), vars(module))
 
 
 def load() -> Any:
     """Import what makes passes, and what schedules calls. Returns `_native`."""
-    global _loaded, _sources
+    global _loaded
     if _loaded is None:
-        sources = _sources
-        try:
-            from . import _callbacks, _native
-        except (ImportError, OSError):
-            if sources is None:
-                raise
-            sys.meta_path.insert(0, sources)
-            try:
-                from . import _callbacks, _native  # noqa: F401
-            finally:
-                sys.meta_path.remove(sources)
-        _loaded, _sources = _native, None
+        with _lock:
+            package = __import__(str(__package__))  # anew, if it was taken out of sys.modules
+            module: Any = None
+            for name in _NEEDED:
+                module = _import(package, f"{__package__}.{name}")
+                setattr(package, name, module)
+            use(module.serve, module.select_passes, module.poll_passes)
+            _loaded = module
+            _sources.clear()
     return _loaded
 
 
-# What asyncore calls. `_native` replaces them, unless the program has taken this module out of
-# `sys.modules` and the first pass has imported it anew.
+def _import(package: ModuleType, name: str) -> ModuleType:
+    """Do what `import` does, without its locks.
+
+    If a signal handler raises an exception in the middle of an `import`, the lock of the module may
+    stay locked, and another thread waits for it without an end. Here the next pass begins again.
+    """
+    if name not in sys.modules:
+        try:
+            spec = _found(package, name)
+            module = _made(name, spec)
+            spec.loader.exec_module(module)
+        except (ImportError, OSError):
+            if name not in _sources:
+                raise
+            file, source = _sources[name]
+            kind: Any = type(__spec__)
+            module = _made(name, kind(name, None, origin=file))
+            exec(compile(source, file, "exec"), vars(module))
+        sys.modules.setdefault(name, module)
+    return sys.modules[name]
+
+
+def _found(package: ModuleType, name: str) -> Any:
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, package.__path__)
+        if spec is not None:
+            return spec
+    raise ModuleNotFoundError(name=name)
+
+
+def _made(name: str, spec: Any) -> ModuleType:
+    module = type(sys)(name)
+    module.__spec__, module.__loader__ = spec, spec.loader
+    module.__file__, module.__package__ = spec.origin, __package__
+    return module
+
+
+# What asyncore calls until the modules are imported.
 
 
 def serve(namespace: Namespace, timeout: Any, use_poll: bool, map: Map, count: int | None) -> None:
@@ -98,9 +110,12 @@ def use(
 
 
 _loaded: Any = None
-_sources: _Sources | None = None
+_lock = RLock()
+_sources: dict[str, tuple[str, bytes]] = {}  # file and contents
 try:
     _loader: Any = __spec__.loader
-    _sources = _Sources(__file__.removesuffix("_first_pass.py"), _loader.get_data)
+    for _name in _NEEDED:
+        _file = f"{__file__.removesuffix('_first_pass.py')}{_name}.py"
+        _sources[f"{__package__}.{_name}"] = _file, _loader.get_data(_file)
 except Exception:  # of a loader that has no sources, as in a frozen program
-    load()
+    from . import _callbacks, _native  # noqa: F401

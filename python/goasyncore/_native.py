@@ -281,4 +281,3 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
-_first_pass.use(serve, select_passes, poll_passes)

@@ -135,6 +135,71 @@ except ZeroDivisionError as why:
         assert ".readable()" in source.read().splitlines()[int(line) - 1]
 
 
+def test_each_module_is_imported_after_those_that_it_imports(installed):
+    ran = run(
+        """
+import goasyncore._first_pass
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        print(name.removeprefix("goasyncore."))
+sys.meta_path.insert(0, Watch())
+goasyncore._first_pass.load()
+sys.meta_path.clear()
+print(*goasyncore._first_pass._NEEDED)
+""",
+        installed,
+    )
+    *found, needed = ran.stdout.splitlines()
+    assert found == needed.split()
+
+
+@pytest.mark.parametrize("backend", ["auto", "portable"])
+def test_signal_handlers_may_raise_in_the_first_passes(backend):
+    """Of two threads, one of which is interrupted all the time; none waits for ever."""
+    run_python(
+        A_PASS
+        + """
+import faulthandler, signal, threading
+faulthandler.dump_traceback_later(60, exit=True)
+class Alarm(Exception):
+    pass
+armed = False
+def handler(number, frame):
+    if armed:
+        raise Alarm
+signal.signal(signal.SIGALRM, handler)
+ended = threading.Event()
+def serve():
+    a_pass()
+    ended.set()
+near, far = socket.socketpair()
+channels = {}
+class Channel(asyncore.dispatcher):
+    def readable(self):
+        global armed
+        armed = False  # modules are imported
+        return False
+    writable = readable
+Channel(near, channels)
+threading.Thread(target=serve, daemon=True).start()
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+interval = 0.0005
+while not ended.is_set():
+    try:
+        armed = True
+        asyncore.loop(0.01, False, channels, 1)
+    except Alarm:
+        # Longer and longer, because a module is begun again.
+        interval *= 1.02
+        armed = False
+        signal.setitimer(signal.ITIMER_REAL, interval, interval)
+armed = False
+signal.setitimer(signal.ITIMER_REAL, 0)
+""",
+        env={"GOASYNCORE_BACKEND": backend},
+    )
+
+
 @ways_to_lose
 def test_threads_may_begin_together(how, installed):
     run(
