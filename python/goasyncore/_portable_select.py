@@ -31,10 +31,9 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
     """Make passes with select's meaning of ready, at most `count` if that is not negative."""
     counts = running(map)
     waits = timeout != 0
-    few = 0
+    busy, few = not waits, 0
     if waits:
         waker = prepared(namespace, map)
-        busy = False
         usual = timeout is None or (type(timeout) in (int, float) and 0 <= timeout < LONGEST)
         looks = 0 if usual else -1
     elif own_poll:
@@ -56,7 +55,7 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
         if ready is None:
             try:
                 if lists[2] and by_select is own_select:
-                    if not waits or busy or counts.passes & EVERY == looks:
+                    if busy or counts.passes & EVERY == looks:
                         ready = own_select(*lists, 0)
                         if waits and not (busy := any(ready)):
                             ready = None
@@ -72,7 +71,8 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
         counts.passes += 1
         reads, writes, others = ready
         if reads or writes or others:
-            for name, keys in ("read", reads), ("write", writes), ("_exception", others):
+            name, keys = "read", reads
+            while True:
                 for key in keys:
                     obj = channels[key]
                     if map.get(key) is obj:
@@ -84,6 +84,12 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
                         if _slow_handler.limit is not None:
                             obj = _slow_handler.watched(namespace, name, tell, obj)
                         tell(obj)
+                if writes:
+                    name, keys, writes = "write", writes, []
+                elif others:
+                    name, keys, others = "_exception", others, []
+                else:
+                    break
             if len(map) != many and not counts.fits(map):
                 _stats.keep(map, counts)
         if _timers.agendas:
@@ -190,8 +196,9 @@ def _quick_select(
         return None
     finally:
         waker.map = None
-    if ready[0] and ready[0][-1] == number:
-        ready[0].pop()
+    reads = ready[0]
+    if reads and reads[-1] == number:
+        reads.pop()
         return ready if any(ready) else None
     return ready
 
