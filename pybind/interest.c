@@ -22,12 +22,8 @@ static int report(ga_mirror *m, ga_number *n, uint8_t want)
         }
         return 0;
     }
-    if (ga_reserve(&m->go.changes, &m->change_size, m->go.change_count + 1, sizeof(ga_change)) < 0)
+    if (ga_number_report(m, n, want, c ? c->order : 0) < 0)
         return -1;
-    m->go.changes[m->go.change_count++] = (ga_change){n->fd, want, c ? c->order : 0};
-    m->stats.changes++;
-    m->wanting += (want != 0) - (n->reported != 0 && n->reported != REPORTED_UNKNOWN);
-    n->reported = want;
     n->reported_of = c ? c->obj : NULL;
     if (c) {
         c->known = 1;
@@ -112,7 +108,7 @@ static int is_direct(ga_channel *c)
 /* The channel that now has the number of one that was asked, or NULL. */
 static ga_channel *found_again(ga_mirror *m, ga_channel *c, int32_t fd, uint64_t departures)
 {
-    return m->departures == departures ? c->removed ? NULL : c : ga_channel_at(m, fd);
+    return m->departures == departures && !c->removed ? c : ga_channel_at(m, fd);
 }
 
 /* What the channel waits for by its predicates; -1 with an exception set. `c` may be gone after the first. */
@@ -168,34 +164,40 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
      * lengths, it counts in the next pass. */
     if (m->length_count <= FEW_LENGTHS)
         compare_lengths(m);
+    if (m->suspect_count)
+        ga_mirror_look_at_suspects(m);
     m->asking = 0;
     if (want < 0)
         return -1;
-    /* The predicates may have removed or replaced it, or added it again: then the new entry has not been looked at, but its
-     * channel has been asked. */
     c = found_again(m, c, fd, departures);
-    if (!c || c->obj != obj || (c->order == order ? !c->asked : c->class != NULL))
+    if (!c || c->obj != obj || c->order != order) { /* a predicate removed it, and may have replaced it or added it again */
+        ga_number *n = ga_number_at(m, fd);
+        if (!n || !n->left)
+            return 0;
+        n->reported_of = obj;
+        return ga_number_report(m, n, (uint8_t)want, order) < 0 ? (PyErr_NoMemory(), -1) : 0;
+    }
+    if (!c->asked)
         return 0;
     c->want = (uint8_t)want;
     c->renewed |= !c->dict; /* nothing would report another socket */
     return report_channel(c);
 }
 
-/* Looks at what is marked; if the pass has asked already, only at what comes after the channel that was being asked when it was
- * marked. */
-static int look_at_marked(ga_mirror *m, int late)
+/* Looks at what is marked, from that place on; while the pass asks, only at what comes after the channel being asked then. */
+static int look_at_marked(ga_mirror *m, int32_t from, int asking)
 {
-    int32_t kept = 0, status = 0;
-    for (int32_t i = 0; i < m->marked_count; i++) {
+    int32_t kept = from, status = 0;
+    for (int32_t i = from; i < m->marked_count; i++) {
         ga_marked d = m->marked[i];
         ga_number *n = ga_number_at(m, d.fd);
         ga_channel *c = n->channel;
-        int later = late && c && (c->order <= d.stamp || !c->class);
+        int later = asking && (!c || !c->class || c->order <= d.stamp);
         if (status < 0 || later) {
-            m->marked[kept++] = (ga_marked){d.fd, 0};
+            m->marked[kept++] = d;
             continue;
         }
-        n->marked = 0;
+        n->marked = n->left = 0;
         if (!c) {
             if ((status = report(m, n, 0)) < 0) {
                 ga_mark(m, n);
@@ -203,15 +205,11 @@ static int look_at_marked(ga_mirror *m, int late)
             }
             ga_number_drop_unused(m, d.fd);
         } else if (c->changed) {
-            int was_asked = c->asked;
             status = ga_predicates_look_at(c);
             if (status > 0)
                 status = report_channel(c);
-            c = ga_channel_at(m, d.fd) == c ? c : NULL;
-            if (status < 0 && c)
+            if (status < 0 && ga_channel_at(m, d.fd) == c)
                 ga_mark_channel(c);
-            else if (late && c && c->asked && !was_asked)
-                status = ask_channel(m, c); /* it would have been, had this been known from the start */
         }
     }
     m->marked_count = kept;
@@ -223,14 +221,39 @@ static int look_at_marked(ga_mirror *m, int late)
     return status;
 }
 
+/* Of the channels that left the map while the pass was asking, only one that came back is told what happens to its number. */
+static void forget_removed(ga_mirror *m)
+{
+    if (m->resync)
+        ga_mirror_synchronise(m);
+    for (int32_t i = 0; i < m->marked_count; i++) {
+        ga_number *n = ga_number_at(m, m->marked[i].fd);
+        if (n->left && !(n->channel && n->channel->obj == n->reported_of))
+            n->reported_of = NULL;
+    }
+}
+
+/* In map order. What a predicate changes about channels that come after it is looked at before these are asked. */
 static int ask_all(ga_mirror *m)
 {
     if (m->asked_holes)
         ga_asked_close_holes(m);
     int status = 0;
-    for (int32_t i = 0, count = m->asked_count; i < count && status == 0; i++)
-        if (m->asked[i])
-            status = ask_channel(m, m->asked[i]);
+    uint64_t last = 0, departures = m->departures;
+    for (int32_t i = 0, seen = m->marked_count; i < m->asked_count && status == 0; i++) {
+        if (!m->asked[i] || m->asked[i]->order <= last)
+            continue;
+        int32_t count = m->asked_count;
+        last = m->asked[i]->order;
+        status = ask_channel(m, m->asked[i]);
+        if (status == 0 && m->marked_count > seen)
+            status = look_at_marked(m, seen, 1);
+        seen = m->marked_count;
+        if (m->asked_count > count) /* somewhere after this one */
+            i = -1;
+    }
+    if (m->departures != departures)
+        forget_removed(m);
     return status;
 }
 
@@ -256,18 +279,13 @@ static int collect(ga_mirror *m)
         return -1;
     }
     if (m->foreign)
-        return 0;
+        return 1;
     ga_mirror_audit(m);
     ga_mirror_look_at_suspects(m);
     compare_lengths(m);
-    if (m->marked_count && look_at_marked(m, 0) < 0)
+    if (m->marked_count && look_at_marked(m, 0, 0) < 0)
         return -1;
-    if (m->asked_count) {
-        if (ask_all(m) < 0)
-            return -1;
-        return m->marked_count ? look_at_marked(m, 1) : 0;
-    }
-    return 0;
+    return m->asked_count ? ask_all(m) : 0;
 }
 
 int ga_interest_collect(ga_mirror *m)

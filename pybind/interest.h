@@ -3,7 +3,8 @@
 
 #include "mirror.h"
 
-/* Collects into go.changes what has changed since the last time, or has to be reported again. Runs Python code. */
+/* Collects into go.changes what has changed since the last time, or has to be reported again. 1 if the pass must be portable.
+ * Runs Python code. */
 int ga_interest_collect(ga_mirror *m);
 
 /* The engine may not have heard of what was collected last; of anything. Neither runs Python code or touches the exception. */

@@ -64,17 +64,22 @@ void ga_channel_remove(ga_mirror *m, ga_number *n)
 {
     ga_channel *c = n->channel;
     n->channel = NULL;
+    /* A predicate removed it. As in 3.11, which has a list of the numbers by then, the pass waits for this one all the same: if it
+     * is closed, that is EBADF or ends the wait. */
+    if (m->asking && c->class)
+        n->left = !n->reported || n->reported == REPORTED_UNKNOWN || ga_number_report(m, n, n->reported, c->order) == 0;
     m->departures++;
     m->count--;
     ga_mark(m, n);
     ga_channel_unwatch(c);
     ga_length_leave(c);
     c->changed = c->settled = 0;
-    if (c->asked && m->asking && c->order > m->asking &&
-        ga_reserve(&m->removed, &m->removed_size, m->removed_count + 1, sizeof *m->removed) == 0) {
+    if (m->asking && c->class && c->order > m->asking &&
+        ga_reserve(&m->removed, &m->removed_size, m->removed_count + 1, sizeof *m->removed) == 0 && ga_asked_enter(c) == 0) {
         /* It was in the map when the pass began, so it is still asked: it keeps its place. */
         Py_INCREF(c->obj);
         c->removed = 1;
+        c->direct = 0;
         m->removed[m->removed_count++] = c;
         return;
     }

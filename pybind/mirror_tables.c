@@ -77,6 +77,17 @@ void ga_number_drop_unused(ga_mirror *m, int32_t fd)
         resize(m, m->number_size / 2); /* without memory it stays large */
 }
 
+int ga_number_report(ga_mirror *m, ga_number *n, uint8_t want, uint64_t order)
+{
+    if (ga_reserve(&m->go.changes, &m->change_size, m->go.change_count + 1, sizeof(ga_change)) < 0)
+        return -1;
+    m->go.changes[m->go.change_count++] = (ga_change){n->fd, want, order};
+    m->stats.changes++;
+    m->wanting += (want != 0) - (n->reported != 0 && n->reported != REPORTED_UNKNOWN);
+    n->reported = want;
+    return 0;
+}
+
 ga_channel *ga_channel_at(const ga_mirror *m, int32_t fd)
 {
     ga_number *n = ga_number_at(m, fd);

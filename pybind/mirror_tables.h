@@ -41,6 +41,7 @@ typedef struct {
     int32_t fd;              /* -1: the place is free */
     uint8_t reported;        /* the interest that was last reported to the engine; REPORTED_UNKNOWN: perhaps */
     uint8_t marked;          /* it is in mirror.marked */
+    uint8_t left;            /* its channel left the map while the pass was asking */
 } ga_number;
 
 #define REPORTED_UNKNOWN 0xff
@@ -113,6 +114,9 @@ ga_number *ga_number_at(const ga_mirror *m, int32_t fd);   /* NULL if nothing is
 ga_number *ga_number_made(ga_mirror *m, int32_t fd);       /* found or made; NULL without an exception */
 void ga_number_drop_unused(ga_mirror *m, int32_t fd);      /* if nothing of it is left to know */
 ga_channel *ga_channel_at(const ga_mirror *m, int32_t fd); /* NULL if the number has none */
+
+/* Adds the interest in a number to go.changes. 0, or -1 without an exception. */
+int ga_number_report(ga_mirror *m, ga_number *n, uint8_t want, uint64_t order);
 
 int ga_asked_enter(ga_channel *c); /* 0, or -1 without an exception */
 void ga_asked_leave(ga_channel *c);

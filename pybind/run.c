@@ -134,12 +134,12 @@ static void collect(ga_mirror *m)
     }
     if (status == 0)
         status = ga_interest_collect(m);
-    if (status == 0 && !m->foreign && !m->wanting && m->forever && !m->use_poll && m->due == Py_HUGE_VAL) {
+    if (status == 0 && !m->wanting && m->forever && !m->use_poll && m->due == Py_HUGE_VAL) {
         /* Nothing would ever end this wait. asyncore slept here, and sleep() does not accept None. */
         PyErr_SetString(PyExc_TypeError, "no channel waits for anything, and the timeout is None");
         status = -1;
     }
-    if (status < 0 || m->foreign || ga_forked) {
+    if (status || ga_forked) {
         ga_interest_report_changes_again(m);
         leave(m, status < 0 ? GA_RAISED : GA_HANDOVER);
         return;
@@ -245,8 +245,9 @@ int ga_holds(ga_map *go, int fd, uint64_t order)
 {
     ga_mirror *m = (ga_mirror *)go;
     ga_take_gil(); /* without come_back(): the wait goes on, so the waker keeps listening */
-    const ga_channel *c = m->resync ? NULL : ga_channel_at(m, fd);
-    int holds = c && c->order == order && c->known && !c->renewed;
+    const ga_number *n = m->resync ? NULL : ga_number_at(m, fd);
+    const ga_channel *c = n ? n->channel : NULL;
+    int holds = (n && n->left) || (c && c->order == order && c->known && !c->renewed);
     go_back(m);
     return holds;
 }

@@ -2,9 +2,8 @@
 
 Several threads make, connect, close, reconnect, fill and lose channels while one loops, each change
 at a defined point; see threaded/play.py. The programs avoid what differs on purpose, see
-docs/differences.md: predicates that change the map, classes or predicates of other channels,
-descriptors that a handler or another thread closes while their channel stays in the map, and
-numbers that belong to another channel before the pass is over.
+docs/differences.md: descriptors that a handler or another thread closes while their channel stays
+in the map, and numbers that belong to another channel before the pass is over.
 """
 
 import os

@@ -241,9 +241,4 @@ ACTIONS = [
 ]
 WEIGHTS = [weight for weight, _ in ACTIONS]
 
-# What a predicate may do. One that closes another channel, takes it out of the map or puts it
-# elsewhere is a known difference: 3.11 goes on with what it had collected before.
-WHILE_ASKED = [
-    *(enter, peer_sends, peer_reads, wants_change, state_change, buffer_change, raises),
-    *(predicate_set, predicate_unset, handler_set, handler_unset, terminator_change),
-]
+WHILE_ASKED = [action for _, action in ACTIONS]

@@ -172,8 +172,6 @@ class Cast:
         rng = self.program.rng
         channels = rng.choice(self.program.maps)
         kind = rng.choice((Known, Own, Own, Busybody, Sender, Sender, Chat, Chat, Server, Duck))
-        if kind is Busybody and any(isinstance(channel, Busybody) for channel in self.channels):
-            kind = Own  # what two of them do to a third in one pass is a known difference
         if kind is Server:
             sock = socket.socket()
             self.join(Server, sock, None, channels)

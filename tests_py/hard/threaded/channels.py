@@ -184,7 +184,7 @@ class Bell(asyncore.dispatcher):
     """The first in the map: what was put off for a predicate or a handler is done in its own."""
 
     asked = 0
-    asked_of = 0  # the channels that were there when the pass began
+    asked_of = ()  # the channels that were in the map when the pass began
 
     def __init__(self, program, sock):
         self.program = program
@@ -192,9 +192,11 @@ class Bell(asyncore.dispatcher):
 
     def readable(self):
         self.program.wait_for_deed()
-        self.asked += 1
-        self.asked_of = len(self.program.all)
         self.program.say("pass")
+        if self.program.inside:
+            return True
+        self.asked += 1
+        self.asked_of = [c for c in self.program.all if c.state == "in"]
         self.work(self.program.in_predicate)
         return True
 
@@ -204,7 +206,8 @@ class Bell(asyncore.dispatcher):
     def handle_read(self):
         self.program.wait_for_deed()
         self.program.say(f"bell {self.recv(100)!r}")
-        self.work(self.program.in_handler)
+        if not self.program.inside:
+            self.work(self.program.in_handler)
 
     def work(self, deeds):
         while deeds:
