@@ -133,9 +133,8 @@ int ga_waker_listen(ga_waker *w, int rests)
 
 void ga_waker_pass_signals_on(ga_waker *w, const void *numbers, int count)
 {
-    if (w->programs_fd >= 0 && write(w->programs_fd, numbers, (size_t)count) < 0) {
-        /* It is full, or closed: CPython drops the bytes as well. */
-    }
+    if (w->programs_fd >= 0)
+        ga_write_signals(w->programs_fd, numbers, count);
 }
 
 int ga_waker_setup(void)
