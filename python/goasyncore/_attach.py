@@ -11,6 +11,9 @@ from __future__ import annotations
 import asyncio
 import asyncore
 import contextlib
+import os
+import traceback
+from errno import EBADF
 
 from . import _native, _stats, _timers
 from ._genuine import clock
@@ -63,6 +66,7 @@ class _Attachment:
         self._engine = -1  # the engine's descriptor, if the loop waits for that alone
         self._renewed = 0  # rises when that number refers to another file
         self._planned = False
+        self._passes = 0  # that have said what to wait for
         self._ended = False
         self._due = 0.0  # when to make a pass at the latest, by the clock
         self._timer: asyncio.TimerHandle | None = None
@@ -107,8 +111,14 @@ class _Attachment:
             if here:
                 self._wait_for_one(number, 0)
             else:
-                self._have_loop_call(self._wait_for_one, number, 0)
+                self._have_loop_call(self._forget, number, self._passes)
         if here:
+            self._plan()
+
+    def _forget(self, number: int, passes: int) -> None:
+        """Wait no more for a number that another thread removed after so many passes."""
+        self._wait_for_one(number, 0)
+        if self._passes != passes:  # one since then may have relied on it, for another channel
             self._plan()
 
     def _due_sooner(self) -> None:
@@ -172,6 +182,7 @@ class _Attachment:
                 self._wait_for({self._engine: _READ})
             else:
                 again = self._wait_for_channels()
+            self._passes += 1
         except (KeyboardInterrupt, SystemExit):
             self.end()
             raise
@@ -179,6 +190,9 @@ class _Attachment:
             self.end()
             return
         except BaseException as why:
+            if self._has_passed(why):
+                self._plan()
+                return
             self.end()
             message = "asyncore's channels are no longer served"
             self.loop.call_exception_handler({"message": message, "exception": why})
@@ -192,6 +206,23 @@ class _Attachment:
         if own:
             seconds = min(seconds, _AT_THE_LATEST)
         self._set_timer(max(0.0, seconds))
+
+    def _has_passed(self, why: BaseException) -> bool:
+        """Return whether the next pass can go on.
+
+        It can if another thread closed a channel while the pass was asking the others.
+        """
+        if not isinstance(why, OSError) or why.errno != EBADF:
+            return False
+        *_, (frame, _line) = traceback.walk_tb(why.__traceback__)
+        if frame.f_globals.get("__package__") != __package__:
+            return False  # the program raised it
+        try:
+            for key in list(self.map):
+                os.fstat(key)
+        except (OSError, TypeError):
+            return False
+        return True
 
     def _wait_for_channels(self) -> float:
         """Wait for each channel. Returns 0 if that is impossible for one of them, else -1."""

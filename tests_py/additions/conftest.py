@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from support import LIMIT
+from attaching import Echo
+from support import LIMIT, pair
 
 
 def new_loop(kind):
@@ -35,3 +36,11 @@ def attached(goasyncore, channels):
     """A map, detached and closed at the end."""
     yield channels
     goasyncore.detach(channels)
+
+
+@pytest.fixture
+def kept(attached, closing):
+    """A channel that stays in the map, and its peer."""
+    near, far = closing(*pair())
+    far.setblocking(False)
+    return Echo(near, attached), far

@@ -8,7 +8,7 @@ import tempfile
 import threading
 
 import pytest
-from attaching import Echo, Lines, Server, passes, until
+from attaching import Echo, Lines, Server, in_a_thread, passes, until
 from support import LIMIT, Recorder, full, pair
 
 pytestmark = pytest.mark.ours_only("3.11 has no attach()")
@@ -206,12 +206,6 @@ def test_own_predicates_are_asked_after_wake(goasyncore, attached, run, closing)
     run(main())
 
 
-def in_a_thread(function):
-    thread = threading.Thread(target=function)
-    thread.start()
-    thread.join()
-
-
 def test_changes_of_another_thread_are_served_after_wake(goasyncore, attached, run, closing):
     near, far = closing(*pair())
 
@@ -219,13 +213,12 @@ def test_changes_of_another_thread_are_served_after_wake(goasyncore, attached, r
         goasyncore.attach(attached)
         await asyncio.sleep(0.02)
         before = passes(goasyncore, attached)
-        made = []
-        in_a_thread(lambda: made.append(Echo(near, attached)))
-        in_a_thread(lambda: made[0].send(b"x" * (4 * MEGABYTE)))
+        made = in_a_thread(Echo, near, attached)
+        in_a_thread(made.send, b"x" * (4 * MEGABYTE))
         in_a_thread(lambda: goasyncore.call_later(FOREVER, int, map=attached).cancel())
         await asyncio.sleep(0.05)
         assert passes(goasyncore, attached) == before
-        in_a_thread(lambda: goasyncore.wake(attached))
+        in_a_thread(goasyncore.wake, attached)
         far.setblocking(False)
         loop = asyncio.get_running_loop()
         left = 4 * MEGABYTE

@@ -4,6 +4,7 @@ import asyncio
 import asyncore
 import contextlib
 import os
+import resource
 import signal
 import sys
 
@@ -288,9 +289,31 @@ def test_a_process_that_attaches_nothing_imports_no_asyncio():
     )
 
 
-def test_channels_are_served_after_the_engine_has_begun_anew(goasyncore, attached, run, closing):
+@pytest.fixture
+def all_numbers():
+    """all_numbers(): take every descriptor that is left, until the end of the test."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = []
+
+    def take():
+        # The engine's own numbers may be large.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, limits[0]), limits[1]))
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+
+    yield take
+    for number in taken:
+        os.close(number)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("left", ["some", "none"])
+def test_channels_are_served_after_the_engine_has_begun_anew(
+    goasyncore, attached, run, closing, all_numbers, left
+):
     """An event of an open file that no number has any more makes the engine register all that it
-    has in a new set.
+    has in a new set. If no descriptor is left, that may get the number of the old one.
     """
     idle, peer = closing(*pair())
     gone, gones_peer = closing(*pair())
@@ -316,6 +339,8 @@ def test_channels_are_served_after_the_engine_has_begun_anew(goasyncore, attache
         kept = os.dup(gone.fileno())
         os.dup2(other.fileno(), gone.fileno())
         Reader(gone, attached)
+        if left == "none":
+            all_numbers()
         gones_peer.send(b"nobody's")
         await asyncio.sleep(0.1)
         peer.send(b"2")
