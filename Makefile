@@ -4,6 +4,9 @@
 # The interpreters to use; empty means every CPython >= 3.12 that .ci/pythons finds.
 PYTHON =
 export PYTHON
+# The backends that `make soak` uses; empty means both.
+BACKENDS =
+export BACKENDS
 
 help:
 	@echo 'make demo    build, install into build/demo, run the examples and show what served them'
@@ -16,7 +19,7 @@ help:
 	@echo 'make bench   measure it beside pyasyncore, asyncio and uvloop (QUICK=1: one short round)'
 	@echo 'make clean   remove what the others left behind'
 	@echo
-	@echo 'PYTHON="python3.12 /path/to/python3.13" names the interpreters to use.'
+	@echo 'PYTHON="python3.12 /path/to/python3.13" names the interpreters to use, BACKENDS=native that of make soak.'
 
 demo:
 	@.ci/demo

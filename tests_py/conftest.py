@@ -11,6 +11,7 @@ import gc
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -73,6 +74,9 @@ def check_ours():
 
 
 def pytest_sessionstart(session):
+    # A shell begins its background jobs with SIGINT ignored, and what they start inherits that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     problem = check_reference() if session.config.getoption("--reference") else check_ours()
     if problem:
         raise pytest.UsageError(problem)

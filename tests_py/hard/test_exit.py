@@ -69,8 +69,6 @@ if ending == "a signal":
     sys.stdout.flush()
     os.kill(os.getpid(), signal.SIGTERM)
 if ending == "an interrupt":
-    # A shell's background job is begun with SIGINT ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.raise_signal(signal.SIGINT)
 if ending == "in a handler of the main thread":
     class Last(Echo):

@@ -176,15 +176,10 @@ def server(command, tmp_path):
             port = free.getsockname()[1]
         address = f"127.0.0.1:{port}"
         options = [*options, "-d", "-c", "DebuggingServer", address]
-        # A shell begins its background jobs with SIGINT ignored, and what they start inherits that.
-        previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            process = subprocess.Popen(
-                [*command, *options], cwd=tmp_path, stdin=subprocess.DEVNULL, text=True,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            )  # fmt: skip
-        finally:
-            signal.signal(signal.SIGINT, previous)
+        process = subprocess.Popen(
+            [*command, *options], cwd=tmp_path, stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
         running.append(process)
         assert process.stderr.readline().startswith("DebuggingServer started at ")
         return process, port
