@@ -7,6 +7,7 @@ quick, and the first pass compiles these where an import does not find the modul
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import RLock
 
@@ -70,7 +71,8 @@ def _import(package: ModuleType, name: str) -> ModuleType:
 
 def _found(package: ModuleType, name: str) -> Any:
     for finder in sys.meta_path:
-        spec = finder.find_spec(name, package.__path__)
+        find_spec = getattr(finder, "find_spec", None)  # as an import: not every finder has one
+        spec = find_spec and find_spec(name, package.__path__)
         if spec is not None:
             return spec
     raise ModuleNotFoundError(name=name)
@@ -109,6 +111,12 @@ def use(
     serve, select_passes, poll_passes = loop, by_select, by_poll
 
 
+def _forked() -> None:
+    global _lock
+    _lock = RLock()  # another thread may have held it
+
+
+os.register_at_fork(after_in_child=_forked)
 _loaded: Any = None
 _lock = RLock()
 _sources: dict[str, tuple[str, bytes]] = {}  # file and contents

@@ -1,6 +1,7 @@
 """The first pass makes do with what asyncore's import has read, if the files are gone by then."""
 
 import compileall
+import os
 import shutil
 import zipfile
 
@@ -245,6 +246,41 @@ print("served")
         installed,
     )
     assert ran.stdout == "served\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fork_while_another_thread_makes_the_first_pass(installed):
+    ran = run(
+        """
+import _thread
+reached, go_on = _thread.allocate_lock(), _thread.allocate_lock()
+reached.acquire(), go_on.acquire()
+class Finder:
+    def find_spec(self, name, *_):
+        if name.endswith("_native") and go_on.locked() and os.getpid() == parent:
+            reached.release()
+            with go_on:
+                pass
+class WithoutFindSpec:
+    pass
+parent = os.getpid()
+sys.meta_path[:0] = [Finder(), WithoutFindSpec()]
+ended = _thread.allocate_lock()
+ended.acquire()
+_thread.start_new_thread(lambda: (a_pass(), ended.release()), ())
+reached.acquire()
+child = os.fork()
+if not child:
+    a_pass()
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+go_on.release()
+ended.acquire()
+print(status)
+""",
+        installed,
+    )
+    assert ran.stdout == "0\n"
 
 
 def test_from_an_archive_that_is_gone(installed, tmp_path):
