@@ -40,6 +40,7 @@ type Selector struct {
 	source     Source        // of the current wait
 	waited     bool          // the poller has been called in this wait
 	verified   time.Duration // when the poller last checked its own descriptors
+	yielded    time.Duration // when the Run has last yielded
 	renewals   int           // what Renewed was when the source was last told
 	audit
 }
