@@ -13,7 +13,7 @@ import os
 import select
 import sys
 import warnings
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 from collections import deque
 
 from . import _first_pass, _genuine, _portable, _portable_waker, _slow_handler, _stats, _timers
@@ -33,6 +33,7 @@ _FINISHED = -1  # run(): the map is empty, or as many passes were made as asked 
 _LONGEST = 2e6  # seconds that both select and poll accept
 
 _lock = allocate_lock()
+_decider = 0  # the thread that holds it to decide
 _binding: ModuleType | None = None  # the extension, once it is loaded and until a fork
 _chat_is_set_up = False
 _reason: str | None = None  # why the backend is what it is; None: not decided yet
@@ -154,9 +155,17 @@ def intact(namespace: Namespace) -> bool:
 
 
 def _choose() -> None:
+    """Decide on the backend; in the middle of that, a signal handler makes portable passes."""
+    global _decider
+    if _decider == get_ident():
+        return
     with _lock:
         if _reason is None:
-            _decide()
+            _decider = get_ident()
+            try:
+                _decide()
+            finally:
+                _decider = 0
 
 
 def report() -> tuple[str, str, str]:
@@ -164,7 +173,8 @@ def report() -> tuple[str, str, str]:
     _choose()
     if _binding is not None:
         return "native", _binding.pybind_PollerName(), str(_reason)
-    return "portable", "poll" if hasattr(select, "poll") else "select", str(_reason)
+    why = _reason or "this thread is still loading the engine"
+    return "portable", "poll" if hasattr(select, "poll") else "select", why
 
 
 def serve(namespace: Namespace, timeout: Any, use_poll: bool, map: Map, count: int | None) -> None:
@@ -270,8 +280,8 @@ def stats(map: Map) -> tuple[Any, ...]:
 
 
 def _after_fork_in_child() -> None:
-    global _binding, _lock, _reason
-    _lock = allocate_lock()  # another thread may have held it
+    global _binding, _decider, _lock, _reason
+    _lock, _decider = allocate_lock(), 0  # another thread may have held it
     _timers.forked()
     _slow_handler.forked()
     if _binding is not None:

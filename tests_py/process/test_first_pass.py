@@ -248,6 +248,26 @@ print("served")
     assert ran.stdout == "served\n"
 
 
+@pytest.mark.parametrize("where", ["_logger", "_native", "_installed", "_obstacles"])
+def test_a_pass_in_the_middle_of_the_first(where, installed):
+    ran = run(
+        """
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "goasyncore." + sys.argv[1]:
+            sys.meta_path.remove(self)
+            a_pass()  # as a signal handler may do it here
+            print(goasyncore.backend().name)
+sys.meta_path.insert(0, Finder())
+a_pass()
+assert "still" not in goasyncore.backend().reason
+""",
+        installed,
+        where,
+    )
+    assert ran.stdout == "portable\n"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_fork_while_another_thread_makes_the_first_pass(installed):
     ran = run(
