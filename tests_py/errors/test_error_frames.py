@@ -89,7 +89,13 @@ def names_of(info):
 
 @pytest.mark.parametrize("where", ["collect_incoming_data", "found_terminator"])
 @pytest.mark.parametrize("terminator", [b"\n", b"\n" * 70, 1, None])
-@pytest.mark.parametrize("watched", [False, True], ids=["", "slow_handler"])
+@pytest.mark.parametrize(
+    "watched",
+    [
+        pytest.param(False, id=""),
+        pytest.param(True, id="slow_handler", marks=pytest.mark.ours_only("3.11 has none")),
+    ],
+)
 def test_the_frames_of_failed_input(where, terminator, watched, use_poll, closing, request):
     if where == "found_terminator" and terminator is None:
         pytest.skip("there is none to find")

@@ -40,6 +40,8 @@ print((resident() - before) // count)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_maps_of_one_channel_with_a_large_number(use_poll):
+def test_maps_of_one_channel_with_a_large_number(use_poll, reference):
+    if reference and not use_poll:
+        pytest.skip("3.11's select() ends at 1023")
     each = int(run_python(f"use_poll = {use_poll}\n" + MAPS).stdout)
     assert each < 4500  # bytes: of which the channel itself takes some 550

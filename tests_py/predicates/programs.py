@@ -9,9 +9,11 @@ import os
 import socket
 from collections import deque
 
-from goasyncore import _portable
+import pytest
 from support import full
 from traced_channels import kinds
+
+_portable = pytest.importorskip("goasyncore._portable", reason="3.11 has no goasyncore")
 
 VALUES = {
     "connected": [True, False, 0, 1, None, [], "x"],

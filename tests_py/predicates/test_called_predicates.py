@@ -107,7 +107,10 @@ for _ in range(2):
 """
 
 
-@pytest.mark.parametrize("way", ["settrace", "setprofile", "monitoring"])
+@pytest.mark.parametrize(
+    "way",
+    ["settrace", "setprofile", pytest.param("monitoring", marks=pytest.mark.ours_only("3.12's"))],
+)
 def test_who_traces_sees_each_call(use_poll, way):
     # In a process of its own: CPython does not take all of it back.
     assert run_python(TRACED, way, use_poll).stdout.split() == ["3"] * 4

@@ -5,12 +5,13 @@ Random programs, see programs.py. GOASYNCORE_EXAMPLES makes it more of them, and
 
 import os
 
-import goasyncore
 import hypothesis.strategies as st
 import programs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from traced_channels import KINDS
+
+goasyncore = pytest.importorskip("goasyncore", reason="3.11 has no goasyncore")
 
 pytestmark = pytest.mark.ours_only("there is one backend in 3.11")
 
