@@ -4,7 +4,9 @@
 #include "classes.h"
 #include "watch.h"
 
-#define SPARE 16       /* classes without channels that are remembered, because connections come and go */
+/* Classes without channels that are remembered, because connections come and go: a connection that is the only one of its class
+ * takes 9.6 us, and 15.1 if the class is looked at anew. */
+#define SPARE 16
 #define MOST_LOOKS 100 /* in one pass, at classes that change while they are looked at */
 
 static ga_class **buckets; /* a power of two of them */

@@ -120,6 +120,7 @@ int ga_number_report(ga_mirror *m, ga_number *n, uint8_t want, uint64_t order);
 
 int ga_asked_enter(ga_channel *c); /* 0, or -1 without an exception */
 void ga_asked_leave(ga_channel *c);
+void ga_asked_load_early(const ga_mirror *m, int32_t at); /* into the cache: those after this place */
 void ga_asked_close_holes(ga_mirror *m);
 
 int ga_length_enter(ga_channel *c, const Py_ssize_t *length, int any); /* 1, 0 if it has too many, -1 without an exception */

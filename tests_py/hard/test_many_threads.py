@@ -95,22 +95,23 @@ def test_no_wake_up_is_lost(use_poll, channels, closing):
 def test_many_maps_in_many_threads(use_poll):
     threads = Threads()
 
-    def serve():
+    def serve(letter):
         for _ in range(times(30, 2000)):
             channels = {}
             near, far = pair()
             Echo(near, channels)
             for size in (1, 100, 5000):
-                far.sendall(b"x" * size)
-                got = 0
-                while got < size:
+                far.sendall(letter * size)
+                got = b""
+                while len(got) < size:
                     asyncore.loop(LIMIT, use_poll, channels, 1)
-                    got += len(far.recv(size))
+                    got += far.recv(size)
+                assert got == letter * size, "what another thread received"
             far.close()
             asyncore.loop(LIMIT, use_poll, channels)
 
-    for _ in range(16):
-        threads.start(serve)
+    for number in range(16):
+        threads.start(serve, b"%c" % (ord("a") + number))
     threads.join()
 
 
