@@ -78,11 +78,12 @@ def _decide() -> None:
         _all_portable()
         return
     obstacle: str | None
+    ending = None
     try:
         # In this form the error names the module that was not found.
         import goasyncore._obstacles as _obstacles
 
-        obstacle = _obstacles.obstacle()
+        obstacle, ending = _obstacles.obstacle(), _obstacles.ENDING
         if obstacle is None:
             _binding = _load()
             _reason = f"the engine is loaded, GOASYNCORE_BACKEND is {wanted}"
@@ -95,7 +96,7 @@ def _decide() -> None:
             obstacle = "the engine is not part of this installation, or cannot be read any more"
         elif wanted == "auto":
             warnings.warn(f"asyncore is slower than it could be: {obstacle}", RuntimeWarning, 5)
-    if wanted == "native":
+    if wanted == "native" and obstacle != ending:
         raise ImportError(f"GOASYNCORE_BACKEND is native, but {obstacle}")
     _reason = obstacle
     _all_portable()

@@ -17,7 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["obstacle"]
+__all__ = ["ENDING", "obstacle"]
+
+ENDING = "the interpreter is ending"
 
 _RESERVED = 2 << 30  # bytes: 1.6e9 were measured with two processors; each thread needs a stack
 _THREADS = 8  # those that Go starts at once, and a few more
@@ -34,7 +36,11 @@ def obstacle() -> str | None:
         return "the engine needs the GIL, and this is a free-threaded build of CPython"
     if not _has_address_space():
         return "the engine needs 2 GiB of address space, and RLIMIT_AS is less, or cannot be read"
-    if not _has_threads():
+    try:
+        has_threads = _has_threads()
+    except RuntimeError:
+        return ENDING
+    if not has_threads:
         return f"the engine needs {_THREADS} threads, and the system refuses to start them"
     refusal = _refusal()
     return None if refusal is None else f"the engine needs a system call that is refused: {refusal}"
@@ -59,7 +65,10 @@ def _refusal() -> OSError | None:
 
 
 def _has_threads() -> bool:
-    """Return whether threads can be started; if not, Go would end the process."""
+    """Return whether threads can be started; if not, Go would end the process.
+
+    Raises `RuntimeError` if CPython starts none any more, because it is ending.
+    """
     if type(start_new_thread) is not BuiltinFunctionType:
         return True  # a scheduler's, which starts none
     gate, begun = allocate_lock(), []
@@ -75,7 +84,9 @@ def _has_threads() -> bool:
             ended.acquire()
             start_new_thread(wait, (ended,))
             begun.append(ended)
-    except RuntimeError:
+    except RuntimeError as why:
+        if "shutdown" in str(why):
+            raise
         return False
     finally:
         gate.release()

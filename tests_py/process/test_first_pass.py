@@ -303,6 +303,23 @@ print(status)
     assert ran.stdout == "0\n"
 
 
+def test_a_first_pass_while_the_interpreter_ends():
+    """CPython 3.12 starts no thread any more then; a later one does."""
+    ran = run(
+        """
+import atexit
+def late():
+    a_pass()
+    print("served by", goasyncore.backend().name)
+os.environ["GOASYNCORE_BACKEND"] = sys.argv[1]
+atexit.register(late)
+""",
+        SITE,
+        os.environ["GOASYNCORE_BACKEND"],
+    )
+    assert ran.stdout.startswith("served by ")
+
+
 def test_from_an_archive_that_is_gone(installed, tmp_path):
     archive = tmp_path / "packages.zip"
     with zipfile.ZipFile(archive, "w") as file:
