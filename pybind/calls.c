@@ -11,8 +11,7 @@
 #include <errno.h>
 
 struct ga_method ga_methods[M_COUNT];
-struct ga_str ga_str;
-PyObject *ga_socket_recv, *ga_socket_send;
+PyObject *ga_empty, *ga_socket_recv, *ga_socket_send;
 
 static PyTypeObject *socket_type;
 
@@ -68,20 +67,25 @@ int ga_is_ours(PyObject *self, PyObject *dict, PyObject *name, int method)
     return ga_untouched(_PyType_Lookup(Py_TYPE(self), name), method) && !PyDict_GetItemWithError(dict, name) && !PyErr_Occurred();
 }
 
-int ga_may(int method)
+PyObject *ga_call(ga_native *native, int method, const char *name, PyObject *function, PyObject *const *args, size_t flags,
+                  PyObject *keywords)
 {
     struct ga_method *m = &ga_methods[method];
-    return m->function && PyFunction_GET_CODE(m->function) == m->code && !ga_caller_is_traced();
-}
-
-PyObject *ga_only_argument(const char *name, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
-{
-    Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
-    if (count + named != 1)
-        return NULL;
-    if (named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0), name))
-        return NULL;
-    return args[0];
+    Py_ssize_t count = PyVectorcall_NARGS(flags), named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+    PyObject *dict = NULL, *result = GA_PYTHON;
+    if (count && count + named == (name ? 2 : 1) && (!named || !PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(keywords, 0), name)) &&
+        m->function && PyFunction_GET_CODE(m->function) == m->code && !ga_caller_is_traced() && (dict = ga_plain_dict(args[0]))) {
+        Py_INCREF(dict);
+        result = native(args[0], dict, name ? args[1] : NULL);
+        Py_DECREF(dict);
+    }
+    if (result == GA_PYTHON) {
+        PyErr_Clear();
+        return m->python(function, args, flags, keywords);
+    }
+    if (!result)
+        ga_pass_through(function);
+    return result;
 }
 
 void ga_calls_install(const vectorcallfunc *calls, int first, PyObject *functions)
@@ -108,20 +112,6 @@ void ga_calls_end(void)
         }
 }
 
-PyObject *ga_fall_back(int method, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
-{
-    PyErr_Clear();
-    /* It is held, because when the interpreter ends ours is released. */
-    PyObject *function = Py_XNewRef(ga_methods[method].function);
-    if (!function) {
-        PyErr_SetString(PyExc_RuntimeError, "the interpreter is ending");
-        return NULL;
-    }
-    PyObject *result = ga_methods[method].python(function, args - 1, (size_t)count + 1, keywords);
-    Py_DECREF(function);
-    return result;
-}
-
 int ga_is_disconnected(long error)
 {
     return error == ECONNRESET || error == ENOTCONN || error == ESHUTDOWN || error == ECONNABORTED || error == EPIPE || error == EBADF;
@@ -129,7 +119,7 @@ int ga_is_disconnected(long error)
 
 int ga_call_handle_close(PyObject *self)
 {
-    PyObject *result = PyObject_CallMethodNoArgs(self, ga_str.handle_close);
+    PyObject *result = PyObject_CallMethodNoArgs(self, NAME(handle_close));
     Py_XDECREF(result);
     return result ? 0 : -1;
 }
@@ -147,42 +137,32 @@ PyObject *ga_received_nothing(PyObject *self, int at_end)
         } else
             PyErr_SetRaisedException(exc);
     }
-    return status < 0 ? NULL : Py_NewRef(ga_str.empty);
+    return status < 0 ? NULL : Py_NewRef(ga_empty);
 }
 
 /* -- setting up -------------------------------------------------------------------------------- */
 
-/* Whether a socket object begins as socket_head does; -1 with an exception set. */
-static int socket_is_as_expected(void)
+/* Whether the socket object begins as socket_head does; -1 with an exception set. */
+static int is_as_expected(PyObject *sock)
 {
-    int as_expected = 1;
-    PyObject *sock = PyObject_CallNoArgs((PyObject *)socket_type), *result = NULL, *number = NULL;
-    if (!sock)
-        return -1;
-    socket_head *head = (socket_head *)sock;
-    if (!(number = PyObject_CallMethod(sock, "fileno", NULL)) || !(result = PyObject_CallMethod(sock, "settimeout", "d", 1.5)))
-        goto done;
-    as_expected = head->fd == PyLong_AsLong(number) && head->timeout == 1500000000;
-    Py_SETREF(result, PyObject_CallMethod(sock, "setblocking", "i", 0));
-    as_expected = as_expected && result && head->timeout == 0;
-    if (result)
-        Py_SETREF(result, PyObject_CallMethod(sock, "close", NULL));
-    as_expected = as_expected && result && head->fd == -1;
-done:
-    Py_DECREF(sock);
-    Py_XDECREF(number);
+    const socket_head *head = (socket_head *)sock;
+    PyObject *result = PyObject_CallMethod(sock, "settimeout", "d", 1.5);
+    int fd = result ? PyObject_AsFileDescriptor(sock) : -1, is = fd >= 0 && head->fd == fd && head->timeout == 1500000000;
+    Py_XSETREF(result, is ? PyObject_CallMethod(sock, "setblocking", "i", 0) : NULL);
+    is = result && head->timeout == 0;
+    Py_XSETREF(result, is ? PyObject_CallMethod(sock, "close", NULL) : NULL);
+    is = result && head->fd == -1;
     Py_XDECREF(result);
-    return PyErr_Occurred() ? -1 : as_expected;
+    return PyErr_Occurred() ? -1 : is;
 }
 
 int ga_calls_setup(PyTypeObject *socket_class)
 {
-#define INTERN(name) !(ga_str.name = PyUnicode_InternFromString(#name)) ||
-    if (GA_STRINGS(INTERN) !(ga_str.empty = PyBytes_FromStringAndSize(NULL, 0)))
-        return -1;
+    PyObject *sock = (ga_empty = PyBytes_FromStringAndSize(NULL, 0)) ? PyObject_CallNoArgs((PyObject *)socket_class) : NULL;
+    int as_expected = sock ? is_as_expected(sock) : -1;
+    Py_XDECREF(sock);
     socket_type = (PyTypeObject *)Py_NewRef((PyObject *)socket_class);
-    int as_expected = socket_is_as_expected();
-    PyObject *recv = _PyType_Lookup(socket_type, ga_str.recv), *send = _PyType_Lookup(socket_type, ga_str.send);
+    PyObject *recv = _PyType_Lookup(socket_type, NAME(recv)), *send = _PyType_Lookup(socket_type, NAME(send));
     /* The program may have replaced them. */
     if (as_expected > 0 && recv && Py_IS_TYPE(recv, &PyMethodDescr_Type) && send && Py_IS_TYPE(send, &PyMethodDescr_Type)) {
         ga_socket_recv = Py_NewRef(recv);

@@ -12,54 +12,48 @@
 static void (*report)(void); /* that a queue was filled */
 
 /* async_chat._collect_incoming_data */
-static PyObject *m_collect_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_collect(PyObject *self, PyObject *dict, PyObject *data)
 {
-    PyObject *data = ga_only_argument("data", args, count, keywords);
-    PyObject *incoming = data && dict ? ga_peek(self, dict, ga_str.incoming) : NULL;
+    PyObject *incoming = ga_peek(self, dict, NAME(incoming));
     if (!incoming || !PyList_CheckExact(incoming))
-        return ga_fall_back(M_COLLECT, args, count, keywords);
+        return GA_PYTHON;
     if (PyList_Append(incoming, data) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
-static GA_IN_DICT(m_collect);
-
 /* async_chat._get_data */
-static PyObject *m_get_data_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_get_data(PyObject *self, PyObject *dict, PyObject *Py_UNUSED(none))
 {
-    PyObject *incoming = dict ? ga_peek(self, dict, ga_str.incoming) : NULL;
-    if (count || keywords || !incoming || !PyList_CheckExact(incoming))
-        return ga_fall_back(M_GET_DATA, args, count, keywords);
+    PyObject *incoming = ga_peek(self, dict, NAME(incoming));
+    if (!incoming || !PyList_CheckExact(incoming))
+        return GA_PYTHON;
     Py_INCREF(incoming);
     PyObject *data;
     if (PyList_GET_SIZE(incoming) == 1 && PyBytes_CheckExact(PyList_GET_ITEM(incoming, 0)))
         data = Py_NewRef(PyList_GET_ITEM(incoming, 0));
     else
-        data = PyObject_CallMethodOneArg(ga_str.empty, ga_str.join, incoming);
+        data = PyObject_CallMethodOneArg(ga_empty, NAME(join), incoming);
     if (data && PyList_SetSlice(incoming, 0, PyList_GET_SIZE(incoming), NULL) < 0)
         Py_CLEAR(data);
     Py_DECREF(incoming);
     return data;
 }
 
-static GA_IN_DICT(m_get_data);
-
 /* async_chat.push, if it amounts to one send(2) */
-static PyObject *m_push_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_push(PyObject *self, PyObject *dict, PyObject *data)
 {
-    PyObject *data = ga_only_argument("data", args, count, keywords);
-    if (!data || !dict || !PyBytes_CheckExact(data) || !PyBytes_GET_SIZE(data))
-        goto python;
-    PyObject *size = ga_peek(self, dict, ga_str.ac_out_buffer_size);
+    if (!PyBytes_CheckExact(data) || !PyBytes_GET_SIZE(data))
+        return GA_PYTHON;
+    PyObject *size = ga_peek(self, dict, NAME(ac_out_buffer_size));
     if (!size || !PyLong_CheckExact(size) || PyLong_AsSsize_t(size) < PyBytes_GET_SIZE(data) ||
-        ga_peek(self, dict, ga_str.connected) != Py_True || !ga_is_ours(self, dict, ga_str.send, M_SEND) ||
-        !ga_is_ours(self, dict, ga_str.initiate_send, M_INITIATE_SEND))
-        goto python;
-    int fd = ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send);
-    PyObject *fifo = fd == -2 ? NULL : ga_peek(self, dict, ga_str.producer_fifo);
+        ga_peek(self, dict, NAME(connected)) != Py_True || !ga_is_ours(self, dict, NAME(send), M_SEND) ||
+        !ga_is_ours(self, dict, NAME(initiate_send), M_INITIATE_SEND))
+        return GA_PYTHON;
+    int fd = ga_plain_socket(ga_peek(self, dict, NAME(socket)), NAME(send), ga_socket_send);
+    PyObject *fifo = fd == -2 ? NULL : ga_peek(self, dict, NAME(producer_fifo));
     if (!fifo || Py_TYPE(fifo) != ga_tools.deque || Py_SIZE(fifo))
-        goto python;
+        return GA_PYTHON;
     Py_INCREF(fifo);
     PyObject *rest;
     int error = ga_send_at_once(fd, data, &rest);
@@ -78,11 +72,7 @@ static PyObject *m_push_in(PyObject *self, PyObject *dict, PyObject *const *args
     if (error == 0 || ga_send_refused(self, error) == 0)
         Py_RETURN_NONE;
     return PyErr_ExceptionMatches(PyExc_OSError) ? ga_chat_refuse(self, M_INITIATE_SEND) : NULL;
-python:
-    return ga_fall_back(M_PUSH, args, count, keywords);
 }
-
-static GA_IN_DICT(m_push);
 
 /* What follows the first `sent` bytes, owned; a long rest as a view, which copies nothing. */
 static PyObject *rest_of(PyObject *first, Py_ssize_t sent, Py_ssize_t size)
@@ -108,12 +98,12 @@ static int is_producer(PyObject *first)
 /* Puts what a producer returns before it in the queue, or removes it. */
 static int ask_producer(PyObject *self, PyObject *producer)
 {
-    PyObject *data = PyObject_CallMethodNoArgs(producer, ga_str.more), *done = NULL;
+    PyObject *data = PyObject_CallMethodNoArgs(producer, NAME(more)), *done = NULL;
     int any = data ? PyObject_IsTrue(data) : -1;
-    PyObject *fifo = any < 0 ? NULL : PyObject_GetAttr(self, ga_str.producer_fifo); /* it may be another one now */
+    PyObject *fifo = any < 0 ? NULL : PyObject_GetAttr(self, NAME(producer_fifo)); /* it may be another one now */
     int status = -1;
     if (fifo && any) {
-        done = PyObject_CallMethodOneArg(fifo, ga_str.appendleft, data);
+        done = PyObject_CallMethodOneArg(fifo, NAME(appendleft), data);
         status = done ? 0 : -1;
     } else if (fifo)
         status = PySequence_DelItem(fifo, 0);
@@ -124,17 +114,15 @@ static int ask_producer(PyObject *self, PyObject *producer)
 }
 
 /* async_chat.initiate_send, of bytes and producers through a plain socket */
-static PyObject *m_initiate_send_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_initiate_send(PyObject *self, PyObject *dict, PyObject *Py_UNUSED(none))
 {
-    if (count || keywords)
-        return ga_fall_back(M_INITIATE_SEND, args, count, keywords);
-    while (dict && dict == ga_plain_dict(self)) { /* a producer may have given it another one */
-        PyObject *limit = ga_peek(self, dict, ga_str.ac_out_buffer_size);
+    while (dict == ga_plain_dict(self)) { /* a producer may have given it another one */
+        PyObject *limit = ga_peek(self, dict, NAME(ac_out_buffer_size));
         Py_ssize_t most = limit && PyLong_CheckExact(limit) ? PyLong_AsSsize_t(limit) : -1;
-        if (most <= 0 || ga_peek(self, dict, ga_str.connected) != Py_True || !ga_is_ours(self, dict, ga_str.send, M_SEND))
+        if (most <= 0 || ga_peek(self, dict, NAME(connected)) != Py_True || !ga_is_ours(self, dict, NAME(send), M_SEND))
             break;
-        int fd = ga_plain_socket(ga_peek(self, dict, ga_str.socket), ga_str.send, ga_socket_send);
-        PyObject *fifo = ga_peek(self, dict, ga_str.producer_fifo);
+        int fd = ga_plain_socket(ga_peek(self, dict, NAME(socket)), NAME(send), ga_socket_send);
+        PyObject *fifo = ga_peek(self, dict, NAME(producer_fifo));
         if (!fifo || Py_TYPE(fifo) != ga_tools.deque)
             break;
         if (!Py_SIZE(fifo))
@@ -176,16 +164,14 @@ static PyObject *m_initiate_send_in(PyObject *self, PyObject *dict, PyObject *co
         if (!more)
             Py_RETURN_NONE;
     }
-    return ga_fall_back(M_INITIATE_SEND, args, count, keywords);
+    return GA_PYTHON;
 }
 
-static GA_IN_DICT(m_initiate_send);
-
-GA_CALL(m_collect, M_COLLECT);
-GA_CALL(m_get_data, M_GET_DATA);
-GA_CALL(m_push, M_PUSH);
-GA_CALL(ga_handle_read, M_HANDLE_READ);
-GA_CALL(m_initiate_send, M_INITIATE_SEND);
+GA_CALL(m_collect, M_COLLECT, "data");
+GA_CALL(m_get_data, M_GET_DATA, NULL);
+GA_CALL(m_push, M_PUSH, "data");
+GA_CALL(ga_handle_read, M_HANDLE_READ, NULL);
+GA_CALL(m_initiate_send, M_INITIATE_SEND, NULL);
 
 int ga_chat_calls_setup(PyObject *tools, void (*filled)(void))
 {

@@ -4,7 +4,6 @@
 #define _GNU_SOURCE /* memmem */
 #include "calls_chat_input.h"
 #include "calls_chat_unread.h"
-#include "calls_dispatcher.h"
 
 #define SHORT_TERMINATOR 64 /* bytes; asynchat finds longer ones faster */
 
@@ -29,7 +28,7 @@ static int look(PyObject *self, ga_unread **u, input *in)
         *u = NULL;
         if (before && ga_unread_end(before) < 0)
             return -1;
-        in->buffer = ga_attribute(self, ga_str.ac_in_buffer);
+        in->buffer = ga_attribute(self, NAME(ac_in_buffer));
         if (!in->buffer || !PyBytes_CheckExact(in->buffer)) {
             Py_CLEAR(in->buffer);
             PyErr_Clear(); /* asynchat reads the attribute, which raises it again */
@@ -51,9 +50,9 @@ static int drop(PyObject *self, input *in, Py_ssize_t size)
         in->from->at += size;
         return 0;
     }
-    PyObject *buffer = PyObject_GetAttr(self, ga_str.ac_in_buffer);
+    PyObject *buffer = PyObject_GetAttr(self, NAME(ac_in_buffer));
     PyObject *rest = buffer ? PySequence_GetSlice(buffer, size, PY_SSIZE_T_MAX) : NULL;
-    int status = rest ? PyObject_SetAttr(self, ga_str.ac_in_buffer, rest) : -1;
+    int status = rest ? PyObject_SetAttr(self, NAME(ac_in_buffer), rest) : -1;
     Py_XDECREF(buffer);
     Py_XDECREF(rest);
     return status;
@@ -71,7 +70,7 @@ static int call_method(PyObject *self, PyObject *method, PyObject *data)
 static int collect_front(PyObject *self, input *in, Py_ssize_t size)
 {
     PyObject *data = size == PyBytes_GET_SIZE(in->buffer) ? Py_NewRef(in->buffer) : PyBytes_FromStringAndSize(in->start, size);
-    int status = data ? call_method(self, ga_str.collect_incoming_data, data) : -1;
+    int status = data ? call_method(self, NAME(collect_incoming_data), data) : -1;
     Py_XDECREF(data);
     return status;
 }
@@ -89,14 +88,14 @@ static Py_ssize_t prefix_at_end(const char *start, Py_ssize_t size, const char *
 static PyObject *terminator_of(PyObject *self)
 {
     PyObject *dict = Py_XNewRef(ga_plain_dict(self)), *terminator = NULL;
-    if (dict && _PyType_Lookup(Py_TYPE(self), ga_str.get_terminator) == get_terminator &&
-        !PyDict_GetItemWithError(dict, ga_str.get_terminator) && !PyErr_Occurred())
-        terminator = Py_XNewRef(ga_peek(self, dict, ga_str.terminator));
+    if (dict && _PyType_Lookup(Py_TYPE(self), NAME(get_terminator)) == get_terminator &&
+        !PyDict_GetItemWithError(dict, NAME(get_terminator)) && !PyErr_Occurred())
+        terminator = Py_XNewRef(ga_peek(self, dict, NAME(terminator)));
     Py_XDECREF(dict);
     if (terminator)
         return terminator;
     PyErr_Clear(); /* the call raises it again */
-    return PyObject_CallMethodNoArgs(self, ga_str.get_terminator);
+    return PyObject_CallMethodNoArgs(self, NAME(get_terminator));
 }
 
 PyObject *ga_chat_refuse(PyObject *self, int method)
@@ -104,7 +103,7 @@ PyObject *ga_chat_refuse(PyObject *self, int method)
     ga_pass_through(ga_methods[method].function);
     PyObject *exc = PyErr_GetRaisedException(), *outer = PyErr_GetHandledException();
     PyErr_SetHandledException(exc);
-    PyObject *result = PyObject_CallMethodNoArgs(self, ga_str.handle_error);
+    PyObject *result = PyObject_CallMethodNoArgs(self, NAME(handle_error));
     PyErr_SetHandledException(outer);
     Py_XDECREF(outer);
     Py_DECREF(exc);
@@ -126,7 +125,7 @@ static int step(PyObject *self, input *in, PyObject *terminator)
             in->from->at += in->size;
             return MORE;
         }
-        return PyObject_SetAttr(self, ga_str.ac_in_buffer, ga_str.empty) < 0 ? FAILED : MORE;
+        return PyObject_SetAttr(self, NAME(ac_in_buffer), ga_empty) < 0 ? FAILED : MORE;
     }
     if (length < 0 || length > SHORT_TERMINATOR)
         return PYTHON; /* a number, or what only asynchat can deal with */
@@ -134,7 +133,7 @@ static int step(PyObject *self, input *in, PyObject *terminator)
         Py_ssize_t line = at - in->start;
         if ((line && collect_front(self, in, line) < 0) || drop(self, in, line + length) < 0)
             return FAILED;
-        return call_method(self, ga_str.found_terminator, NULL) < 0 ? FAILED : MORE;
+        return call_method(self, NAME(found_terminator), NULL) < 0 ? FAILED : MORE;
     }
     Py_ssize_t begun = prefix_at_end(in->start, in->size, wanted, length);
     if (begun < in->size && (collect_front(self, in, in->size - begun) < 0 || drop(self, in, in->size - begun) < 0))
@@ -185,17 +184,15 @@ static int collect_all(PyObject *self)
 }
 
 /* async_chat.handle_read */
-static PyObject *ga_handle_read_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+PyObject *ga_handle_read(PyObject *self, PyObject *dict, PyObject *Py_UNUSED(none))
 {
-    PyObject *buffer = dict && !count && !keywords ? ga_peek(self, dict, ga_str.ac_in_buffer) : NULL;
-    if (!buffer || !PyBytes_CheckExact(buffer) || !ga_is_ours(self, dict, ga_str.recv, M_RECV))
-        return ga_fall_back(M_HANDLE_READ, args, count, keywords);
-    PyObject *size = PyObject_GetAttr(self, ga_str.ac_in_buffer_size);
-    PyObject *call[] = {self, size}, *data = size ? ga_recv(self, call + 1, 1, NULL) : NULL;
+    PyObject *buffer = ga_peek(self, dict, NAME(ac_in_buffer));
+    if (!buffer || !PyBytes_CheckExact(buffer) || !ga_is_ours(self, dict, NAME(recv), M_RECV))
+        return GA_PYTHON;
+    PyObject *size = PyObject_GetAttr(self, NAME(ac_in_buffer_size));
+    PyObject *data = size ? PyObject_CallMethodOneArg(self, NAME(recv), size) : NULL;
     Py_XDECREF(size);
     if (!data) {
-        if (size)
-            ga_pass_through(ga_methods[M_RECV].function);
         if (!size || !PyErr_ExceptionMatches(PyExc_OSError))
             return NULL;
         if (PyErr_ExceptionMatches(PyExc_BlockingIOError)) {
@@ -205,13 +202,13 @@ static PyObject *ga_handle_read_in(PyObject *self, PyObject *dict, PyObject *con
         return ga_chat_refuse(self, M_HANDLE_READ);
     }
     /* It is read again, because recv() may have called handle_close(), which may have done anything. */
-    buffer = PyObject_GetAttr(self, ga_str.ac_in_buffer);
+    buffer = PyObject_GetAttr(self, NAME(ac_in_buffer));
     int status = -1;
     if (buffer && PyBytes_CheckExact(buffer) && PyBytes_GET_SIZE(buffer) == 0 && PyBytes_CheckExact(data))
-        status = PyBytes_GET_SIZE(data) ? PyObject_SetAttr(self, ga_str.ac_in_buffer, data) : 0;
+        status = PyBytes_GET_SIZE(data) ? PyObject_SetAttr(self, NAME(ac_in_buffer), data) : 0;
     else if (buffer) {
         PyObject *both = PyNumber_Add(buffer, data);
-        status = both ? PyObject_SetAttr(self, ga_str.ac_in_buffer, both) : -1;
+        status = both ? PyObject_SetAttr(self, NAME(ac_in_buffer), both) : -1;
         Py_XDECREF(both);
     }
     Py_XDECREF(buffer);
@@ -220,8 +217,6 @@ static PyObject *ga_handle_read_in(PyObject *self, PyObject *dict, PyObject *con
         return NULL;
     Py_RETURN_NONE;
 }
-
-GA_IN_DICT(ga_handle_read);
 
 int ga_chat_input_setup(PyObject *tools)
 {

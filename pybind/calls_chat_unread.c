@@ -9,7 +9,7 @@ static PyObject *descriptor; /* asynchat's, of ac_in_buffer; owned */
 int ga_unread_is_missing(ga_unread *u)
 {
     PyObject *dict = u->gone ? NULL : ga_plain_dict(u->self);
-    return dict && !PyDict_GetItemWithError(dict, ga_str.ac_in_buffer) && !PyErr_Occurred();
+    return dict && !PyDict_GetItemWithError(dict, NAME(ac_in_buffer)) && !PyErr_Occurred();
 }
 
 /* Sets the attribute to what is left, unless the program has set it. */
@@ -19,12 +19,12 @@ static int put_back(ga_unread *u)
         return 0;
     u->gone = 1;
     PyObject *dict = Py_XNewRef(ga_plain_dict(u->self));
-    int there = dict ? PyDict_Contains(dict, ga_str.ac_in_buffer) : 0;
+    int there = dict ? PyDict_Contains(dict, NAME(ac_in_buffer)) : 0;
     Py_XDECREF(dict);
     if (there)
         return there < 0 ? -1 : 0;
     PyObject *rest = PySequence_GetSlice(u->data, u->at, PY_SSIZE_T_MAX);
-    int status = rest ? PyObject_SetAttr(u->self, ga_str.ac_in_buffer, rest) : -1;
+    int status = rest ? PyObject_SetAttr(u->self, NAME(ac_in_buffer), rest) : -1;
     Py_XDECREF(rest);
     return status;
 }
@@ -49,10 +49,10 @@ int ga_unread_end(ga_unread *u)
 
 ga_unread *ga_unread_begin(PyObject *self, PyObject *data)
 {
-    if (PyBytes_GET_SIZE(data) < GA_LONG_INPUT || !ga_plain_dict(self) || _PyType_Lookup(Py_TYPE(self), ga_str.ac_in_buffer) != descriptor)
+    if (PyBytes_GET_SIZE(data) < GA_LONG_INPUT || !ga_plain_dict(self) || _PyType_Lookup(Py_TYPE(self), NAME(ac_in_buffer)) != descriptor)
         return NULL;
     ga_unread *u = PyMem_Malloc(sizeof *u);
-    if (!u || PyObject_GenericSetAttr(self, ga_str.ac_in_buffer, NULL) < 0) {
+    if (!u || PyObject_GenericSetAttr(self, NAME(ac_in_buffer), NULL) < 0) {
         PyErr_Clear();
         PyMem_Free(u);
         return NULL;
@@ -61,9 +61,8 @@ ga_unread *ga_unread_begin(PyObject *self, PyObject *data)
     return unreads = u;
 }
 
-static PyObject *put_back_all(PyObject *module, PyObject *chat)
+static PyObject *put_back_all(PyObject *Py_UNUSED(module), PyObject *chat)
 {
-    (void)module;
     for (ga_unread *u = unreads; u; u = u->next)
         if (u->self == chat && !u->gone)
             return put_back(u) < 0 ? NULL : Py_NewRef(Py_None);

@@ -54,17 +54,16 @@ static PyObject *receive(int fd, Py_ssize_t size)
 }
 
 /* dispatcher.recv */
-static PyObject *ga_recv_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_recv(PyObject *self, PyObject *dict, PyObject *argument)
 {
-    PyObject *argument = ga_only_argument("buffer_size", args, count, keywords);
-    Py_ssize_t size = argument && PyLong_CheckExact(argument) ? PyLong_AsSsize_t(argument) : -1;
+    Py_ssize_t size = PyLong_CheckExact(argument) ? PyLong_AsSsize_t(argument) : -1;
     if (size < 0)
         PyErr_Clear();
     /* If it is 0, CPython does not call recv(2). */
-    PyObject *sock = dict && argument ? ga_peek(self, dict, ga_str.socket) : NULL;
-    int fd = sock && size > 0 ? ga_plain_socket(sock, ga_str.recv, ga_socket_recv) : -2;
+    PyObject *sock = ga_peek(self, dict, NAME(socket));
+    int fd = sock && size > 0 ? ga_plain_socket(sock, NAME(recv), ga_socket_recv) : -2;
     if (fd == -2)
-        return sock ? ga_receive_from(self, sock, argument) : ga_fall_back(M_RECV, args, count, keywords);
+        return sock ? ga_receive_from(self, sock, argument) : GA_PYTHON;
     PyObject *data;
     while (!(data = receive(fd, size)) && errno == EINTR)
         if (PyErr_CheckSignals() < 0)
@@ -80,8 +79,6 @@ static PyObject *ga_recv_in(PyObject *self, PyObject *dict, PyObject *const *arg
     Py_XDECREF(data);
     return ga_received_nothing(self, at_end);
 }
-
-GA_IN_DICT(ga_recv);
 
 Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size)
 {
@@ -131,13 +128,12 @@ int ga_send_refused(PyObject *self, int error)
 }
 
 /* dispatcher.send */
-static PyObject *m_send_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_send(PyObject *self, PyObject *dict, PyObject *data)
 {
-    PyObject *data = ga_only_argument("data", args, count, keywords);
-    PyObject *sock = data && dict ? ga_peek(self, dict, ga_str.socket) : NULL;
-    int fd = sock && is_buffer(data) ? ga_plain_socket(sock, ga_str.send, ga_socket_send) : -2;
+    PyObject *sock = ga_peek(self, dict, NAME(socket));
+    int fd = sock && is_buffer(data) ? ga_plain_socket(sock, NAME(send), ga_socket_send) : -2;
     if (fd == -2)
-        return sock ? ga_send_to(self, sock, data) : ga_fall_back(M_SEND, args, count, keywords);
+        return sock ? ga_send_to(self, sock, data) : GA_PYTHON;
     Py_ssize_t sent = transmit(fd, data);
     if (sent == -2)
         return NULL;
@@ -148,8 +144,6 @@ static PyObject *m_send_in(PyObject *self, PyObject *dict, PyObject *const *args
     }
     return PyLong_FromSsize_t(sent);
 }
-
-static GA_IN_DICT(m_send);
 
 int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
 {
@@ -163,29 +157,28 @@ int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
 }
 
 /* dispatcher_with_send.send */
-static PyObject *m_sender_send_in(PyObject *self, PyObject *dict, PyObject *const *args, Py_ssize_t count, PyObject *keywords)
+static PyObject *m_sender_send(PyObject *self, PyObject *dict, PyObject *data)
 {
-    PyObject *data = ga_only_argument("data", args, count, keywords);
-    if (!data || !dict || !PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) > 1 << 16)
-        goto python;
-    PyObject *waiting = ga_peek(self, dict, ga_str.out_buffer);
-    if (!waiting || !PyBytes_CheckExact(waiting) || PyBytes_GET_SIZE(waiting) || ga_peek(self, dict, ga_str.debug) != Py_False)
-        goto python;
+    if (!PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) > 1 << 16)
+        return GA_PYTHON;
+    PyObject *waiting = ga_peek(self, dict, NAME(out_buffer));
+    if (!waiting || !PyBytes_CheckExact(waiting) || PyBytes_GET_SIZE(waiting) || ga_peek(self, dict, NAME(debug)) != Py_False)
+        return GA_PYTHON;
     if (!dispatcher)
-        goto python;
-    PyObject *initiate = _PyType_Lookup(Py_TYPE(self), ga_str.initiate_send), *way = _PyType_Lookup(dispatcher, ga_str.send);
-    if (initiate != ga_tools.sender_initiate || PyDict_GetItemWithError(dict, ga_str.initiate_send) || PyErr_Occurred() ||
+        return GA_PYTHON;
+    PyObject *initiate = _PyType_Lookup(Py_TYPE(self), NAME(initiate_send)), *way = _PyType_Lookup(dispatcher, NAME(send));
+    if (initiate != ga_tools.sender_initiate || PyDict_GetItemWithError(dict, NAME(initiate_send)) || PyErr_Occurred() ||
         !ga_untouched(way, M_SEND))
-        goto python;
-    PyObject *sock = ga_peek(self, dict, ga_str.socket);
+        return GA_PYTHON;
+    PyObject *sock = ga_peek(self, dict, NAME(socket));
     if (!sock)
-        goto python;
-    int fd = ga_plain_socket(sock, ga_str.send, ga_socket_send);
+        return GA_PYTHON;
+    int fd = ga_plain_socket(sock, NAME(send), ga_socket_send);
     if (fd == -2) {
         PyObject *function = ga_methods[M_SENDER_SEND].function;
-        PyObject *attended = function ? PyDict_GetItemWithError(PyFunction_GET_GLOBALS(function), ga_str._attended) : NULL;
+        PyObject *attended = function ? PyDict_GetItemWithError(PyFunction_GET_GLOBALS(function), NAME(_attended)) : NULL;
         if (!attended || !PyDict_CheckExact(attended) || PyDict_GET_SIZE(attended))
-            goto python; /* an asyncio loop must be told that data waits */
+            return GA_PYTHON; /* an asyncio loop must be told that data waits */
         return ga_sender_send_to(self, sock, data);
     }
     PyObject *rest;
@@ -193,26 +186,22 @@ static PyObject *m_sender_send_in(PyObject *self, PyObject *dict, PyObject *cons
     if (!rest && error == 0)
         Py_RETURN_NONE;
     PyObject *exc = PyErr_GetRaisedException();
-    int status = rest ? PyObject_SetAttr(self, ga_str.out_buffer, rest) : -1;
+    int status = rest ? PyObject_SetAttr(self, NAME(out_buffer), rest) : -1;
     if (exc)
         PyErr_SetRaisedException(exc);
     Py_XDECREF(rest);
     if (status < 0 || error < 0 || (error && ga_send_refused(self, error) < 0))
         return NULL;
     Py_RETURN_NONE;
-python:
-    return ga_fall_back(M_SENDER_SEND, args, count, keywords);
 }
 
-static GA_IN_DICT(m_sender_send);
-
-GA_CALL(ga_recv, M_RECV);
-GA_CALL(m_send, M_SEND);
-GA_CALL(m_sender_send, M_SENDER_SEND);
+GA_CALL(m_recv, M_RECV, "buffer_size");
+GA_CALL(m_send, M_SEND, "data");
+GA_CALL(m_sender_send, M_SENDER_SEND, "data");
 
 void ga_dispatcher_calls_setup(PyTypeObject *class, PyObject *functions)
 {
-    static const vectorcallfunc calls[] = {ga_recv_called, m_send_called, m_sender_send_called};
+    static const vectorcallfunc calls[] = {m_recv_called, m_send_called, m_sender_send_called};
     dispatcher = class;
     ga_calls_install(calls, M_RECV, functions);
 }

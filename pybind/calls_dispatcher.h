@@ -6,8 +6,6 @@
 void ga_dispatcher_calls_setup(PyTypeObject *dispatcher, PyObject *functions);
 void ga_dispatcher_calls_end(void);
 
-PyObject *ga_recv(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords); /* dispatcher.recv */
-
 /* send(2) on a non-blocking socket: how much was sent, or -1 with errno set, or -2 with an exception set. */
 Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size);
 

@@ -40,7 +40,7 @@ static PyObject *call_socket(PyObject *self, PyObject *sock, PyObject *name, PyO
 PyObject *ga_receive_from(PyObject *self, PyObject *sock, PyObject *size)
 {
     Py_INCREF(sock); /* the call may replace it */
-    PyObject *data = call_socket(self, sock, ga_str.recv, size, M_RECV);
+    PyObject *data = call_socket(self, sock, NAME(recv), size, M_RECV);
     Py_DECREF(sock);
     if (data && PyBytes_CheckExact(data) && PyBytes_GET_SIZE(data))
         return data;
@@ -51,13 +51,13 @@ PyObject *ga_receive_from(PyObject *self, PyObject *sock, PyObject *size)
     Py_XDECREF(data);
     if (PyErr_Occurred())
         return NULL;
-    return at_end ? ga_received_nothing(self, 1) : Py_NewRef(ga_str.empty);
+    return at_end ? ga_received_nothing(self, 1) : Py_NewRef(ga_empty);
 }
 
 PyObject *ga_send_to(PyObject *self, PyObject *sock, PyObject *data)
 {
     Py_INCREF(sock); /* the call may replace it */
-    PyObject *sent = call_socket(self, sock, ga_str.send, data, M_SEND);
+    PyObject *sent = call_socket(self, sock, NAME(send), data, M_SEND);
     Py_DECREF(sock);
     return sent || PyErr_Occurred() ? sent : PyLong_FromLong(0);
 }
@@ -68,13 +68,11 @@ static int is_tls(PyObject *sock)
     static PyTypeObject *type; /* ssl.SSLSocket, once it is known */
     if (type || strcmp(Py_TYPE(sock)->tp_name, "SSLSocket"))
         return type == Py_TYPE(sock);
-    PyObject *name = PyUnicode_FromString("ssl"), *ssl = name ? PyImport_GetModule(name) : NULL;
-    PyObject *found = ssl ? PyObject_GetAttrString(ssl, "SSLSocket") : NULL;
+    PyObject *ssl = PyImport_GetModule(NAME(ssl)), *found = ssl ? PyObject_GetAttr(ssl, NAME(SSLSocket)) : NULL;
     if (found == (PyObject *)Py_TYPE(sock))
         type = (PyTypeObject *)Py_NewRef(found);
     Py_XDECREF(found);
     Py_XDECREF(ssl);
-    Py_XDECREF(name);
     PyErr_Clear();
     return type != NULL;
 }
@@ -85,7 +83,7 @@ PyObject *ga_sender_send_to(PyObject *self, PyObject *sock, PyObject *data)
     PyObject *sent = NULL, *args[] = {sock, data};
     int at_once = is_tls(sock);
     if (at_once) {
-        sent = PyObject_VectorcallMethod(ga_str.send, args, 2, NULL);
+        sent = PyObject_VectorcallMethod(NAME(send), args, 2, NULL);
         if (sent && PyLong_CheckExact(sent) && PyLong_AsLong(sent) == PyBytes_GET_SIZE(data)) {
             /* The attribute is not set, because the channel would be looked at again. */
             Py_DECREF(sock);
@@ -94,22 +92,22 @@ PyObject *ga_sender_send_to(PyObject *self, PyObject *sock, PyObject *data)
         }
     }
     PyObject *exc = PyErr_GetRaisedException();
-    int status = PyObject_SetAttr(self, ga_str.out_buffer, data);
+    int status = PyObject_SetAttr(self, NAME(out_buffer), data);
     if (status < 0)
         Py_XDECREF(exc);
     else if (exc) {
         PyErr_SetRaisedException(exc);
         refused(self, M_SEND);
     } else if (!at_once)
-        sent = call_socket(self, sock, ga_str.send, data, M_SEND);
+        sent = call_socket(self, sock, NAME(send), data, M_SEND);
     Py_DECREF(sock);
     if (!sent && !PyErr_Occurred())
         sent = PyLong_FromLong(0);
     if (!sent)
         ga_pass_through(ga_methods[M_SEND].function);
-    PyObject *waiting = status == 0 && sent ? PyObject_GetAttr(self, ga_str.out_buffer) : NULL;
+    PyObject *waiting = status == 0 && sent ? PyObject_GetAttr(self, NAME(out_buffer)) : NULL;
     PyObject *from = waiting ? PySlice_New(sent, NULL, NULL) : NULL, *rest = from ? PyObject_GetItem(waiting, from) : NULL;
-    status = rest ? PyObject_SetAttr(self, ga_str.out_buffer, rest) : -1;
+    status = rest ? PyObject_SetAttr(self, NAME(out_buffer), rest) : -1;
     if (status < 0)
         ga_pass_through(ga_tools.sender_initiate);
     Py_XDECREF(sent);

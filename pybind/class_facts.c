@@ -5,7 +5,8 @@
 #include "instance_dict.h"
 #include "watch.h"
 
-static ga_class *stale, *compared;
+Py_ssize_t ga_classes_compared;
+static ga_class *stale;
 static void (*report)(ga_class *);
 
 void ga_class_facts_setup(void (*changed)(ga_class *))
@@ -28,14 +29,7 @@ static int is_method(PyObject *value)
 /* Whether the metaclass orders the bases itself: CPython does not report that such a class gets other bases. */
 static int has_own_order(PyTypeObject *type)
 {
-    static PyObject *name;
-    if (Py_IS_TYPE(type, &PyType_Type))
-        return 0;
-    if (!name && !(name = PyUnicode_InternFromString("mro"))) {
-        PyErr_Clear();
-        return 1;
-    }
-    return _PyType_Lookup(Py_TYPE(type), name) != _PyType_Lookup(&PyType_Type, name);
+    return !Py_IS_TYPE(type, &PyType_Type) && _PyType_Lookup(Py_TYPE(type), NAME(mro)) != _PyType_Lookup(&PyType_Type, NAME(mro));
 }
 
 PyObject *ga_class_lookup(PyTypeObject *type, int name)
@@ -52,16 +46,6 @@ void ga_class_make_stale(ga_class *c)
     stale = c;
 }
 
-void ga_class_stop_comparing(ga_class *c)
-{
-    if (!c->compared_at)
-        return;
-    *c->compared_at = c->next_compared;
-    if (c->next_compared)
-        c->next_compared->compared_at = c->compared_at;
-    c->compared_at = NULL;
-}
-
 void ga_class_know_nothing(ga_class *c, PyObject *held[2])
 {
     for (int i = 0; i < 2; i++) {
@@ -70,21 +54,16 @@ void ga_class_know_nothing(ga_class *c, PyObject *held[2])
         c->rules[i] = RULE_ASK;
     }
     c->direct = c->direct_read = c->direct_write = 0;
-    ga_class_stop_comparing(c);
+    ga_class_compare(c, 0);
 }
 
-void ga_class_start_comparing(ga_class *c)
+void ga_class_compare(ga_class *c, int wanted)
 {
     int any = 0;
     for (int i = 0; i < 2; i++)
-        any |= c->plans[i] && ga_plan_is_compared(c->plans[i]);
-    if (!any || c->compared_at)
-        return;
-    c->next_compared = compared;
-    c->compared_at = &compared;
-    if (compared)
-        compared->compared_at = &c->next_compared;
-    compared = c;
+        any |= wanted && c->plans[i] && ga_plan_is_compared(c->plans[i]);
+    ga_classes_compared += any - c->compared;
+    c->compared = (uint8_t)any;
 }
 
 /* Concludes from what the class has. Runs Python code. */
@@ -94,12 +73,12 @@ static int judge(ga_class *c, int replacing_shows)
     PyObject **seen = c->seen;
     if (ga_trusted < 2 || type->tp_getattro != PyObject_GenericGetAttr || !type->tp_version_tag || !replacing_shows || has_own_order(type))
         return 0;
-    c->direct = is_method(seen[N_READABLE]) && is_method(seen[N_WRITABLE]);
-    if (is_plain(seen[N_ACCEPTING]) && is_plain(seen[N_CONNECTED])) {
-        c->direct_read = seen[N_HANDLE_READ_EVENT] == ga_tools.handle_read_event && is_method(seen[N_HANDLE_READ]);
-        c->direct_write = seen[N_HANDLE_WRITE_EVENT] == ga_tools.handle_write_event && is_method(seen[N_HANDLE_WRITE]);
+    c->direct = is_method(seen[N_readable]) && is_method(seen[N_writable]);
+    if (is_plain(seen[N_accepting]) && is_plain(seen[N_connected])) {
+        c->direct_read = seen[N_handle_read_event] == ga_tools.handle_read_event && is_method(seen[N_handle_read]);
+        c->direct_write = seen[N_handle_write_event] == ga_tools.handle_write_event && is_method(seen[N_handle_write]);
     }
-    for (int i = N_ACCEPTING; i <= N_PRODUCER_FIFO; i++)
+    for (int i = N_accepting; i <= N_producer_fifo; i++)
         if (!is_plain(seen[i]))
             return 0;
     PyObject *rules = PyObject_CallOneArg(ga_tools.rules_of, (PyObject *)type), *dependencies[2], *results[2];
@@ -116,16 +95,16 @@ static int judge(ga_class *c, int replacing_shows)
         c->rules[i] = (ga_rule)numbers[i];
     }
     Py_XDECREF(rules);
-    ga_class_start_comparing(c);
+    ga_class_compare(c, 1);
     if (again)
         ga_class_make_stale(c);
     return status;
 }
 
-int ga_class_plans_hold(ga_class *c)
+int ga_class_plans_hold(const ga_class *c, int all)
 {
     for (int i = 0; i < 2; i++)
-        if (c->plans[i] && !ga_plan_holds(c->plans[i], c->type))
+        if (c->plans[i] && !(all ? ga_plan_holds(c->plans[i], c->type) : ga_plan_still_holds(c->plans[i])))
             return 0;
     return 1;
 }
@@ -135,7 +114,7 @@ int ga_class_look_at(ga_class *c)
     PyTypeObject *type = c->type;
     int replacing_shows = ga_replacing_shows(type); /* first: it may take the class's version away */
     PyObject *seen[N_DECIDING], *held[4] = {NULL};
-    int different = c->renewed || c->getattro != type->tp_getattro || !ga_class_plans_hold(c);
+    int different = c->renewed || c->getattro != type->tp_getattro || !ga_class_plans_hold(c, 1);
     for (int i = 0; i < N_DECIDING; i++) {
         seen[i] = Py_XNewRef(ga_class_lookup(type, i));
         different |= seen[i] != c->seen[i];
@@ -193,12 +172,4 @@ ga_class *ga_class_next_stale(void)
         c->stale = 0;
     }
     return c;
-}
-
-void ga_classes_compare(void)
-{
-    for (ga_class *c = compared; c; c = c->next_compared)
-        for (int i = 0; i < 2; i++)
-            if (c->plans[i] && !ga_plan_still_holds(c->plans[i]))
-                ga_class_renew(c);
 }

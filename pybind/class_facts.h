@@ -23,22 +23,22 @@ typedef struct ga_class {
     PyObject *seen[N_DECIDING];  /* owned, as `type`: what the class had for each of ga_names, NULL for nothing */
     getattrofunc getattro;
     Py_ssize_t users;
-    unsigned version; /* of the type, when it lost its last channel; 0: it must be looked at again in any case */
-    uint64_t epoch;   /* ga_plan_epoch of that time */
-    struct ga_class *next_compared, **compared_at; /* those with plans to compare in each pass */
-    ga_rule rules[2];                              /* of readable and writable */
-    ga_plan *plans[2];                             /* if the rule is RULE_PLAN */
-    uint8_t held;                                  /* what it owns is held */
-    uint8_t watched;                               /* the type is: what is known of it is right unless it is stale */
-    uint8_t stale;                                 /* it is in that list */
-    uint8_t renewed;                               /* its functions do something else, though they are the same objects */
-    uint8_t spare;                                 /* it is in that list */
-    uint8_t direct;                                /* its predicates are functions that can be called without looking them up */
-    uint8_t direct_read;                           /* its handle_read_event is ours, so handle_read can be called if connected */
-    uint8_t direct_write;                          /* the same for writing */
+    unsigned version;     /* of the type, when it lost its last channel; 0: it must be looked at again in any case */
+    uint64_t epoch;       /* ga_plan_epoch of that time */
+    ga_rule rules[2];     /* of readable and writable */
+    ga_plan *plans[2];    /* if the rule is RULE_PLAN */
+    uint8_t held;         /* what it owns is held */
+    uint8_t watched;      /* the type is: what is known of it is right unless it is stale */
+    uint8_t stale;        /* it is in that list */
+    uint8_t renewed;      /* its functions do something else, though they are the same objects */
+    uint8_t compared;     /* in each pass */
+    uint8_t spare;        /* it is in that list */
+    uint8_t direct;       /* its predicates are functions that can be called without looking them up */
+    uint8_t direct_read;  /* its handle_read_event is ours, so handle_read can be called if connected */
+    uint8_t direct_write; /* the same for writing */
 } ga_class;
 
-/* `changed` hears of a class before what is known of it changes: channels may have borrowed from that. */
+/* `changed` is called before what is known of a class changes, because channels may have borrowed from that. */
 void ga_class_facts_setup(void (*changed)(ga_class *));
 
 PyObject *ga_class_lookup(PyTypeObject *type, int name); /* gives the type a version, without which its watcher is silent */
@@ -53,9 +53,8 @@ ga_class *ga_class_next_stale(void); /* taken from the list, or NULL */
 int ga_class_look_at(ga_class *c);
 
 void ga_class_know_nothing(ga_class *c, PyObject *held[2]); /* the caller releases what its plans held */
-int ga_class_plans_hold(ga_class *c);
+int ga_class_plans_hold(const ga_class *c, int all);        /* or only what no watcher reports */
 
-/* In each pass, if its plans must be. */
-void ga_class_start_comparing(ga_class *c);
-void ga_class_stop_comparing(ga_class *c);
-void ga_classes_compare(void);
+/* Whether what no watcher reports is to be compared in each pass, if its plans need that. */
+void ga_class_compare(ga_class *c, int wanted);
+extern Py_ssize_t ga_classes_compared; /* how many are */

@@ -103,7 +103,7 @@ static int take_up(ga_class *c)
     for (int i = 0; same && i < 2; i++)
         same = !c->plans[i] || ga_plan_take_up(c->plans[i], type) == 0;
     if (same && c->watched) {
-        ga_class_start_comparing(c);
+        ga_class_compare(c, 1);
         return 0;
     }
     PyObject *held[2];
@@ -151,7 +151,7 @@ static int take_held(ga_class *c, PyObject *held[N_DECIDING + 3])
         ga_unwatch_class(c->type);
     c->watched = 0;
     held[count++] = (PyObject *)c->type;
-    ga_class_stop_comparing(c);
+    ga_class_compare(c, 0);
     for (int i = 0; i < 2; i++)
         if (c->plans[i])
             held[count++] = ga_plan_take(c->plans[i]);
@@ -220,12 +220,10 @@ int ga_class_known(PyTypeObject *type)
 static void compare(void)
 {
     static uint64_t compared_epoch; /* ga_plan_epoch when all plans were last compared */
-    ga_classes_compare();
-    if (compared_epoch == ga_plan_epoch)
-        return;
+    int all = compared_epoch != ga_plan_epoch;
     compared_epoch = ga_plan_epoch;
-    for (ga_class *c = after(NULL); c; c = after(c))
-        if (c->watched && !ga_class_plans_hold(c))
+    for (ga_class *c = all || ga_classes_compared ? after(NULL) : NULL; c; c = after(c))
+        if (c->watched && !ga_class_plans_hold(c, all))
             ga_class_renew(c);
 }
 
@@ -251,6 +249,6 @@ void ga_function_changed(PyObject *function)
     ga_plan_epoch++;
     for (ga_class *c = after(NULL); c; c = after(c))
         if (c->watched && ((c->plans[0] && ga_plan_calls(c->plans[0], function)) || (c->plans[1] && ga_plan_calls(c->plans[1], function)) ||
-                           c->seen[N_READABLE] == function || c->seen[N_WRITABLE] == function))
+                           c->seen[N_readable] == function || c->seen[N_writable] == function))
             ga_class_renew(c);
 }

@@ -12,25 +12,8 @@ int ga_forked, ga_ended;
 
 int ga_cpython_setup(void)
 {
-    static const char *const names[N_COUNT] = {
-        [N_READABLE] = "readable",
-        [N_WRITABLE] = "writable",
-        [N_ACCEPTING] = "accepting",
-        [N_CONNECTED] = "connected",
-        [N_OUT_BUFFER] = "out_buffer",
-        [N_PRODUCER_FIFO] = "producer_fifo",
-        [N_HANDLE_READ_EVENT] = "handle_read_event",
-        [N_HANDLE_WRITE_EVENT] = "handle_write_event",
-        [N_HANDLE_READ] = "handle_read",
-        [N_HANDLE_WRITE] = "handle_write",
-        [N_SOCKET] = "socket",
-        [N_HANDLE_EXPT_EVENT] = "handle_expt_event",
-        [N_HANDLE_CLOSE] = "handle_close",
-        [N_READ] = "read",
-        [N_WRITE] = "write",
-        [N_EXCEPTION] = "_exception",
-        [N_READWRITE] = "readwrite",
-    };
+#define GA_SPELLED(name) #name,
+    static const char *const names[N_COUNT] = {GA_DECIDING(GA_SPELLED) GA_OTHERS(GA_SPELLED)};
     for (int i = 0; i < N_COUNT; i++)
         if (!(ga_names[i] = PyUnicode_InternFromString(names[i])))
             return -1;
@@ -92,15 +75,6 @@ void ga_pass_through(PyObject *function)
     if (!function || !PyFunction_Check(function))
         return;
     PyCodeObject *code = (PyCodeObject *)PyFunction_GET_CODE(function);
-    PyObject *exc = PyErr_GetRaisedException(), *traceback = PyException_GetTraceback(exc);
-    /* It is there if the native call fell back to the Python function. */
-    PyCodeObject *outer = traceback ? PyFrame_GetCode(((PyTracebackObject *)traceback)->tb_frame) : NULL;
-    int shows = outer == code;
-    Py_XDECREF(outer);
-    Py_XDECREF(traceback);
-    PyErr_SetRaisedException(exc);
-    if (shows)
-        return;
     const char *name = PyUnicode_AsUTF8(code->co_name), *file = PyUnicode_AsUTF8(code->co_filename);
     if (name && file)
         _PyTraceback_Add(name, file, code->co_firstlineno);

@@ -11,29 +11,22 @@
 
 #include <stdint.h>
 
-/* The attributes that decide what a channel waits for and which handlers are called, and other names. */
-enum {
-    N_READABLE,
-    N_WRITABLE,
-    N_ACCEPTING, /* from here on, attributes that must be plain */
-    N_CONNECTED,
-    N_OUT_BUFFER,
-    N_PRODUCER_FIFO, /* up to here */
-    N_HANDLE_READ_EVENT,
-    N_HANDLE_WRITE_EVENT,
-    N_HANDLE_READ,
-    N_HANDLE_WRITE,
-    N_DECIDING, /* how many these are */
-    N_SOCKET = N_DECIDING,
-    N_HANDLE_EXPT_EVENT,
-    N_HANDLE_CLOSE,
-    N_READ,
-    N_WRITE,
-    N_EXCEPTION,
-    N_READWRITE,
-    N_COUNT
-};
-extern PyObject *ga_names[N_COUNT]; /* interned */
+/* Names of attributes, interned: those that decide what a channel waits for and which handlers are called, and others. From
+ * accepting to producer_fifo, the deciding ones must be plain attributes. clang-format would format the lists anew each time. */
+/* clang-format off */
+#define GA_DECIDING(X) \
+    X(readable) X(writable) X(accepting) X(connected) X(out_buffer) X(producer_fifo) \
+    X(handle_read_event) X(handle_write_event) X(handle_read) X(handle_write)
+#define GA_OTHERS(X) \
+    X(socket) X(handle_expt_event) X(handle_close) X(handle_error) X(read) X(write) X(_exception) X(readwrite) \
+    X(recv) X(send) X(debug) X(initiate_send) X(incoming) X(join) X(more) X(appendleft) X(_attended) \
+    X(ac_out_buffer_size) X(ac_in_buffer_size) X(ac_in_buffer) X(terminator) X(get_terminator) X(collect_incoming_data) \
+    X(found_terminator) X(mro) X(ssl) X(SSLSocket) X(__dict__)
+#define GA_NUMBER(name) N_##name,
+enum { GA_DECIDING(GA_NUMBER) N_DECIDING, N_BEFORE_OTHERS = N_DECIDING - 1, GA_OTHERS(GA_NUMBER) N_COUNT };
+/* clang-format on */
+extern PyObject *ga_names[N_COUNT];
+#define NAME(name) ga_names[N_##name]
 
 /* What _native.py hands over; owned. */
 extern struct ga_tools {
@@ -65,5 +58,5 @@ int ga_reserve(void *items, int32_t *size, int32_t need, size_t item);
 /* Where one of CPython's containers stores its length; NULL for any other object. */
 const Py_ssize_t *ga_length_of(PyObject *value);
 
-/* Adds the frame of that function to the traceback of the exception that is set, unless it begins with it. */
+/* Adds the frame of that function to the traceback of the exception that is set. */
 void ga_pass_through(PyObject *function);

@@ -25,15 +25,15 @@ static int call_event(ga_channel *c, int event)
     PyObject *obj = c->obj;
     ga_class *class = c->class;
     if (class && c->dict && c->bare && !c->changed && !ga_forked && !ga_tools.watch &&
-        (event == N_HANDLE_READ_EVENT ? class->direct_read : class->direct_write) && !class->stale && class->type == Py_TYPE(obj) &&
-        ga_attribute_truth(c, N_CONNECTED) == 1 && ga_attribute_truth(c, N_ACCEPTING) == 0) {
+        (event == N_handle_read_event ? class->direct_read : class->direct_write) && !class->stale && class->type == Py_TYPE(obj) &&
+        ga_attribute_truth(c, N_connected) == 1 && ga_attribute_truth(c, N_accepting) == 0) {
         PyObject *args[2] = {NULL, obj};
         c->mirror->stats.events++;
-        PyObject *handler = Py_NewRef(class->seen[event == N_HANDLE_READ_EVENT ? N_HANDLE_READ : N_HANDLE_WRITE]);
+        PyObject *handler = Py_NewRef(class->seen[event == N_handle_read_event ? N_handle_read : N_handle_write]);
         PyObject *result = PyObject_Vectorcall(handler, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
         Py_DECREF(handler);
         if (!result)
-            ga_pass_through(event == N_HANDLE_READ_EVENT ? ga_tools.handle_read_event : ga_tools.handle_write_event);
+            ga_pass_through(event == N_handle_read_event ? ga_tools.handle_read_event : ga_tools.handle_write_event);
         Py_XDECREF(result);
         return result ? 0 : -1;
     }
@@ -41,9 +41,8 @@ static int call_event(ga_channel *c, int event)
 }
 
 /* Raises the exception in the list, and removes it: its traceback refers to the list. */
-static PyObject *raise_again(PyObject *list, PyObject *unused)
+static PyObject *raise_again(PyObject *list, PyObject *Py_UNUSED(unused))
 {
-    (void)unused;
     PyObject *exc = PyList_GET_SIZE(list) ? Py_NewRef(PyList_GET_ITEM(list, 0)) : NULL;
     if (exc && PyList_SetSlice(list, 0, 1, NULL) == 0)
         PyErr_SetRaisedException(exc);
@@ -55,7 +54,7 @@ static int aftermath(ga_mirror *m, PyObject *obj, uint32_t event)
 {
     static PyMethodDef again = {"raise_again", raise_again, METH_NOARGS, NULL};
     PyObject *exc = PyErr_GetRaisedException();
-    int name = m->use_poll ? N_READWRITE : event == GA_WRITE ? N_WRITE : event == GA_PRIORITY ? N_EXCEPTION : N_READ;
+    int name = m->use_poll ? N_readwrite : event == GA_WRITE ? N_write : event == GA_PRIORITY ? N__exception : N_read;
     PyObject *tell = Py_XNewRef(PyDict_GetItemWithError(m->namespace, ga_names[name]));
     PyObject *list = tell ? PyList_New(1) : NULL, *fail = NULL, *stand_in = NULL, *result = NULL;
     if (list) {
@@ -101,18 +100,18 @@ static int tell_all(ga_mirror *m, ga_channel *c, uint32_t events)
     int status = 0;
     uint32_t event = GA_READ;
     if (events & GA_READ)
-        status = call_event(c, N_HANDLE_READ_EVENT);
+        status = call_event(c, N_handle_read_event);
     if (status == 0 && events & GA_WRITE) {
         event = GA_WRITE;
         c = still_there(m, fd, obj);
-        status = c ? call_event(c, N_HANDLE_WRITE_EVENT) : call(m, obj, ga_names[N_HANDLE_WRITE_EVENT]);
+        status = c ? call_event(c, N_handle_write_event) : call(m, obj, NAME(handle_write_event));
     }
     if (status == 0 && events & GA_PRIORITY) {
         event = GA_PRIORITY;
-        status = call(m, obj, ga_names[N_HANDLE_EXPT_EVENT]);
+        status = call(m, obj, NAME(handle_expt_event));
     }
     if (status == 0 && events & (GA_HANGUP | GA_ERROR | GA_INVALID))
-        status = call(m, obj, ga_names[N_HANDLE_CLOSE]);
+        status = call(m, obj, NAME(handle_close));
     return status < 0 ? aftermath(m, obj, event) : 0;
 }
 
@@ -141,9 +140,9 @@ int ga_dispatch(ga_mirror *m, const ga_ready *ready, int count)
                 continue;
             if (m->use_poll)
                 status = tell_all(m, c, ready[i].events);
-            else if ((sweep == 0   ? call_event(c, N_HANDLE_READ_EVENT)
-                      : sweep == 1 ? call_event(c, N_HANDLE_WRITE_EVENT)
-                                   : call(m, channels[i], ga_names[N_HANDLE_EXPT_EVENT])) < 0)
+            else if ((sweep == 0   ? call_event(c, N_handle_read_event)
+                      : sweep == 1 ? call_event(c, N_handle_write_event)
+                                   : call(m, channels[i], NAME(handle_expt_event))) < 0)
                 status = aftermath(m, channels[i], sweeps[sweep]);
         }
     PyObject *exc = status < 0 ? PyErr_GetRaisedException() : NULL;

@@ -30,7 +30,7 @@ enum {
 /* Valid until the map is gone, which cannot happen during a run. */
 typedef struct {
     int32_t busy;       /* a run is under way; set when it begins, cleared, atomically, as its last act */
-    long handle;        /* Go's number for what serves the map; 0: none yet */
+    uintptr_t handle;   /* Go's, of what serves the map; 0: none yet */
     int status;         /* GA_RUNNING while a run is under way */
     int passes;         /* passes completed in this run */
     int32_t timed;      /* a call is scheduled: ga_due_in returns when; read by Go, atomically */

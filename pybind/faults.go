@@ -7,12 +7,12 @@ package pybind
 import "sync/atomic"
 
 var (
-	stepsLeft   atomic.Int64 // mayPanic's calls until the one that does
+	stepsLeft   atomic.Int64 // calls of mayPanic until the one that panics
 	dereference atomic.Bool
 )
 
-// PanicIn has the n-th call of mayPanic from now on panic: each Step makes two. With nil it is a nil pointer's,
-// which begins as a signal.
+// PanicIn makes the n-th call of mayPanic from now on panic; each Step makes two. With nil, it is a panic about a nil
+// pointer, which begins as a signal.
 func PanicIn(n int, nil bool) {
 	dereference.Store(nil)
 	stepsLeft.Store(int64(n))

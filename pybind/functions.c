@@ -3,6 +3,7 @@
 /* The extension's functions that do not go through gopy: run(), and what asks the mirror or reports to it. */
 #include "functions.h"
 #include "crossing.h"
+#include "instance_dict.h"
 #include "run.h"
 #include "short_run.h"
 #include "watch.h"
@@ -17,9 +18,8 @@ static ga_mirror *known(PyObject *map)
     return ga_forked || !PyDict_CheckExact(map) ? NULL : ga_watched(map, WATCH_MAP);
 }
 
-static PyObject *f_due(PyObject *self, PyObject *args)
+static PyObject *f_due(PyObject *Py_UNUSED(self), PyObject *args)
 {
-    (void)self;
     PyObject *map;
     double when;
     if (!PyArg_ParseTuple(args, "O!d", &PyDict_Type, &map, &when))
@@ -40,18 +40,16 @@ static PyObject *f_due(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *f_touch(PyObject *self, PyObject *map)
+static PyObject *f_touch(PyObject *Py_UNUSED(self), PyObject *map)
 {
-    (void)self;
     ga_mirror *m = known(map);
     if (m)
         ga_mirror_touch(m);
     Py_RETURN_NONE;
 }
 
-static PyObject *f_unsettle(PyObject *self, PyObject *map)
+static PyObject *f_unsettle(PyObject *Py_UNUSED(self), PyObject *map)
 {
-    (void)self;
     ga_mirror *m = known(map);
     if (m) {
         ga_attended -= m->attendant != 0;
@@ -60,18 +58,16 @@ static PyObject *f_unsettle(PyObject *self, PyObject *map)
     Py_RETURN_NONE;
 }
 
-static PyObject *f_outlook(PyObject *self, PyObject *map)
+static PyObject *f_outlook(PyObject *Py_UNUSED(self), PyObject *map)
 {
-    (void)self;
     ga_mirror *m = known(map);
     if (!m || ga_ended || m->go.status != GA_SETTLED || m->go.descriptor < 0)
         Py_RETURN_NONE;
     return Py_BuildValue("iidn", m->go.descriptor, m->go.renewed, m->go.again, (Py_ssize_t)m->asked_count + m->exact_lengths);
 }
 
-static PyObject *f_stats(PyObject *self, PyObject *map)
+static PyObject *f_stats(PyObject *Py_UNUSED(self), PyObject *map)
 {
-    (void)self;
     ga_mirror *m = known(map);
     if (!m)
         Py_RETURN_NONE;
@@ -79,9 +75,8 @@ static PyObject *f_stats(PyObject *self, PyObject *map)
                          (unsigned long long)m->stats.asked, (unsigned long long)m->stats.changes, (unsigned long long)m->stats.wakes);
 }
 
-static PyObject *f_watch(PyObject *self, PyObject *call)
+static PyObject *f_watch(PyObject *Py_UNUSED(self), PyObject *call)
 {
-    (void)self;
     Py_XSETREF(ga_tools.watch, call == Py_None ? NULL : Py_NewRef(call));
     Py_RETURN_NONE;
 }
@@ -105,9 +100,8 @@ static int in_seconds(PyObject *timeout, int use_poll, double *seconds)
     return 0;
 }
 
-static PyObject *f_run(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+static PyObject *f_run(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
-    (void)self;
     if (nargs != 6 || !PyDict_CheckExact(args[0])) {
         PyErr_SetString(PyExc_TypeError, "run() requires a namespace and five other arguments");
         return NULL;
@@ -144,13 +138,41 @@ static PyObject *f_run(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     return made;
 }
 
+/* -- testing the watchers ---------------------------------------------------------------------- */
+
+static int probe_count __attribute__((aligned(8)));
+
+void ga_probe_changed(void *Py_UNUSED(owner), PyDict_WatchEvent Py_UNUSED(event), PyObject *Py_UNUSED(key), PyObject *Py_UNUSED(value))
+{
+    probe_count++;
+}
+
+static PyObject *f_probe(PyObject *Py_UNUSED(self), PyObject *obj)
+{
+    PyObject *dict = ga_watchable_dict(obj);
+    int status = dict ? ga_watch(dict, WATCH_PROBE, &probe_count) : -1;
+    Py_XDECREF(dict);
+    probe_count = 0;
+    return PyBool_FromLong(status == 0);
+}
+
+static PyObject *f_probed(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args))
+{
+    return PyLong_FromLong(probe_count);
+}
+
+static PyObject *f_trust(PyObject *Py_UNUSED(self), PyObject *level)
+{
+    ga_watch_trust((int)PyLong_AsLong(level));
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
 int ga_functions_setup(PyObject *module)
 {
     static PyMethodDef functions[] = {
         {"run", (PyCFunction)(void (*)(void))f_run, METH_FASTCALL,
          "run(namespace, timeout, use_poll, map, count, settle)\n--\n\n"
-         "Make passes; see _native.serve. Returns -1 if there are none left to make, else how many were made: the others must be\n"
-         "portable."},
+         "Make passes; see _native.serve. Returns -1 if none are left to make, else how many were made: the others are portable."},
         {"due", f_due, METH_VARARGS, "due(map, when)\n--\n\nHave the loop over the map call run_due(map) at that time.monotonic()."},
         {"touch", f_touch, METH_O, "touch(map)\n--\n\nAfter a change that nothing else reports: have a pass made over a settled map."},
         {"unsettle", f_unsettle, METH_O, "unsettle(map)\n--\n\nThe descriptor of outlook(map) is not waited for any more."},
@@ -160,6 +182,9 @@ int ga_functions_setup(PyObject *module)
          "exact lengths compared, in each pass. None if the run did not settle."},
         {"stats", f_stats, METH_O,
          "stats(map)\n--\n\nPasses, events, predicates called, changes of interest and wake-ups; None if no run was made over the map."},
+        {"probe", f_probe, METH_O, "probe(object)\n--\n\nWatch its dict as a channel's; False if that cannot be done."},
+        {"probed", f_probed, METH_NOARGS, "probed()\n--\n\nHow many changes the watcher has seen since probe()."},
+        {"trust", f_trust, METH_O, "trust(level)\n--\n\nWhat passed the test: 0 nothing, 1 watching maps, 2 channels and classes as well."},
         {"watch", f_watch, METH_O, "watch(call)\n--\n\nHave call(channel, name) call the handlers; None ends that."},
         {0},
     };

@@ -4,3 +4,6 @@
 #include "cpython.h"
 
 int ga_functions_setup(PyObject *module); /* adds them */
+
+/* What watch.c reports of a WATCH_PROBE. */
+void ga_probe_changed(void *owner, PyDict_WatchEvent event, PyObject *key, PyObject *value);

@@ -14,7 +14,6 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <errno.h>
-#include <link.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
@@ -22,20 +21,17 @@
 #include <sys/syscall.h>
 #endif
 
-/* engine/poller/fd_high.go puts the engine's descriptors from here on. */
-#define ASIDE_FROM 960
-
-/* What the program had for each signal before the library was loaded, and what Go has in its place. */
-static struct sigaction before[NSIG];
+#define HIGH 960 /* engine/poller/fd_high.go: the engine's descriptors have numbers from here on */
 
 int32_t ga_threads;
 static int forked;
+static struct sigaction before[NSIG]; /* what the program had for each signal before the library was loaded */
 
-/* Growing the table of descriptors takes the kernel 10 ms (an RCU grace period) once threads share it. */
+/* When threads share the table of descriptors, the kernel needs 10 ms (an RCU grace period) to make it larger. */
 static void make_room(void)
 {
     int low = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int high = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, ASIDE_FROM);
+    int high = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, HIGH);
     if (high >= 0)
         close(high);
     if (low >= 0)
@@ -43,28 +39,14 @@ static void make_room(void)
 }
 
 #ifdef __linux__
-static struct sigaction gos[NSIG];     /* Go's own handlers of faults */
-static uintptr_t text_begin, text_end; /* of this library, Go's code included */
+static struct sigaction gos[NSIG]; /* Go's own handlers of faults */
+/* From the linker: where this library begins, and where its code ends, Go's included. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden"))), etext[] __attribute__((visibility("hidden")));
 static void has_left(void *value);
 static pthread_key_t leaving; /* its destructor counts the threads that end */
-
-static int find_text(struct dl_phdr_info *info, size_t size, void *inside)
-{
-    (void)size;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-        uintptr_t begin = info->dlpi_addr + part->p_vaddr;
-        if (part->p_type == PT_LOAD && part->p_flags & PF_X && (uintptr_t)inside - begin < part->p_memsz) {
-            text_begin = begin;
-            text_end = begin + part->p_memsz;
-            return 1;
-        }
-    }
-    return 0;
-}
 #endif
 
-/* Go initialises itself in a constructor too, but in one without a priority: so this comes before. */
+/* Go's own constructor has no priority, so this one runs before it. */
 __attribute__((constructor(101))) static void before_go(void)
 {
     make_room();
@@ -72,7 +54,6 @@ __attribute__((constructor(101))) static void before_go(void)
         sigaction(sig, NULL, &before[sig]);
 #ifdef __linux__
     pthread_key_create(&leaving, has_left);
-    dl_iterate_phdr(find_text, (void *)(uintptr_t)before_go);
 #endif
 }
 
@@ -87,17 +68,17 @@ static uintptr_t pc_of(const ucontext_t *context)
     return (uintptr_t)context->uc_mcontext.pc;
 #else
     (void)context;
-    return text_begin; /* Go's handler finds out whether it is Go's */
+    return (uintptr_t)__ehdr_start; /* Go's handler finds out whether it is Go's */
 #endif
 }
 
-/* Stands before Go's handler of a fault. A fault in Go's code is a panic, and the engine recovers from it; any other
- * is the program's. Go's own handler would pass it on too, but ends the process with a status of Go's where the
- * program has no handler. */
+/* Is called instead of Go's handler of a fault. A fault in Go's code is a panic, from which the engine recovers; any other is
+ * the program's. Go's own handler would pass that on as well, but if the program has no handler, it ends the process with a
+ * status of Go's. */
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
     const struct sigaction *next = &before[sig];
-    if (!forked && info->si_code > 0 && pc_of(context) - text_begin < text_end - text_begin)
+    if (!forked && info->si_code > 0 && pc_of(context) - (uintptr_t)__ehdr_start < (uintptr_t)(etext - __ehdr_start))
         next = &gos[sig];
     if (next->sa_flags & SA_SIGINFO) {
         next->sa_sigaction(sig, info, context);
@@ -112,10 +93,10 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 
 #endif
 
-/* Gives each signal back what the program had for it. Go keeps the faults that are panics in its code, unless the program
- * ignores them: what it starts inherits that. That Go has added SA_ONSTACK to the program's handlers stays, as Go's
- * stacks are too small for them. A signal that is pending, blocked and ignored by default is dropped by the kernel when it
- * gets its default back, so it is sent again. */
+/* Restores what the program had for each signal. Go keeps the faults that are panics in its code, unless the program ignores
+ * them, which processes that it starts inherit. Go has added SA_ONSTACK to the program's handlers; that stays, because Go's
+ * stacks are too small for them. If a signal is pending, blocked and ignored by default, the kernel drops it when its default
+ * is restored, so it is sent again. */
 static void restore_dispositions(void)
 {
     sigset_t pending, left;
@@ -128,7 +109,7 @@ static void restore_dispositions(void)
         if ((sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE) && (old->sa_flags & SA_SIGINFO || old->sa_handler != SIG_IGN)) {
 #ifdef __linux__
             gos[sig] = now;
-            next.sa_sigaction = on_fault; /* with the mask and the flags of the program's */
+            next.sa_sigaction = on_fault; /* with the mask and the flags of the program's handler */
             next.sa_flags = (old->sa_flags | SA_SIGINFO | SA_ONSTACK) & ~SA_RESETHAND;
 #else
             continue;
@@ -157,19 +138,18 @@ void ga_guest_setup(void)
 
 /* -- which signals a thread sees --------------------------------------------------------------- */
 
-/* When a thread becomes Go's, or calls Go for the first time, Go unblocks some signals in it, SIGCHLD and SIGPROF among
- * them: the program would miss those that it has blocked to wait for. There is no asking Go not to. So such a thread
- * has a signal pending that nobody else uses and that Go unblocks with the others: it is delivered before Go goes on,
- * and before any other, and its handler sets the mask that the thread is to have. */
+/* When a thread becomes Go's, or calls Go for the first time, Go unblocks some signals in it, such as SIGCHLD and SIGPROF, and
+ * cannot be told not to: the program would miss those that it has blocked to wait for them. So the thread has a signal pending
+ * that nothing else uses and that Go unblocks with the others. It is delivered before Go goes on, and before any other signal,
+ * and its handler sets the mask that the thread is meant to have. */
 static __thread int arrived __attribute__((tls_model("initial-exec")));
 static __thread sigset_t wanted __attribute__((tls_model("initial-exec")));
-static int arriving;            /* how many threads have the signal pending */
+static int arriving;            /* threads that have the signal pending */
 static struct sigaction unused; /* what it does otherwise */
 static char arriving_lock;
 
-static void has_left(void *value)
+static void has_left(void *Py_UNUSED(value))
 {
-    (void)value;
     __atomic_sub_fetch(&ga_threads, 1, __ATOMIC_RELAXED);
 }
 
@@ -192,9 +172,8 @@ static void has_arrived(void)
     unlock();
 }
 
-static void on_arrival(int sig, siginfo_t *info, void *context)
+static void on_arrival(int Py_UNUSED(sig), siginfo_t *Py_UNUSED(info), void *context)
 {
-    (void)sig, (void)info;
     memcpy(&((ucontext_t *)context)->uc_sigmask, &wanted, _NSIG / 8);
     has_arrived();
 }
@@ -209,7 +188,7 @@ static void arrive(void)
     if (arriving++ == 0)
         sigaction(SIGSTKFLT, &action, &unused);
     unlock();
-    if (syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGSTKFLT) < 0) /* a seccomp filter */
+    if (syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGSTKFLT) < 0) /* a seccomp filter refuses it */
         has_arrived();
 }
 
@@ -223,7 +202,7 @@ void ga_guest_forked(void)
 
 uintptr_t __real__cgo_wait_runtime_init_done(void);
 
-/* A thread of Python's is about to call Go. */
+/* One of Python's threads is about to call Go. */
 uintptr_t __wrap__cgo_wait_runtime_init_done(void)
 {
     uintptr_t context = __real__cgo_wait_runtime_init_done();
@@ -243,9 +222,9 @@ uintptr_t __wrap__cgo_wait_runtime_init_done(void)
 
 /* -- Go's threads ------------------------------------------------------------------------------ */
 
-/* Go's monitor, its second thread, sleeps for 20 µs some sixty times after each wait of a loop before it rests, and
- * nothing of ours depends on it: each thread has a processor (see pybind.go). With so much slack a sleep ends when
- * the kernel has something else to do anyway. */
+/* After each wait of a loop, Go's monitor, its second thread, sleeps for 20 µs some sixty times before it rests. Nothing of ours
+ * depends on it, because each thread has a processor (see pybind.go). With so much slack, a sleep ends when the kernel has
+ * something else to do. */
 #define MONITOR 2
 #define MONITOR_SLACK 10000000000UL /* ns */
 
@@ -263,7 +242,7 @@ static void *begin(void *given)
         sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0}); /* a real-time thread has no slack */
         prctl(PR_SET_TIMERSLACK, MONITOR_SLACK);
     }
-    /* Faults, and what the C library's own threads have to see: it changes user IDs in all of them by a signal. */
+    /* Except faults, and the signals of the C library, which changes user IDs in all threads by one. */
     sigfillset(&wanted);
     sigdelset(&wanted, SIGSEGV);
     sigdelset(&wanted, SIGBUS);
@@ -283,7 +262,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
     if (!own)
         return EAGAIN;
     *own = (birth){start, argument, __atomic_add_fetch(&number, 1, __ATOMIC_RELAXED)};
-    if (own->number == 1) /* Go has made its handlers by now, and runs nothing yet */
+    if (own->number == 1) /* Go has installed its handlers, and runs nothing yet */
         restore_dispositions();
     sigset_t all, old;
     sigfillset(&all);

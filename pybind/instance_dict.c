@@ -35,16 +35,14 @@ static int dict_is_assigned_plainly(PyTypeObject *type)
  * place, and returns it, owned; NULL without an exception if that cannot be done. */
 static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
 {
-    static PyObject *name;
     /* If something else held the old one, it would go on with what is no longer the instance's dict. */
-    if (Py_REFCNT(dict) == 2 && PyDict_CheckExact(dict) && !ga_is_watched(dict) && dict_is_assigned_plainly(Py_TYPE(obj)) &&
-        (name || (name = PyUnicode_InternFromString("__dict__")))) {
+    if (Py_REFCNT(dict) == 2 && PyDict_CheckExact(dict) && !ga_is_watched(dict) && dict_is_assigned_plainly(Py_TYPE(obj))) {
         PyObject *compact = PyDict_New();
         if (compact && PyDict_Update(compact, dict) == 0) {
             /* If there is no memory for a copy of the old dict's values, CPython 3.13 empties it, and only ours has the
              * object's attributes. */
             for (int tries = 0; tries < 100; tries++) {
-                if (PyObject_GenericSetAttr(obj, name, compact) == 0)
+                if (PyObject_GenericSetAttr(obj, NAME(__dict__), compact) == 0)
                     return compact;
                 PyErr_Clear();
                 if (PyDict_GET_SIZE(dict) == PyDict_GET_SIZE(compact))
@@ -86,11 +84,6 @@ PyObject *ga_watchable_dict(PyObject *obj)
 
 /* A dict's watcher reports `obj.__dict__ = other` only as the end of the old dict, and not while the program keeps that. So the
  * classes whose instances have a __dict__ get a descriptor that reports it first and then does what CPython's would. */
-static PyObject *get_dict(PyObject *self, void *closure)
-{
-    return plain_get(self, closure);
-}
-
 static int set_dict(PyObject *self, PyObject *value, void *closure)
 {
     PyObject *dict = plain_get(self, closure);
@@ -102,7 +95,7 @@ static int set_dict(PyObject *self, PyObject *value, void *closure)
     return plain_set(self, value, closure);
 }
 
-static PyGetSetDef reporting = {"__dict__", get_dict, set_dict, "dictionary for instance variables", NULL};
+static PyGetSetDef reporting = {"__dict__", NULL, set_dict, "dictionary for instance variables", NULL};
 
 /* Borrowed from the class, as `where` is; NULL without an exception if there is none. */
 static PyObject *dict_descriptor(PyTypeObject *type, PyTypeObject **where)
@@ -125,7 +118,7 @@ void ga_instance_dict_setup(PyTypeObject *type, void (*replaced)(PyObject *dict)
     PyTypeObject *where;
     PyObject *descriptor = dict_descriptor(type, &where);
     if (descriptor && where == type) {
-        plain_get = ((PyGetSetDescrObject *)descriptor)->d_getset->get;
+        reporting.get = plain_get = ((PyGetSetDescrObject *)descriptor)->d_getset->get;
         plain_set = ((PyGetSetDescrObject *)descriptor)->d_getset->set;
     }
 }

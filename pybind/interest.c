@@ -14,21 +14,17 @@
 static int report(ga_mirror *m, ga_number *n, uint8_t want)
 {
     ga_channel *c = n->channel;
-    if (n->reported == want && (!want || !c || (c->known && !c->renewed))) {
-        if (c) {
-            c->known = 1;
-            c->reported = want;
-            n->reported_of = c->obj;
-        }
-        return 0;
+    int is_new = want && c && (!c->known || c->renewed);
+    if (n->reported != want || is_new) {
+        if (ga_number_report(m, n, want, c ? c->order : 0) < 0)
+            return -1;
+        if (c)
+            c->renewed = 0;
     }
-    if (ga_number_report(m, n, want, c ? c->order : 0) < 0)
-        return -1;
     n->reported_of = c ? c->obj : NULL;
     if (c) {
         c->known = 1;
         c->reported = want;
-        c->renewed = 0;
     }
     return 0;
 }
@@ -118,16 +114,16 @@ static int ask(ga_channel *c)
     ga_mirror *m = c->mirror;
     int32_t fd = c->fd;
     uint64_t order = c->order, departures = m->departures;
-    int readable = ask_one(m, is_direct(c) ? c : NULL, obj, N_READABLE);
+    int readable = ask_one(m, is_direct(c) ? c : NULL, obj, N_readable);
     if (readable < 0)
         return -1;
     c = found_again(m, c, fd, departures);
     int still = c && c->order == order && c->obj == obj && is_direct(c);
-    int writable = ask_one(m, still ? c : NULL, obj, N_WRITABLE);
+    int writable = ask_one(m, still ? c : NULL, obj, N_writable);
     if (writable < 0)
         return -1;
     if (writable) {
-        PyObject *accepting = PyObject_GetAttr(obj, ga_names[N_ACCEPTING]);
+        PyObject *accepting = PyObject_GetAttr(obj, NAME(accepting));
         int is = accepting ? PyObject_IsTrue(accepting) : -1;
         Py_XDECREF(accepting);
         if (is < 0)

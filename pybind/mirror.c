@@ -135,10 +135,10 @@ void ga_channel_remove_all(ga_mirror *m)
 }
 
 /* Handles of mirrors that are gone: Go closes what belongs to them. */
-static long *abandoned;
+static uintptr_t *abandoned;
 static int32_t abandoned_count, abandoned_size;
 
-long ga_mirror_abandoned(void)
+uintptr_t ga_mirror_abandoned(void)
 {
     return abandoned_count ? abandoned[--abandoned_count] : 0;
 }
@@ -173,9 +173,6 @@ ga_mirror *ga_mirror_of(PyObject *map)
     ga_mirror *m = ga_watched(map, WATCH_MAP);
     if (m)
         return m;
-    for (m = ga_mirrors; m; m = m->next) /* without watchers */
-        if (m->map == map)
-            return m;
     m = PyMem_RawCalloc(1, sizeof *m);
     if (!m) {
         PyErr_NoMemory();
@@ -185,7 +182,7 @@ ga_mirror *ga_mirror_of(PyObject *map)
     m->next_order = 1;
     m->resync = 1;
     m->go.descriptor = -1;
-    ga_waker_begin(&m->waker);
+    m->waker = (ga_waker){.fds = {-1, -1}, .poller = -1, .programs_fd = -1};
     m->due = Py_HUGE_VAL;
     if (ga_watch(map, WATCH_MAP, m) < 0) {
         /* Without a watcher nothing would report that the map is gone. Passes are portable then. */

@@ -11,8 +11,8 @@ extern int ga_attended; /* how many of them have an attendant */
 
 /* Found, or made at the first run over the map. NULL with an exception set; or without one if its end would not be noticed. */
 ga_mirror *ga_mirror_of(PyObject *map);
-void ga_mirror_end(ga_mirror *m); /* its map is gone */
-long ga_mirror_abandoned(void);   /* a handle that Go had for one whose map is gone, or 0 */
+void ga_mirror_end(ga_mirror *m);    /* its map is gone */
+uintptr_t ga_mirror_abandoned(void); /* a handle that Go had for one whose map is gone, or 0 */
 
 void ga_mark(ga_mirror *m, ga_number *n);
 void ga_mark_channel(ga_channel *c);

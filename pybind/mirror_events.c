@@ -7,6 +7,9 @@
 #include <time.h>
 
 #define LARGEST_FD (1 << 22)
+#ifndef CLOCK_MONOTONIC_COARSE /* Linux has it, which saves 17 ns a pass */
+#define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC
+#endif
 
 /* The number that a key stands for, or -1. */
 static int32_t number_of(PyObject *key)
@@ -72,9 +75,8 @@ static int reads(const ga_channel *c, PyObject *name)
     return 0;
 }
 
-void ga_mirror_attribute_changed(void *channel, PyDict_WatchEvent event, PyObject *key, PyObject *value)
+void ga_mirror_attribute_changed(void *channel, PyDict_WatchEvent event, PyObject *key, PyObject *Py_UNUSED(value))
 {
-    (void)value;
     ga_channel *c = channel;
     if (event == PyDict_EVENT_CLONED || (event == PyDict_EVENT_ADDED && !PyUnicode_CheckExact(key)))
         c->odd = 1;
@@ -84,7 +86,7 @@ void ga_mirror_attribute_changed(void *channel, PyDict_WatchEvent event, PyObjec
         int i = 0;
         while (i < N_DECIDING && key != ga_names[i])
             i++;
-        if (key == ga_names[N_SOCKET])
+        if (key == NAME(socket))
             c->renewed = 1; /* the number may stand for another open file, without leaving the map */
         else if (i == N_DECIDING && !reads(c, key)) {
             if (c->asked) /* the predicates may look at it */

@@ -5,15 +5,15 @@
 
 #include "mirror.h"
 
-/* To be reported by watch.c; the owners are a ga_mirror and a ga_channel. */
+/* What watch.c reports; the owners are a ga_mirror and a ga_channel. */
 void ga_mirror_map_changed(void *mirror, PyDict_WatchEvent event, PyObject *key, PyObject *value);
 void ga_mirror_attribute_changed(void *channel, PyDict_WatchEvent event, PyObject *key, PyObject *value);
 void ga_mirror_class_assigned(PyObject *obj); /* or about to be */
 
-void ga_mirror_dict_replaced(PyObject *dict);  /* to be reported by instance_dict.c */
-void ga_mirror_class_changed(ga_class *class); /* to be reported by class_facts.c */
+void ga_mirror_dict_replaced(PyObject *dict);  /* what instance_dict.c reports */
+void ga_mirror_class_changed(ga_class *class); /* what class_facts.c reports */
 
-/* What no watcher could report. */
+/* What no watcher can report. */
 void ga_mirror_synchronise(ga_mirror *m); /* makes the mirror equal to the map */
 static inline void ga_mirror_catch_up(ga_mirror *m)
 {

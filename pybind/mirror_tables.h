@@ -18,7 +18,7 @@ typedef struct ga_channel {
     int32_t slot;                     /* its place in mirror.asked, -1: it is not in there */
     int32_t lengths[GA_MOST_LENGTHS]; /* its places in mirror.lengths */
     uint8_t length_count;
-    uint8_t settled;  /* bits, of N_READABLE and N_WRITABLE: the result is known, it need not be called */
+    uint8_t settled;  /* bits, of N_readable and N_writable: the result is known, it need not be called */
     uint8_t results;  /* bits, of those */
     uint8_t changed;  /* it must be looked at again, and is marked */
     uint8_t bare;     /* nothing on the instance hides the class's handlers */

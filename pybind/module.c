@@ -18,17 +18,8 @@
 
 /* -- what watchers report ---------------------------------------------------------------------- */
 
-static int probe_count __attribute__((aligned(8)));
-
-static void on_probe(void *count, PyDict_WatchEvent event, PyObject *key, PyObject *value)
+static void on_globals(void *Py_UNUSED(owner), PyDict_WatchEvent event, PyObject *key, PyObject *Py_UNUSED(value))
 {
-    (void)event, (void)key, (void)value;
-    ++*(int *)count;
-}
-
-static void on_globals(void *owner, PyDict_WatchEvent event, PyObject *key, PyObject *value)
-{
-    (void)owner, (void)value;
     if (ga_plan_global_changed(event, key))
         ga_mirrors_touch();
 }
@@ -39,18 +30,6 @@ static void on_namespace(void *owner, PyDict_WatchEvent event, PyObject *key, Py
     on_globals(owner, event, key, value);
 }
 
-static void on_class(PyTypeObject *type)
-{
-    ga_class_changed(type);
-    ga_mirrors_touch();
-}
-
-static void on_function(PyObject *function)
-{
-    ga_function_changed(function);
-    ga_mirrors_touch();
-}
-
 static const ga_watch_reports reports = {
     .dict =
         {
@@ -58,10 +37,11 @@ static const ga_watch_reports reports = {
             [WATCH_CHANNEL] = ga_mirror_attribute_changed,
             [WATCH_NAMESPACE] = on_namespace,
             [WATCH_GLOBALS] = on_globals,
-            [WATCH_PROBE] = on_probe,
+            [WATCH_PROBE] = ga_probe_changed,
         },
-    .class = on_class,
-    .function = on_function,
+    .class = ga_class_changed,
+    .function = ga_function_changed,
+    .touch = ga_mirrors_touch,
     .class_assigned = ga_mirror_class_assigned,
     .monitored = ga_tracing_may_begin,
 };
@@ -84,9 +64,8 @@ static void after_fork_in_child(void)
  * is gone while something holds a function of it. The program's classes and asyncore's functions, which we hold, lead to all that
  * is in their globals: a file that was never closed would not be flushed. So an atexit callback releases them. It does not go
  * through Go, because the child of a fork calls it too. Passes after it are portable. */
-static PyObject *end(PyObject *self, PyObject *args)
+static PyObject *end(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args))
 {
-    (void)self, (void)args;
     ga_ended = 1;
     ga_dispatcher_calls_end();
     Py_CLEAR(ga_tools.sender_initiate);
@@ -100,9 +79,18 @@ static PyObject *end(PyObject *self, PyObject *args)
 
 /* -- setting up -------------------------------------------------------------------------------- */
 
+static PyObject *set_up_chat(PyObject *Py_UNUSED(self), PyObject *tools)
+{
+    return ga_chat_calls_setup(tools, ga_mirrors_touch) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 static int set_up_functions(PyObject *module)
 {
-    static PyMethodDef functions[] = {{"end", end, METH_NOARGS, "end()\n--\n\nRelease what belongs to the program."}, {0}};
+    static PyMethodDef functions[] = {
+        {"set_up_chat", set_up_chat, METH_O, "set_up_chat(tools)\n--\n\nGive asynchat's functions native calls."},
+        {"end", end, METH_NOARGS, "end()\n--\n\nRelease what belongs to the program."},
+        {0},
+    };
     if (pthread_atfork(NULL, NULL, after_fork_in_child)) {
         PyErr_NoMemory();
         return -1;
@@ -138,45 +126,12 @@ int ga_setup(intptr_t tools)
         void *kept[] = {ga_tools.rules_of, ga_tools.aftermath, ga_tools.intact, ga_tools.run_due, ga_tools.deque, ga_tools.backlog, module};
         for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
             Py_INCREF(kept[i]);
+        ga_waker_setup();
         ga_class_facts_setup(ga_mirror_class_changed);
-        if (ga_cpython_setup() == 0 && ga_waker_setup() == 0 && ga_crossing_setup(module) == 0 && set_up_functions(module) == 0 &&
-            ga_tracing_setup() == 0 && ga_watch_setup(&reports) == 0 && ga_run_setup() == 0)
+        if (ga_cpython_setup() == 0 && ga_crossing_setup(module) == 0 && set_up_functions(module) == 0 && ga_tracing_setup() == 0 &&
+            ga_watch_setup(&reports) == 0 && ga_run_setup() == 0)
             status = set_up_calls(calls);
     }
     PyEval_SaveThread();
     return status;
-}
-
-int ga_setup_chat(intptr_t tools)
-{
-    ga_take_gil();
-    int status = ga_chat_calls_setup((PyObject *)tools, ga_mirrors_touch);
-    PyEval_SaveThread();
-    return status;
-}
-
-int ga_probe(intptr_t object)
-{
-    ga_take_gil();
-    PyObject *dict = ga_watchable_dict((PyObject *)object);
-    int status = dict ? ga_watch(dict, WATCH_PROBE, &probe_count) : -1;
-    Py_XDECREF(dict);
-    PyEval_SaveThread();
-    return status;
-}
-
-int ga_probe_count(void)
-{
-    ga_take_gil();
-    int count = probe_count;
-    probe_count = 0;
-    PyEval_SaveThread();
-    return count;
-}
-
-void ga_trust(int level)
-{
-    ga_take_gil();
-    ga_watch_trust(level);
-    PyEval_SaveThread();
 }

@@ -50,7 +50,7 @@ typedef enum {
 /* The writable() of dispatcher_with_send and async_chat. */
 static outcome evaluate(ga_channel *c, int queue)
 {
-    int connected = truth(attribute(c, N_CONNECTED)), any;
+    int connected = truth(attribute(c, N_connected)), any;
     PyObject *unsent = attribute(c, queue);
     if (connected < 0 || !unsent)
         return ASK;
@@ -148,15 +148,15 @@ int ga_predicates_look_at(ga_channel *c)
         return came == FAILED ? -1 : 0;
     watch(c);
     if (c->dict) {
-        c->bare = !hides(c, N_HANDLE_READ_EVENT, N_HANDLE_WRITE);
-        c->direct = c->class->direct && !hides(c, N_READABLE, N_WRITABLE);
+        c->bare = !hides(c, N_handle_read_event, N_handle_write);
+        c->direct = c->class->direct && !hides(c, N_readable, N_writable);
     }
     ga_length_leave(c);
-    for (int i = N_READABLE; i <= N_WRITABLE && c->direct && c->class->direct; i++) {
+    for (int i = N_readable; i <= N_writable && c->direct && c->class->direct; i++) {
         ga_rule rule = c->class->rules[i];
         came = rule == RULE_YES      ? YES
-               : rule == RULE_SENDER ? evaluate(c, N_OUT_BUFFER)
-               : rule == RULE_CHAT   ? evaluate(c, N_PRODUCER_FIFO)
+               : rule == RULE_SENDER ? evaluate(c, N_out_buffer)
+               : rule == RULE_CHAT   ? evaluate(c, N_producer_fifo)
                : rule == RULE_PLAN   ? call(c, i)
                                      : ASK;
         if (came == GONE)
@@ -168,12 +168,12 @@ int ga_predicates_look_at(ga_channel *c)
         c->settled |= (uint8_t)(1 << i);
         c->results = (uint8_t)((c->results & ~(1 << i)) | (came == YES ? 1 << i : 0));
     }
-    int accepting = c->dict && !c->changed ? truth(attribute(c, N_ACCEPTING)) : -1;
+    int accepting = c->dict && !c->changed ? truth(attribute(c, N_accepting)) : -1;
     if (c->changed)
         ga_length_leave(c); /* the containers may be gone */
     if (c->settled != 3 || accepting < 0 || !c->direct)
         return ga_asked_enter(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
     ga_asked_leave(c);
-    c->want = (c->results & 1 << N_READABLE ? GA_READ : 0) | (c->results & 1 << N_WRITABLE && !accepting ? GA_WRITE : 0);
+    c->want = (c->results & 1 << N_readable ? GA_READ : 0) | (c->results & 1 << N_writable && !accepting ? GA_WRITE : 0);
     return 1;
 }

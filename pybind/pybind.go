@@ -31,11 +31,10 @@ import (
 // times as much on one connection, and 1.16 times on ten (yardstick gate on Linux without slack, 25 interleaved rounds).
 const yields = runtime.GOOS != "linux"
 
-// finished is what Run returns when no passes are left to make.
-const finished = -1
+const finished = -1 // what Run returns if no passes are left to make
 
-// processors is how many Go has. A thread that has called Go keeps one, in a wait and back in Python too, as
-// Go's monitor takes none away (see guest.c): so there are more than such threads.
+// processors is how many Go has. A thread that has called Go keeps one, while it waits and while it is back in Python,
+// because Go's monitor takes none away (see guest.c). So there are more processors than such threads.
 var processors struct {
 	sync.Mutex
 	number atomic.Int32
@@ -46,7 +45,8 @@ func init() {
 	runtime.GOMAXPROCS(2)
 }
 
-// makeRoom has a processor ready for the next thread that calls Go. It stops the world, so it doubles their number.
+// makeRoom makes sure that the next thread that calls Go gets a processor. To add some stops the world, so it doubles
+// their number.
 func makeRoom() {
 	threads := atomic.LoadInt32((*int32)(unsafe.Pointer(&C.ga_threads)))
 	if threads < processors.number.Load() {
@@ -61,35 +61,13 @@ func makeRoom() {
 	}
 }
 
-// Setup hands the bridge a tuple of Python objects, by its address; see _native.py for what is in it.
-// To be called once, before anything else. Leaves a Python exception on failure.
+// Setup sets the extension up with a tuple of Python objects, given by its address; see _native.py. It is called once,
+// before anything else. If it fails, a Python exception is set.
 func Setup(tools int64) {
 	C.ga_setup(C.intptr_t(tools))
 }
 
-// SetupChat does the same for asynchat, which may be imported later.
-func SetupChat(tools int64) {
-	makeRoom()
-	C.ga_setup_chat(C.intptr_t(tools))
-}
-
-// Probe watches the instance dict of the object at the address as a channel's would be; false if
-// that cannot be done.
-func Probe(object int64) bool {
-	return C.ga_probe(C.intptr_t(object)) == 0
-}
-
-// Probed is how many changes were seen in what Probe watches since the last call.
-func Probed() int {
-	return int(C.ga_probe_count())
-}
-
-// Trust says what was seen to work: 0 nothing, 1 watching maps, 2 watching channels and classes too.
-func Trust(level int) {
-	C.ga_trust(C.int(level))
-}
-
-// PollerName is the name of the poller that new maps get.
+// PollerName returns the name of the poller that new maps get.
 func PollerName() string {
 	makeRoom()
 	p, err := poller.Open("")
@@ -100,11 +78,11 @@ func PollerName() string {
 	return p.Name()
 }
 
-// Run makes the passes of a run that C has begun, over the map whose ga_map is at that address, until it is
-// empty, at most count of them if that is not negative. timeout is in seconds, below zero for ever. Returns -1
-// when it is done, else how many passes it made: the others must be portable ones. With settle an empty map ends
-// nothing, and what the channels wait for stays with the poller; then the result is count, unless passes must be
-// portable. With a Python exception set the result means nothing.
+// Run makes the passes of a run that C has begun, over the map whose ga_map is at that address, until the map is
+// empty; at most count passes, if count is not negative. timeout is in seconds, negative for an infinite one. It
+// returns -1 if no passes are left to make, else how many it made: the others must be portable. With settle, the run
+// does not end because the map is empty, and what the channels wait for stays registered; then it returns count,
+// unless passes must be portable. If a Python exception is set, the result means nothing.
 func Run(address int64, timeout float64, usePoll bool, count int, settle bool) (made int) {
 	m := (*C.ga_map)(C.ga_at(C.intptr_t(address)))
 	defer func() {
@@ -123,7 +101,7 @@ func Run(address int64, timeout float64, usePoll bool, count int, settle bool) (
 		options.Meaning = selector.Poll
 	}
 	if m == nil {
-		panic("Run takes the address of a map")
+		panic("Run needs the address of a map")
 	}
 	serve(m, options)
 	if m.status == C.GA_FINISHED {
@@ -132,14 +110,15 @@ func Run(address int64, timeout float64, usePoll bool, count int, settle bool) (
 	return int(m.passes)
 }
 
-// serve makes the passes of one Run.
+// serve makes the passes of one run.
 func serve(m *C.ga_map, options selector.Options) {
 	source, err := sourceOf(m)
 	if err != nil { // no descriptor is left for a poller
 		C.ga_hand_over(m)
 		return
 	}
-	if !source.begin() {
+	source.entered = true
+	if !source.reportDescriptors() {
 		return
 	}
 	options.Due, options.Opened = source.due, source.opened

@@ -284,10 +284,10 @@ void ga_settle(ga_map *go)
     go_back(m);
 }
 
-long ga_next_abandoned(void)
+uintptr_t ga_next_abandoned(void)
 {
     ga_take_gil();
-    long handle = ga_mirror_abandoned();
+    uintptr_t handle = ga_mirror_abandoned();
     PyEval_SaveThread();
     return handle;
 }

@@ -16,13 +16,13 @@ ga_mirror *ga_run_begin(PyObject *map, PyObject *namespace, int use_poll, int wa
  * changed in what the channels wait for. The run ends unless go.status is still GA_RUNNING. Runs Python code. */
 void ga_run_step(ga_mirror *m, const ga_ready *ready, int count, int collect);
 
-/* Ends a run before the engine has heard what was collected; with an exception set. */
+/* Ends a run before the engine gets what was collected; an exception is set. */
 void ga_run_give_up(ga_mirror *m);
 
 /* When run_due is to be called next, by ga_now(); infinite: not at all. Runs no Python code. */
 void ga_run_set_due(ga_mirror *m, double when);
 
-/* What Go calls. Each takes the GIL, unless it says otherwise, and runs Python code where it ends a run. */
+/* -- what Go calls: each takes the GIL unless it says otherwise, and runs Python code if it ends a run ------------ */
 
 /* Needs no GIL. The map at that address: Go may not make a pointer of a number. */
 static inline ga_map *ga_at(intptr_t address)
@@ -33,7 +33,7 @@ static inline ga_map *ga_at(intptr_t address)
 /* Needs no GIL. In how many seconds a scheduled call is due; negative: none is scheduled. */
 double ga_due_in(ga_map *go);
 
-/* Needs no GIL, in the run's thread. Hands on the numbers of signals that came during the wait, as CPython would have. */
+/* Needs no GIL, in the run's thread. Passes the numbers of signals that came during the wait on, as CPython would have. */
 void ga_pass_signals_on(ga_map *go, const void *numbers, int count);
 
 /* Before a wait: from now on the poller has these descriptors, which are closed in a forked child and with the map. */
@@ -45,11 +45,11 @@ void ga_interrupted(ga_map *go); /* after an EINTR: runs the handlers of signals
 /* Whether the channel under that number, of that order, is still the one whose interest was last reported. */
 int ga_holds(ga_map *go, int fd, uint64_t order);
 
-/* These end the run: with OSError(error); with RuntimeError(text), also if `go` is NULL; portable passes follow; settled. */
-void ga_fail(ga_map *go, int error);
-void ga_panic(ga_map *go, const char *text);
-void ga_hand_over(ga_map *go);
-void ga_settle(ga_map *go);
+/* These end the run. */
+void ga_fail(ga_map *go, int error);         /* with OSError(error) */
+void ga_panic(ga_map *go, const char *text); /* with RuntimeError(text); `go` may be NULL */
+void ga_hand_over(ga_map *go);               /* portable passes follow */
+void ga_settle(ga_map *go);                  /* the map is settled */
 
 /* The handle of a map that is gone, its descriptors closed; a different one each time, then 0. */
-long ga_next_abandoned(void);
+uintptr_t ga_next_abandoned(void);

@@ -8,7 +8,7 @@ package pybind
 import "C"
 
 import (
-	"sync"
+	"runtime/cgo"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -17,70 +17,47 @@ import (
 	"github.com/goasyncore/goasyncore/engine/selector"
 )
 
-// The two sides share these structs.
+// C and Go share these structs.
 var (
 	_ = [1]byte{}[unsafe.Sizeof(poller.Ready{})-unsafe.Sizeof(C.ga_ready{})]
 	_ = [1]byte{}[unsafe.Sizeof(selector.Change{})-unsafe.Sizeof(C.ga_change{})]
 )
 
-// dictSource is a Python dict of channels, as the engine's loop sees it.
+// dictSource presents a Python dict of channels to the engine.
 type dictSource struct {
 	m        *C.ga_map
 	selector *selector.Selector
-	renewed  int  // what selector.Renewed() was when C was told the descriptors
-	entered  bool // C has collected already what the first Step asks for
+	renewed  int  // what selector.Renewed() was when C got the descriptors
+	entered  bool // C has already collected what the first Step asks for
 	due      func() time.Duration
 	opened   func() bool
 }
 
 var _ selector.Source = (*dictSource)(nil)
 
-// forever is more seconds than a Duration holds, nearly.
-const forever = 9e9
-
-// sources are the mapped dicts, by handle.
-var sources struct {
-	sync.Mutex
-	byHandle map[C.long]*dictSource
-	last     C.long
-}
+const forever = 9e9 // seconds, almost more than a Duration holds
 
 // sourceOf returns what serves m, made at the first run.
 func sourceOf(m *C.ga_map) (*dictSource, error) {
-	sources.Lock()
-	defer sources.Unlock()
-	if source := sources.byHandle[m.handle]; source != nil {
-		return source, nil
+	if m.handle != 0 {
+		return cgo.Handle(m.handle).Value().(*dictSource), nil
 	}
 	for gone := C.ga_next_abandoned(); gone != 0; gone = C.ga_next_abandoned() {
-		if source := sources.byHandle[gone]; source != nil {
-			source.selector.Abandon()
-			delete(sources.byHandle, gone)
-		}
+		cgo.Handle(gone).Value().(*dictSource).selector.Abandon()
+		cgo.Handle(gone).Delete()
 	}
 	p, err := poller.Open("")
 	if err != nil {
 		return nil, err
 	}
 	source := &dictSource{m: m, selector: selector.New(p), renewed: -1}
-	source.due, source.opened = source.dueIn, source.tellDescriptors // made once: a steady loop allocates nothing
-	if sources.byHandle == nil {
-		sources.byHandle = make(map[C.long]*dictSource)
-	}
-	sources.last++
-	m.handle = sources.last
-	sources.byHandle[m.handle] = source
+	source.due, source.opened = source.dueIn, source.reportDescriptors // once: a steady loop allocates nothing
+	m.handle = C.uintptr_t(cgo.NewHandle(source))
 	return source, nil
 }
 
-// begin prepares for a run that C has begun. It says whether there is something left to run.
-func (s *dictSource) begin() bool {
-	s.entered = true
-	return s.tellDescriptors()
-}
-
-// tellDescriptors tells C the poller's descriptors, if it does not know them. It is selector.Options.Opened.
-func (s *dictSource) tellDescriptors() bool {
+// reportDescriptors gives C the poller's descriptors if it does not know them. It is selector.Options.Opened.
+func (s *dictSource) reportDescriptors() bool {
 	if renewed := s.selector.Renewed(); renewed != s.renewed {
 		s.renewed = renewed
 		read, write := -1, -1
@@ -92,15 +69,15 @@ func (s *dictSource) tellDescriptors() bool {
 	return s.m.status == C.GA_RUNNING
 }
 
-// passSignalsOn does what CPython would have done with the numbers of signals that came during the wait.
+// passSignalsOn does what CPython would have done with the numbers of the signals that came during the wait.
 func (s *dictSource) passSignalsOn() {
 	if numbers := s.selector.Signals(); len(numbers) > 0 {
 		C.ga_pass_signals_on(s.m, unsafe.Pointer(unsafe.SliceData(numbers)), C.int(len(numbers)))
 	}
 }
 
-// dueIn is selector.Options.Due. Other threads may say at any time that something is due sooner: they write that
-// first, and to the waker then.
+// dueIn is selector.Options.Due. Other threads may schedule an earlier call at any time: they set its time first, and
+// then write to the waker.
 func (s *dictSource) dueIn() time.Duration {
 	if atomic.LoadInt32((*int32)(unsafe.Pointer(&s.m.timed))) == 0 {
 		return -1
@@ -112,7 +89,7 @@ func (s *dictSource) dueIn() time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// settle ends a run that leaves the channels to the poller's descriptor.
+// settle ends a run after which the poller's descriptor reports ready channels.
 func (s *dictSource) settle() {
 	s.m.descriptor = C.int(s.selector.Descriptor())
 	s.m.renewed = C.int(s.selector.Renewed())

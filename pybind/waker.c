@@ -1,11 +1,10 @@
 //go:build gopy_binding
 
-/* The poller's waker as C uses it: to end a wait, and to hear of signals during one. */
+/* The poller's waker as C uses it: to end a wait, and to learn of signals during one. */
 #include "waker.h"
 #include "wakeup_fd.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -47,11 +46,6 @@ static int owns_poller(ga_waker *w)
 #endif
 }
 
-void ga_waker_begin(ga_waker *w)
-{
-    w->poller = w->fds[0] = w->fds[1] = w->programs_fd = -1;
-}
-
 void ga_waker_close(ga_waker *w)
 {
     if (owns_poller(w))
@@ -84,34 +78,19 @@ void ga_waker_hold(ga_waker *w, int poller, int read_end, int write_end)
 
 /* -- signals ----------------------------------------------------------------------------------- */
 
-/* Whether this thread is Python's main one. */
-static int is_main(void)
-{
-    unsigned long here = PyThread_get_thread_ident();
-    if (!main_thread) {
-#ifdef __APPLE__
-        int first = pthread_main_np();
-#else
-        int first = PyThread_get_thread_native_id() == (unsigned long)getpid();
-#endif
-        if (!first)
-            return 0;
-        main_thread = here;
-    }
-    return here == main_thread;
-}
-
 /* A signal between the last check for signals and the wait, microseconds later, would interrupt nothing. So during a wait of
  * the main thread, and no longer, the waker is what signal.set_wakeup_fd() sets: a signal ends the wait, whichever thread the
  * kernel delivers it to. This costs 30 ns a pass (1,278 against 1,248; medians of 15 interleaved runs of 200,000 passes over
  * one idle channel). */
-static int start_listening(ga_waker *w)
+int ga_waker_listen(ga_waker *w, int rests)
 {
-    if (w->fds[1] < 0 || !is_main() || !ga_wakeup_fd_works(w->fds[1]))
+    if (PyErr_CheckSignals() < 0) /* first with the program's own, which handlers may look at */
+        return -1;
+    if (!rests || w->fds[1] < 0 || PyThread_get_thread_ident() != main_thread || !ga_wakeup_fd_works(w->fds[1]))
         return 0;
     w->programs_fd = ga_set_wakeup_fd(w->fds[1]);
     w->listening = 1;
-    return 1;
+    return PyErr_CheckSignals();
 }
 
 void ga_waker_unlisten(ga_waker *w)
@@ -124,31 +103,15 @@ void ga_waker_unlisten(ga_waker *w)
         ga_set_wakeup_fd(now);
 }
 
-int ga_waker_listen(ga_waker *w, int rests)
-{
-    if (PyErr_CheckSignals() < 0) /* first with the program's own, which handlers may look at */
-        return -1;
-    return rests && start_listening(w) ? PyErr_CheckSignals() : 0;
-}
-
 void ga_waker_pass_signals_on(ga_waker *w, const void *numbers, int count)
 {
     if (w->programs_fd >= 0)
         ga_write_signals(w->programs_fd, numbers, count);
 }
 
-int ga_waker_setup(void)
+void ga_waker_setup(void)
 {
-    /* Nothing is imported, because a program may have changed its root or sys.path. If threading is not loaded, is_main() takes
-     * the process's first thread for the main one. */
-    PyObject *name = PyUnicode_FromString("threading"), *threading = name ? PyImport_GetModule(name) : NULL;
-    PyObject *thread = threading ? PyObject_CallMethod(threading, "main_thread", NULL) : NULL;
-    PyObject *ident = thread ? PyObject_GetAttrString(thread, "ident") : NULL;
-    if (ident && ident != Py_None)
-        main_thread = PyLong_AsUnsignedLong(ident);
-    Py_XDECREF(name);
-    Py_XDECREF(threading);
-    Py_XDECREF(thread);
-    Py_XDECREF(ident);
-    return PyErr_Occurred() ? -1 : 0;
+    /* The interpreter's first thread is the main one. threading may not be loaded, and a program may have changed its root. */
+    for (PyThreadState *t = PyInterpreterState_ThreadHead(PyInterpreterState_Main()); t; t = PyThreadState_Next(t))
+        main_thread = t->thread_id;
 }

@@ -1,4 +1,4 @@
-/* The poller's waker as C uses it: to end a wait, and to hear of signals during one.
+/* The poller's waker as C uses it: to end a wait, and to learn of signals during one.
  *
  * The program may have closed the poller's descriptors, and opened files of its own under their numbers. So each is checked
  * before it is used. No function here runs Python code unless it says so. */
@@ -19,8 +19,7 @@ typedef struct {
     uint8_t listening; /* it is what CPython writes signals to */
 } ga_waker;
 
-int ga_waker_setup(void);
-void ga_waker_begin(ga_waker *w);
+void ga_waker_setup(void);
 void ga_waker_hold(ga_waker *w, int poller, int read_end, int write_end);
 void ga_waker_end_wait(ga_waker *w);
 void ga_waker_close(ga_waker *w); /* and the poller; async-signal-safe */

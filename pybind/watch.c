@@ -38,6 +38,14 @@ static slot *find(PyObject *dict)
     }
 }
 
+static slot *room(slot *in, size_t size, PyObject *dict)
+{
+    size_t i = place(dict, size);
+    while (in[i].dict && in[i].dict != removed)
+        i = (i + 1) & (size - 1);
+    return &in[i];
+}
+
 static int grow(void)
 {
     size_t live = 0;
@@ -52,10 +60,7 @@ static int grow(void)
     for (size_t i = 0; i < table_size; i++) {
         if (!table[i].dict || table[i].dict == removed)
             continue;
-        size_t j = place(table[i].dict, size);
-        while (bigger[j].dict)
-            j = (j + 1) & (size - 1);
-        bigger[j] = table[i];
+        *room(bigger, size, table[i].dict) = table[i];
     }
     PyMem_RawFree(table);
     table = bigger;
@@ -91,11 +96,9 @@ int ga_watch(PyObject *dict, ga_watch_kind kind, void *owner)
         PyErr_Clear();
         return -1;
     }
-    size_t i = place(dict, table_size);
-    while (table[i].dict && table[i].dict != removed)
-        i = (i + 1) & (table_size - 1);
-    table_used += !table[i].dict;
-    table[i] = (slot){dict, (uintptr_t)owner | kind};
+    slot *s = room(table, table_size, dict);
+    table_used += !s->dict;
+    *s = (slot){dict, (uintptr_t)owner | kind};
     return 0;
 }
 
@@ -125,23 +128,25 @@ static int on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObj
 
 static int on_class(PyTypeObject *type)
 {
-    if (!ga_forked)
+    if (!ga_forked) {
         reports->class(type);
+        reports->touch();
+    }
     return 0;
 }
 
-static int on_function(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *value)
+static int on_function(PyFunction_WatchEvent event, PyFunctionObject *function, PyObject *Py_UNUSED(value))
 {
-    (void)value;
-    if (event != PyFunction_EVENT_CREATE && event != PyFunction_EVENT_DESTROY && !ga_forked)
+    if (event != PyFunction_EVENT_CREATE && event != PyFunction_EVENT_DESTROY && !ga_forked) {
         reports->function((PyObject *)function);
+        reports->touch();
+    }
     return 0;
 }
 
 /* No watcher reports `obj.__class__ = other`, but it is an audit event, and so is the first step of monitoring. */
-static int on_audit(const char *event, PyObject *args, void *data)
+static int on_audit(const char *event, PyObject *args, void *Py_UNUSED(data))
 {
-    (void)data;
     if (event[0] == 's' && !strcmp(event, "sys.monitoring.register_callback"))
         reports->monitored();
     if (event[0] != 'o' || strcmp(event, "object.__setattr__") || ga_forked || !PyTuple_Check(args) || PyTuple_GET_SIZE(args) != 3)

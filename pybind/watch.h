@@ -13,6 +13,7 @@ typedef struct {
     void (*dict[WATCH_KINDS])(void *owner, PyDict_WatchEvent event, PyObject *key, PyObject *value);
     void (*class)(PyTypeObject *type);
     void (*function)(PyObject *function);
+    void (*touch)(void);                   /* after each of these two */
     void (*class_assigned)(PyObject *obj); /* or about to be */
     void (*monitored)(void);               /* a tool registers with sys.monitoring, or may without being reported */
 } ga_watch_reports;

@@ -129,7 +129,7 @@ def _load() -> ModuleType:
     _predicates.chat_seen = _set_up_chat
     binding.pybind_Setup(id(tools), False)
     atexit.register(binding.end)
-    binding.pybind_Trust(_probe_watchers.trusted_level(binding), False)
+    binding.trust(_probe_watchers.trusted_level(binding))
     _timers.engine_loaded(binding.due)
     _slow_handler.engine_loaded(binding.watch)
     return binding  # type: ignore[no-any-return]
@@ -141,8 +141,7 @@ def _set_up_chat(asynchat: dict[str, Any]) -> None:
     if not _chat_is_set_up and _binding is not None:
         _chat_is_set_up = True
         asynchat["_expect_unread"]()
-        tools = asynchat["_own_methods"]
-        _binding.pybind_SetupChat(id(tools), False)
+        _binding.set_up_chat(asynchat["_own_methods"])
 
 
 def intact(namespace: Namespace) -> bool:

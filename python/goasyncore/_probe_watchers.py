@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-NOTHING, MAPS, EVERYTHING = range(3)  # pybind's Trust
+NOTHING, MAPS, EVERYTHING = range(3)  # binding.trust()
 
 
 class _Object:
@@ -64,10 +64,9 @@ def trusted_level(binding: ModuleType) -> int:
         for _ in range(2):
             o = _Object()
             _warm_store(o, False)
-            if not binding.pybind_Probe(id(o)):
+            if not binding.probe(o):
                 return MAPS
-            binding.pybind_Probed()
             way(o)
-            if binding.pybind_Probed() == 0:
+            if binding.probed() == 0:
                 return MAPS
     return EVERYTHING
