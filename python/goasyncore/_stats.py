@@ -126,7 +126,9 @@ def counts_of(map: Map) -> Counts:
 def running(map: Map) -> Counts:
     """Return the counts of a map over which a loop begins."""
     counts = table.get(id(map))
-    if counts is None or map.get(counts.key, counts) is not counts.witness():
+    if counts is None or (
+        counts.held is not map and map.get(counts.key, counts) is not counts.witness()
+    ):
         if counts is not None and counts.fits(map):
             return counts
         counts = counts_of(map)
