@@ -229,10 +229,16 @@ def poll2(timeout: float | None = 0.0, map: _Map | None = None) -> None:
     """
     if map is None:
         map = socket_map
-    if map:
+    try:
+        empty = not map
+    except Exception:
+        if timeout is not None:
+            int(timeout * 1000)  # a wrong timeout is refused before a wrong map
+        raise
+    if not empty:
         _first_pass.poll_passes(globals(), timeout, map, 1)
     elif timeout is not None:
-        int(timeout * 1000)  # a wrong one is refused for an empty map too
+        int(timeout * 1000)  # and for an empty map too
 
 
 poll3 = poll2  # the name it had in older programs

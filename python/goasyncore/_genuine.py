@@ -11,6 +11,13 @@ import socket
 import time
 from types import BuiltinFunctionType
 
+try:
+    # For portable passes. An exception that a signal handler raises in the middle of an import can
+    # leave the locks of imports locked, so a pass should import nothing.
+    import fcntl as fcntl
+except ImportError:  # as on Windows
+    fcntl = None  # type: ignore[assignment]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

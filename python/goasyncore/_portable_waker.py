@@ -120,7 +120,7 @@ def left_of(timeout: Any, began: float) -> Any:
 def _aside(fd: int) -> int:
     """Move the descriptor to a large number, if possible. Returns its number."""
     try:
-        import fcntl  # often a library, whose loading costs more than our own modules
+        import fcntl  # already loaded, see _genuine
 
         moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
     except (OSError, ImportError):

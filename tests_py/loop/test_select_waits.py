@@ -163,3 +163,14 @@ def test_a_hang_up_is_nothing_to_a_channel_that_waits_for_priority_data(new_pair
     assert time.monotonic() - began >= 0.7
     assert time.process_time() - used < 0.3
     assert channel.events == []
+
+
+def test_a_wrong_timeout_is_refused_before_a_wrong_map():
+    class Map(dict):
+        def __len__(self):
+            raise ValueError("a map that cannot be measured")
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        asyncore.poll2(object(), Map())
+    with pytest.raises(ValueError, match="measured"):
+        asyncore.poll2(0, Map())
