@@ -63,7 +63,8 @@ int ga_caller_is_traced(void)
 #endif
     /* CPython has prepared the code for the tools of sys.monitoring by now. */
     PyObject *code = frame ? PyUnstable_InterpreterFrame_GetCode(frame) : NULL;
-    int is = code && PyCode_Check(code) && wants_events((PyCodeObject *)code);
+    /* Before 3.14, the events of a tool remain if it goes without giving them back. */
+    int is = code && PyCode_Check(code) && wants_events((PyCodeObject *)code) && (!get_tool || is_monitored());
     Py_XDECREF(code);
     return is;
 }
