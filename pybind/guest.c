@@ -223,8 +223,8 @@ uintptr_t __wrap__cgo_wait_runtime_init_done(void)
 /* -- Go's threads ------------------------------------------------------------------------------ */
 
 /* After each wait of a loop, Go's monitor, its second thread, sleeps for 20 µs some sixty times before it rests. Nothing of ours
- * depends on it, because each thread has a processor (see pybind.go). With so much slack, a sleep ends when the kernel has
- * something else to do. */
+ * depends on it, because each thread has a processor (see pybind.go) and no wait stops the others for long (shortWait in
+ * engine/selector). With so much slack, a sleep ends when the kernel has something else to do. */
 #define MONITOR 2
 #define MONITOR_SLACK 10000000000UL /* ns */
 

@@ -93,7 +93,7 @@ func Run(address int64, timeout float64, usePoll bool, count int, settle bool) (
 		}
 	}()
 	makeRoom()
-	options := selector.Options{Timeout: -1, Meaning: selector.Select, Count: count, Settle: settle, Yield: yields}
+	options := selector.Options{Timeout: -1, Meaning: selector.Select, Count: count, Settle: settle, BeginShort: !yields, Yield: yields}
 	if timeout >= 0 {
 		options.Timeout = time.Duration(timeout * float64(time.Second))
 	}

@@ -7,6 +7,7 @@ package selector
 import (
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -63,6 +64,9 @@ type Options struct {
 	// another WakeFD. If it returns false, the Run ends.
 	Opened func() bool
 
+	// BeginShort makes a long wait begin with a short one while other Runs are under way; see shortWait.
+	BeginShort bool
+
 	// Yield lets Go's scheduler run other goroutines every few milliseconds; see yieldEvery.
 	Yield bool
 
@@ -76,6 +80,15 @@ type Options struct {
 // check makes three system calls: in each pass, it would make a pass with one event 2.4 times as long (2,899 instead
 // of 1,203 ns, the best of 15 interleaved runs of BenchmarkPassWithOneReady).
 const verifyEvery = time.Millisecond
+
+// shortWait is how long a wait with BeginShort lasts before it is made again for the time that is left.
+//
+// When Go 1.26 stops the world, it can overlook a goroutine that is just entering a system call. It waits for that
+// one, and so do all other goroutines, until the call ends or Go's monitor thread notices, which that does late where
+// it has timer slack. A goroutine that enters another call finds out itself.
+const shortWait = time.Millisecond
+
+var runs atomic.Int32 // how many are under way
 
 // yieldEvery is how often a Run with Yield yields. Go's monitor thread takes the processor away, every 20 µs, from a
 // goroutine that the scheduler has not seen for 10 ms.
@@ -97,6 +110,8 @@ func (s *Selector) Run(src Source, o Options) error {
 	if o.Count == 0 {
 		return nil
 	}
+	runs.Add(1)
+	defer runs.Add(-1)
 	s.passes = 0
 	if !o.Settle { // such Runs are a pass each: they leave the audit to its time
 		if s.registered <= fewToAudit {
@@ -179,7 +194,11 @@ func (s *Selector) wait(src Source, o *Options) (ready []poller.Ready, more bool
 		if err := s.inspect(now); err != nil {
 			return nil, false, err
 		}
-		n, err := s.poll(s.slice(now, end))
+		slice := s.slice(now, end)
+		if o.BeginShort && !s.waited && uint64(slice) > uint64(shortWait) && runs.Load() > 1 {
+			slice = shortWait // negative is for ever
+		}
+		n, err := s.poll(slice)
 		s.waited = true
 		if errors.Is(err, unix.EINTR) {
 			_, _ = s.poller.Drain() // removes the signal's byte; the next wait finds out what is wrong
