@@ -74,7 +74,7 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// measure starts a server, and answers its CPU time per message in µs.
+// measure starts a server, and returns its CPU time per message in µs.
 func measure(name, scene string) (float64, error) {
 	server, address, err := start(name, scene != "sparse")
 	if err != nil {

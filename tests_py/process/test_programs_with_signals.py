@@ -340,10 +340,10 @@ def test_faulthandler_shows_a_loop_that_waits(use_poll, idle, tmp_path, chain):
     ):
         faulthandler.register(signal.SIGUSR1, dump, all_threads=False, chain=chain)
         try:
-            with killed_soon(signal.SIGUSR1):
+            with killed_soon(signal.SIGUSR1, 10):  # the first may come before the wait
                 takes(A_WAIT, asyncore.loop, A_WAIT, use_poll, idle, 1)
         finally:
             faulthandler.unregister(signal.SIGUSR1)
         dump.seek(0)
         assert "asyncore" in dump.read()
-    assert handled_too == [1] * chain
+    assert bool(handled_too) == chain
