@@ -44,13 +44,6 @@ int ga_is_traced(void)
     return has_tracer(PyThreadState_Get()) || (may_be_monitored && is_monitored());
 }
 
-/* Whether a tool of sys.monitoring wants events of that code. CPython keeps the record, empty, when the tools have gone. */
-static int wants_events(const PyCodeObject *code)
-{
-    static const _Py_LocalMonitors none;
-    return code->_co_monitoring && memcmp(&code->_co_monitoring->active_monitors, &none, sizeof none);
-}
-
 int ga_caller_is_traced(void)
 {
     PyThreadState *thread = PyThreadState_Get();
@@ -61,10 +54,9 @@ int ga_caller_is_traced(void)
 #else
     struct _PyInterpreterFrame *frame = thread->current_frame;
 #endif
-    /* CPython has prepared the code for the tools of sys.monitoring by now. */
+    /* CPython has prepared the code for the tools of sys.monitoring by now. It keeps the record when they have gone. */
     PyObject *code = frame ? PyUnstable_InterpreterFrame_GetCode(frame) : NULL;
-    /* Before 3.14, the events of a tool remain if it goes without giving them back. */
-    int is = code && PyCode_Check(code) && wants_events((PyCodeObject *)code) && (!get_tool || is_monitored());
+    int is = code && PyCode_Check(code) && ((PyCodeObject *)code)->_co_monitoring && (!get_tool || is_monitored());
     Py_XDECREF(code);
     return is;
 }
