@@ -6,6 +6,7 @@ them up in the namespace of the asyncore module that was called.
 
 from __future__ import annotations
 
+import math as math  # for the first pass; 3.14's socket does not import it
 import select
 import socket
 import time

@@ -315,7 +315,7 @@ os.environ["GOASYNCORE_BACKEND"] = sys.argv[1]
 atexit.register(late)
 """,
         SITE,
-        os.environ["GOASYNCORE_BACKEND"],
+        os.environ.get("GOASYNCORE_BACKEND", "auto"),
     )
     assert ran.stdout.startswith("served by ")
 
