@@ -6,7 +6,8 @@ them up in the namespace of the asyncore module that was called.
 
 from __future__ import annotations
 
-import math as math  # for the first pass; 3.14's socket does not import it
+import collections as collections  # since 3.14, socket does not import it and math, which a
+import math as math  # first pass needs that may find no files
 import select
 import socket
 import time

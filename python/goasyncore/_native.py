@@ -13,8 +13,8 @@ import os
 import select
 import sys
 import warnings
-from _collections import deque  # type: ignore[import-not-found]  # built in; 3.14 has no collections yet
 from _thread import allocate_lock, get_ident
+from collections import deque
 
 from . import _first_pass, _genuine, _portable, _portable_waker, _slow_handler, _stats, _timers
 

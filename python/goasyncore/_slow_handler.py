@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from _collections import deque  # type: ignore[import-not-found]  # built in; 3.14 has no collections yet
+from collections import deque
 
 from ._genuine import clock
 from ._logger import logger

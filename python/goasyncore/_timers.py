@@ -7,8 +7,8 @@ The functions of this module may be called from any thread and from signal handl
 
 from __future__ import annotations
 
-from _collections import deque  # type: ignore[import-not-found]  # built in; 3.14 has no collections yet
 from _thread import RLock
+from collections import deque
 from itertools import count
 
 from ._genuine import clock
