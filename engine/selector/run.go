@@ -84,8 +84,8 @@ const verifyEvery = time.Millisecond
 // shortWait is how long a wait with BeginShort lasts before it is made again for the time that is left.
 //
 // When Go 1.26 stops the world, it can overlook a goroutine that is just entering a system call. It waits for that
-// one, and so do all other goroutines, until the call ends or Go's monitor thread notices, which that does late where
-// it has timer slack. A goroutine that enters another call finds out itself.
+// one, and so do all other goroutines, until the call ends or Go's monitor thread notices, which takes long if that
+// thread has timer slack. A goroutine that enters another call finds out itself.
 const shortWait = time.Millisecond
 
 var runs atomic.Int32 // how many are under way
@@ -195,8 +195,9 @@ func (s *Selector) wait(src Source, o *Options) (ready []poller.Ready, more bool
 			return nil, false, err
 		}
 		slice := s.slice(now, end)
-		if o.BeginShort && !s.waited && uint64(slice) > uint64(shortWait) && runs.Load() > 1 {
-			slice = shortWait // negative is for ever
+		isLong := slice < 0 || slice > shortWait // negative is for ever
+		if o.BeginShort && isLong && !s.waited && runs.Load() > 1 {
+			slice = shortWait
 		}
 		n, err := s.poll(slice)
 		s.waited = true
