@@ -1,9 +1,9 @@
 """`attach()` and `detach()`: an asyncio loop serves the channels of a map, in one thread.
 
 The engine has a descriptor that is readable when a channel is ready or when something has changed
-in the loop's own thread. The asyncio loop waits for that descriptor. On the portable backend it
-waits for the descriptor of each channel. The next pass sees what other threads have changed, as in
-`asyncore.loop()`.
+in the loop's own thread. The asyncio loop waits for that descriptor; on the portable backend, for a
+selector in which each channel is registered, see `_attach_portable`. The next pass sees what other
+threads have changed, as in `asyncore.loop()`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import traceback
 from errno import EBADF
 
 from . import _native, _stats, _timers
+from ._attach_portable import READ, WRITE, ChannelSelector
 from ._genuine import clock
 
 TYPE_CHECKING = False
@@ -30,9 +31,8 @@ __all__ = ["attach", "detach"]
 # Seconds after which the program's own predicates are called although nothing has happened, as the
 # timeout of asyncore.loop() does: they may depend on the time, or on what we cannot watch.
 _AT_THE_LATEST = 30.0
+_NEXT_TRY = 0.1  # seconds after which a pass is made if the loop cannot wait for the descriptor
 _LONGEST = 86400.0  # seconds: the longest wait of asyncio itself
-
-_READ, _WRITE = 1, 2
 
 
 def attach(map: Map, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -62,11 +62,13 @@ class _Attachment:
     def __init__(self, map: Map, loop: asyncio.AbstractEventLoop) -> None:
         self.map = map
         self.loop = loop
-        self._registered: dict[int, int] = {}  # number → what the asyncio loop waits for
-        self._engine = -1  # the engine's descriptor, if the loop waits for that alone
+        self._engine = -1  # the engine's descriptor, if the loop waits for that
         self._renewed = 0  # rises when that number refers to another file
+        self._channels = ChannelSelector(
+            loop, self._on_ready
+        )  # empty if the loop waits for the engine
+        self._woken = False  # a channel was ready before the last pass
         self._planned = False
-        self._passes = 0  # that have said what to wait for
         self._ended = False
         self._due = 0.0  # when to make a pass at the latest, by the clock
         self._timer: asyncio.TimerHandle | None = None
@@ -93,8 +95,8 @@ class _Attachment:
     def _let_go(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if not self.loop.is_closed():
-            self._wait_for({})
+        self._wait_for_engine(-1)
+        self._channels.close()
 
     def _in_loop(self) -> bool:
         return asyncio._get_running_loop() is self.loop
@@ -106,20 +108,11 @@ class _Attachment:
         if self._engine >= 0:
             _native.touch(self.map)
             return
-        here = self._in_loop()
-        if number in self._registered:  # it may soon belong to another open file
-            if here:
-                self._wait_for_one(number, 0)
-            else:
-                self._have_loop_call(self._forget, number, self._passes)
-        if here:
+        if self._in_loop():
+            self._channels.forget(number)
             self._plan()
-
-    def _forget(self, number: int, passes: int) -> None:
-        """Wait no more for a number that another thread removed after so many passes."""
-        self._wait_for_one(number, 0)
-        if self._passes != passes:  # one since then may have relied on it, for another channel
-            self._plan()
+        else:
+            self._channels.doubt(number)
 
     def _due_sooner(self) -> None:
         """Note that the next call is due earlier than before. May be called from any thread."""
@@ -171,18 +164,23 @@ class _Attachment:
         if self._ended:
             return
         try:
-            self._engine, renewed, again, own = _native.settle(vars(asyncore), self.map)
+            events = _stats.counts_of(self.map).events
+            engine, renewed, again, own = _native.settle(vars(asyncore), self.map)
             if self._ended:  # detached by a handler
                 _native.unsettle(self.map)
                 return
-            if self._engine >= 0:
-                if renewed != self._renewed:
-                    self._renewed = renewed
-                    self._wait_for({})  # a selector knows the file that had the number before
-                self._wait_for({self._engine: _READ})
+            if renewed != self._renewed:
+                self._renewed = renewed
+                self._wait_for_engine(-1)  # a selector knows the file that had the number before
+            if engine >= 0:
+                self._channels.close()
+                if not self._wait_for_engine(engine):
+                    again = _NEXT_TRY
             else:
-                again = self._wait_for_channels()
-            self._passes += 1
+                self._wait_for_engine(-1)
+                in_vain = self._woken and _stats.counts_of(self.map).events == events
+                again = self._wait_for_channels(in_vain)
+            self._woken = False
         except (KeyboardInterrupt, SystemExit):
             self.end()
             raise
@@ -217,54 +215,52 @@ class _Attachment:
         *_, (frame, _line) = traceback.walk_tb(why.__traceback__)
         if frame.f_globals.get("__package__") != __package__:
             return False  # the program raised it
-        try:
-            for key in list(self.map):
-                os.fstat(key)
-        except (OSError, TypeError):
-            return False
-        return True
+        # It removes a channel from the map before it closes it, and may do so during this check.
+        return all(
+            _is_open(key) or self.map.get(key) is not obj or _is_open(key)
+            for key, obj in list(self.map.items())
+        )
 
-    def _wait_for_channels(self) -> float:
+    def _on_ready(self) -> None:
+        self._woken = True
+        self._plan()
+
+    def _wait_for_channels(self, in_vain: bool) -> float:
         """Wait for each channel. Returns 0 if that is impossible for one of them, else -1."""
         channels = dict(self.map.items())
         _stats.counts_of(self.map).asked += 2 * len(channels)
         wanted = {}
         for key, obj in channels.items():
-            want = _READ if obj.readable() else 0
+            want = READ if obj.readable() else 0
             if obj.writable() and not obj.accepting:
-                want |= _WRITE
+                want |= WRITE
             if want:
                 wanted[key if isinstance(key, int) else key.fileno()] = want
-        return -1.0 if self._wait_for(wanted) else 0.0
+        return -1.0 if self._channels.replace(wanted, in_vain) else 0.0
 
-    def _wait_for(self, wanted: dict[int, int]) -> bool:
-        """Make the asyncio loop wait for exactly these. Returns whether it can."""
-        for number in [n for n in self._registered if n not in wanted]:
-            self._wait_for_one(number, 0)
-        return all([self._wait_for_one(number, want) for number, want in wanted.items()])
-
-    def _wait_for_one(self, number: int, want: int) -> bool:
-        before = self._registered.get(number, 0)
-        if before == want:
+    def _wait_for_engine(self, number: int) -> bool:
+        """Wait for the engine's descriptor; not any more if it is -1. Returns whether it can."""
+        if self._engine == number or self.loop.is_closed():
             return True
-        self._registered[number] = want
-        call = self._pass if number == self._engine else self._plan
-        loop = self.loop
-        try:
-            if want & ~before & _READ:
-                loop.add_reader(number, call)
-            if want & ~before & _WRITE:
-                loop.add_writer(number, call)
-        except OSError:  # a regular file, or not open: the next pass finds out
-            before, want = _READ | _WRITE, 0
-        with contextlib.suppress(OSError):  # it may have been closed
-            if before & ~want & _READ:
-                loop.remove_reader(number)
-            if before & ~want & _WRITE:
-                loop.remove_writer(number)
-        if not want:
-            del self._registered[number]
-        return want != 0
+        before, self._engine = self._engine, -1
+        if before >= 0:
+            with contextlib.suppress(OSError):  # it may have been closed
+                self.loop.remove_reader(before)
+        if number >= 0:
+            try:
+                self.loop.add_reader(number, self._pass)
+            except OSError:  # closed at this moment, or no memory
+                return False
+        self._engine = number
+        return True
+
+
+def _is_open(key: Any) -> bool:
+    try:
+        os.fstat(key)
+    except (OSError, TypeError):
+        return False
+    return True
 
 
 _attachments: dict[int, _Attachment] = {}

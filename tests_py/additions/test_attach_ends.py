@@ -10,7 +10,7 @@ import signal
 import sys
 
 import pytest
-from attaching import Echo, until
+from attaching import Echo, settled, until
 from support import LIMIT, Recorder, pair, run_python
 
 pytestmark = pytest.mark.ours_only("3.11 has no attach()")
@@ -346,6 +346,24 @@ def test_channels_are_served_after_the_engine_has_begun_anew(
         await asyncio.sleep(0.1)
         peer.send(b"2")
         await until(lambda: told == [b"1", b"2"])
+        os.close(kept)
+
+    run(main())
+
+
+def test_an_open_file_that_has_lost_its_number_is_left_out(goasyncore, attached, run, closing):
+    """The kernel reports it for as long as it is open elsewhere, here under another number."""
+    gone, gones_peer = closing(*pair())
+    other, _ = closing(*pair())
+
+    async def main():
+        Recorder(gone, attached, wants="r")
+        goasyncore.attach(attached)
+        await settled(goasyncore, attached)
+        kept = os.dup(gone.fileno())
+        os.dup2(other.fileno(), gone.fileno())
+        gones_peer.send(b"nobody's")
+        await settled(goasyncore, attached)  # natively it may take a second
         os.close(kept)
 
     run(main())
