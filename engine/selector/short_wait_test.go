@@ -19,7 +19,7 @@ func TestLongWaitBeginsShortWhileOtherRunsAreUnderWay(t *testing.T) {
 		p, s := faultyAndSelector(t)
 		runs.Add(c.others)
 		began := time.Now()
-		err := s.Run(&busy{began.Add(time.Hour)}, Options{Timeout: 30 * time.Millisecond, Count: 1, BeginShort: c.short})
+		err := s.Run(&busy{until: began.Add(time.Hour)}, Options{Timeout: 30 * time.Millisecond, Count: 1, BeginShort: c.short})
 		runs.Add(-c.others)
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, time.Since(began), 30*time.Millisecond)

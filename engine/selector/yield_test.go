@@ -12,10 +12,15 @@ import (
 	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
-// busy is a Source without channels that needs passes until a given time.
-type busy struct{ until time.Time }
+// busy is a Source without channels that needs passes until a given time, or until something has happened.
+type busy struct {
+	until time.Time
+	ended func() bool
+}
 
-func (b *busy) Step([]poller.Ready, bool) ([]Change, bool) { return nil, time.Now().Before(b.until) }
+func (b *busy) Step([]poller.Ready, bool) ([]Change, bool) {
+	return nil, time.Now().Before(b.until) && (b.ended == nil || !b.ended())
+}
 
 func (*busy) Interrupted() bool { return true }
 
@@ -29,11 +34,13 @@ func TestARunThatYieldsLetsOtherGoroutinesRun(t *testing.T) {
 		s := New(p)
 		var ran atomic.Bool
 		go ran.Store(true)
-		require.NoError(t, s.Run(&busy{time.Now().Add(3 * yieldEvery)}, Options{Count: -1, Yield: yield}))
-		assert.Equal(t, yield, s.yielded > 0)
-		if yield {
-			assert.True(t, ran.Load())
+		src := &busy{until: time.Now().Add(3 * yieldEvery)}
+		if yield { // for as long as that takes
+			src = &busy{until: time.Now().Add(time.Minute), ended: ran.Load}
 		}
+		require.NoError(t, s.Run(src, Options{Count: -1, Yield: yield}))
+		assert.Equal(t, yield, s.yielded > 0)
+		assert.True(t, ran.Load() || !yield)
 		require.NoError(t, s.Close())
 	}
 }

@@ -208,7 +208,7 @@ func TestWhatIsReceivedAndSentPutsTheIdleTimeoutOff(t *testing.T) {
 			c.SetIdleTimeout(idle)
 			last := time.Now()
 			for range 5 {
-				m.AfterFunc(100*time.Millisecond, func() {
+				again := m.AfterFunc(100*time.Millisecond, func() {
 					if sends {
 						_, err := c.Send([]byte("x"))
 						require.NoError(t, err)
@@ -218,9 +218,13 @@ func TestWhatIsReceivedAndSentPutsTheIdleTimeoutOff(t *testing.T) {
 					last = time.Now()
 				})
 				began := last
-				loopUntil(t, m, func() bool { return last != began })
+				loopUntil(t, m, func() bool { return last != began || len(c.timeouts) > 0 })
+				if time.Since(began) > idle-50*time.Millisecond {
+					again.Stop()
+					t.Skip("the machine stood still for as long as a connection may be idle")
+				}
+				require.Empty(t, c.timeouts)
 			}
-			require.Empty(t, c.timeouts)
 			require.NoError(t, m.Loop())
 			require.Len(t, c.timeouts, 1)
 			assert.GreaterOrEqual(t, c.timeouts[0].Sub(last), idle-time.Millisecond)
@@ -238,8 +242,18 @@ func TestALongWaitIsNotIdleTimeOfWhatEndsIt(t *testing.T) {
 			_, _ = unix.Write(fd, []byte("x"))
 		})
 		defer timer.Stop()
-		loopUntil(t, m, func() bool { return len(c.timeouts) > 0 })
-		assert.GreaterOrEqual(t, c.timeouts[0].Sub(<-sent), 499*time.Millisecond)
+		var at time.Time
+		loopUntil(t, m, func() bool {
+			if at.IsZero() {
+				c.timeouts = nil // of a machine on which the 200 milliseconds took longer
+				select {
+				case at = <-sent:
+				default:
+				}
+			}
+			return len(c.timeouts) > 0
+		})
+		assert.GreaterOrEqual(t, c.timeouts[0].Sub(at), 499*time.Millisecond)
 	})
 }
 
