@@ -2,10 +2,12 @@
 
 import asyncore
 import os
+import platform
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import pytest
@@ -39,6 +41,44 @@ def run_until_empty(channels, use_poll=False):
         if time.monotonic() > deadline:
             pytest.fail(f"channels left open: {list(channels.values())!r}")
         asyncore.loop(timeout=0.1, use_poll=use_poll, map=channels, count=1)
+
+
+# The numbers of select(2), poll(2), epoll_wait(2) and their variants.
+WAITS = {"x86_64": {7, 23, 232, 270, 271, 281, 441}, "aarch64": {22, 72, 73, 441}}
+
+
+def is_waiting(thread):
+    """Whether the thread sleeps in the kernel until a descriptor is ready."""
+    numbers = WAITS.get(platform.machine())
+    if numbers is None or not sys.platform.startswith("linux"):
+        time.sleep(0.03)  # nobody tells it; after that it is likely
+        return True
+    try:
+        with open(f"/proc/self/task/{thread.native_id}/syscall") as file:
+            return int(file.read().split()[0]) in numbers
+    except ValueError:  # "running"
+        return False
+
+
+def until_it_waits(thread=None, unless=lambda: False):
+    """Return when the thread, or else the main thread, waits in a pass, or `unless` holds.
+
+    It may be long on its way there, because others have the processor.
+    """
+    thread = thread or threading.main_thread()
+    deadline = time.monotonic() + LIMIT
+    while not is_waiting(thread) and not unless():
+        assert time.monotonic() < deadline, "it does not wait"
+        time.sleep(0.001)
+
+
+def at_number(number, sock):
+    """The socket, under a number that is free."""
+    if sock.fileno() == number:
+        return sock
+    os.dup2(sock.fileno(), number, inheritable=False)
+    sock.close()
+    return socket.socket(fileno=number)
 
 
 def listener(family=socket.AF_INET, address=("127.0.0.1", 0)):

@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from support import LIMIT, Recorder, pair
+from support import LIMIT, Recorder, pair, until_it_waits
 
 ABOVE = 1500
 above_1023 = pytest.mark.ours_only("select.select() ends at 1023")
@@ -38,14 +38,14 @@ def new_pair(request, closing):
 
 
 def in_the_wait(channels, act, timeout):
-    """Make a pass, and have another thread act when its wait is sure to have begun."""
-    waits = threading.Event()
+    """Make a pass, and have another thread act when its wait has begun."""
+    waits, over = threading.Event(), threading.Event()
     first = next(iter(channels.values()))
     first.readable = lambda: waits.set() or True
 
     def other():
         waits.wait(LIMIT)
-        time.sleep(0.03)
+        until_it_waits(unless=over.is_set)
         act()
 
     thread = threading.Thread(target=other)
@@ -53,6 +53,7 @@ def in_the_wait(channels, act, timeout):
     try:
         asyncore.loop(timeout, False, channels, 1)
     finally:
+        over.set()
         thread.join()
 
 
@@ -84,17 +85,29 @@ def test_closed_before_the_wait_is_a_bad_descriptor(new_pair, channels):
     channel.del_channel()
 
 
+def one_takes(wait, least, less_than):
+    """Whether one of the waits is that short, as not all are on a busy machine; none is shorter."""
+    deadline = time.monotonic() + LIMIT / 4
+    while time.monotonic() < deadline:
+        took = wait()
+        assert took >= least
+        if took < less_than:
+            return True
+    return False
+
+
 @pytest.mark.parametrize("timeout", [0.0002, 0.0102])
 def test_timeouts_count_microseconds(new_pair, channels, timeout):
     near, _ = new_pair()
     channel = Recorder(near, channels)
     asyncore.loop(0, False, channels, 1)
-    took = []
-    for _ in range(20):
+
+    def wait():
         began = time.monotonic()
         asyncore.loop(timeout, False, channels, 1)
-        took.append(time.monotonic() - began)
-    assert timeout <= min(took) < timeout + 0.0007
+        return time.monotonic() - began
+
+    assert one_takes(wait, timeout, timeout + 0.0007)
     assert channel.events == []
 
 
@@ -103,17 +116,15 @@ def test_a_call_is_due_within_a_millisecond(goasyncore, idle, use_poll):
     """One wait ends for it, and a millisecond's is not what it takes; the kernel's poll() alone
     counts those.
     """
-    took = []
-    for _ in range(30):
+
+    def wait():
         called = []
-        handle = goasyncore.call_later(
-            0.0003, lambda at=called: at.append(time.monotonic()), map=idle
-        )
+        handle = goasyncore.call_later(0.0003, lambda: called.append(time.monotonic()), map=idle)
         asyncore.loop(LIMIT, use_poll, idle, 1)
-        took.append(called[0] - handle.when())
-    assert min(took) >= 0
-    if not use_poll or goasyncore.backend().name == "native":
-        assert min(took) < 0.0006
+        return called[0] - handle.when()
+
+    portable_poll = use_poll and goasyncore.backend().name == "portable"
+    assert one_takes(wait, 0, LIMIT if portable_poll else 0.0006)
 
 
 @pytest.mark.parametrize("timeout", [-1, 1e300, float("nan"), "1", [], -0.0001])

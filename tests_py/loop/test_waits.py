@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from support import LIMIT, pair, run_python
+from support import LIMIT, pair, run_python, until_it_waits
 
 REPETITIONS = 2_000 if os.environ.get("GOASYNCORE_SOAK") else 20
 FOREVER = 10 * LIMIT  # seconds: a wait that nothing ends takes longer than a test may
@@ -65,7 +65,7 @@ class Loop:
             self.raised = why
 
     def ring(self):
-        """End the wait, and return when the next has begun or is about to."""
+        """End the wait, and return when the next has begun."""
         self.rung.clear()
         asked = self.ringer.asked
         self.bell.send(b"x")
@@ -74,7 +74,8 @@ class Loop:
         while self.ringer.asked == asked and self.thread.is_alive():
             assert time.monotonic() < deadline
             time.sleep(0.001)
-        time.sleep(0.005)
+        asked = self.ringer.asked
+        until_it_waits(self.thread, unless=lambda: self.ringer.asked > asked)
 
     def waits_on(self):
         """Whether the wait that is under way goes on: then the passes are counted by the bell
@@ -276,7 +277,7 @@ def test_an_emptied_map_ends_the_loop_when_the_wait_is_over(channels, use_poll, 
 
     def other():
         assert waits.wait(LIMIT)
-        time.sleep(0.02)
+        until_it_waits()
         if way == "clear":
             channels.clear()
         elif way == "pop":
@@ -343,8 +344,8 @@ def test_a_client_is_not_asked_before_it_is_made(loop, channels, closing):
 
 
 def during_the_wait(channels, use_poll, act, timeout=0.3, count=1):
-    """Make passes, and have another thread act when the first wait is sure to have begun."""
-    waits = threading.Event()
+    """Make passes, and have another thread act when the first wait has begun."""
+    waits, over = threading.Event(), threading.Event()
     first = next(iter(channels.values()))
     asked = first.readable
     first.readable = lambda: waits.set() or asked()
@@ -353,7 +354,7 @@ def during_the_wait(channels, use_poll, act, timeout=0.3, count=1):
     def other():
         try:
             assert waits.wait(LIMIT)
-            time.sleep(0.03)
+            until_it_waits(unless=over.is_set)
             act()
         except BaseException as why:
             failures.append(why)
@@ -363,6 +364,7 @@ def during_the_wait(channels, use_poll, act, timeout=0.3, count=1):
     try:
         asyncore.loop(timeout, use_poll, channels, count)
     finally:
+        over.set()
         thread.join()
     assert failures == []
 

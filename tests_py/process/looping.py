@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from support import LIMIT
+from support import LIMIT, until_it_waits
 
 REPETITIONS = 50 if os.environ.get("GOASYNCORE_SOAK") else 3
 WAIT = 10 * LIMIT  # seconds: a wait that only an event ends
@@ -70,13 +70,13 @@ class Loop:
         return self.trigger.call(function)
 
     def next_pass(self):
-        """Return when a pass that has seen what was changed waits, or is about to."""
+        """Return when a pass that has seen what was changed waits."""
         asked = self.call(lambda: self.trigger.asked)
         deadline = time.monotonic() + LIMIT
         while self.trigger.asked == asked:
             assert time.monotonic() < deadline
             time.sleep(0.001)
-        time.sleep(0.005)
+        until_it_waits(self.thread)
 
     def end(self):
         self.trigger.calls.append(lambda: asyncore.close_all(self.channels))

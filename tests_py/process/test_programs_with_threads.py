@@ -12,7 +12,7 @@ import time
 
 import pytest
 from looping import WAIT, Echo, Loop, run_threads
-from support import LIMIT, Recorder, pair, receive_exactly
+from support import LIMIT, Recorder, pair, receive_exactly, until_it_waits
 
 pytestmark = pytest.mark.usefixtures("repeated")
 
@@ -97,25 +97,30 @@ def test_a_stop_event_ends_single_passes(use_poll, channels, closing):
 
 
 def test_close_all_in_another_thread_ends_the_loop(use_poll, closing):
+    """Which stays in its wait until something ends that."""
     channels, asked = {}, threading.Event()
     for _ in range(10):
         near, far = pair()
         closing(far)
         Echo(near, channels)
+    bell_near, bell = closing(*pair())
+    Recorder(bell_near, channels)
     channels[near.fileno()].readable = lambda: asked.set() or True
     failures = []
 
     def serve():
         try:
-            asyncore.loop(0.1, use_poll, channels)
+            asyncore.loop(WAIT, use_poll, channels)
         except BaseException as why:
             failures.append(why)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     assert asked.wait(LIMIT)
-    time.sleep(0.02)
+    until_it_waits(thread)
+    del channels[bell_near.fileno()]  # the one that can still end the wait
     asyncore.close_all(channels)
+    bell.send(b"x")
     thread.join(LIMIT)
     assert not thread.is_alive()
     assert failures == []
