@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from attaching import Echo, Lines, Server, in_a_thread, passes, until
-from support import LIMIT, Recorder, full, pair
+from support import LIMIT, Recorder, at_number, full, pair
 
 pytestmark = pytest.mark.ours_only("3.11 has no attach()")
 
@@ -108,8 +108,7 @@ def test_a_number_that_a_coroutine_takes_over_is_the_coroutines(goasyncore, atta
             number = channel._fileno
             await asyncio.sleep(0.01)  # it is waited for
             channel.close()
-            client = socket.socket()
-            assert client.fileno() == number
+            client = at_number(number, socket.socket())
             client.setblocking(False)
             await asyncio.get_running_loop().sock_connect(client, server.address)
             reader, writer = await asyncio.open_connection(sock=client)
@@ -134,7 +133,7 @@ def test_a_number_that_another_channel_takes_over_is_served(goasyncore, attached
         await asyncio.sleep(0.02)  # it is waited for
         near.close()
         second_near, second_far = pair()
-        assert second_near.fileno() == number
+        second_near = at_number(number, second_near)
         second = Echo(second_near, attached)
         second_far.setblocking(False)
         await asyncio.sleep(0.02)  # so is this one
@@ -285,9 +284,10 @@ def test_a_call_due_later_brings_no_pass_before(goasyncore, attached, run, closi
         await asyncio.sleep(0.02)
         before = passes(goasyncore, attached)
         called = []
-        in_a_thread(lambda: goasyncore.call_later(0.1, called.append, 1, map=attached))
+        in_a_thread(lambda: goasyncore.call_later(FOREVER, int, map=attached))
         await asyncio.sleep(0.03)
         assert passes(goasyncore, attached) == before
+        in_a_thread(lambda: goasyncore.call_later(0.03, called.append, 1, map=attached))
         await until(lambda: called)
 
     run(main())

@@ -21,7 +21,7 @@ from attaching import (
     settled,
     until,
 )
-from support import LIMIT, Recorder, pair
+from support import LIMIT, Recorder, at_number, pair
 
 pytestmark = pytest.mark.ours_only("3.11 has no attach()")
 
@@ -121,8 +121,7 @@ def test_what_another_thread_closes_is_told_nothing_and_its_number_can_be_anothe
             await settled(goasyncore, attached)
             in_a_thread(channel.close)
             await asyncio.sleep(0)  # portably the number is asyncio's until it has control
-            client = closing(socket.socket())
-            assert client.fileno() == number
+            client = closing(at_number(number, socket.socket()))
             client.setblocking(False)
             await asyncio.get_running_loop().sock_connect(client, server.address)
             assert await answers(client, b"mine")

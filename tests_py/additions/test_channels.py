@@ -159,7 +159,7 @@ def test_environment_watches_handlers_and_the_dump_has_them(dumping):
     process.send_signal(signal.SIGUSR1)
     told = read_dump(process)
     slow = told.partition("slow handlers, latest last:\n")[2].splitlines()[0]
-    assert ".handle_read() blocked the loop for 0.0" in slow
+    assert ".handle_read() blocked the loop for " in slow
 
 
 LOOP = """

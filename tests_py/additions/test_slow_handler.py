@@ -2,6 +2,7 @@
 
 import asyncore
 import logging
+import re
 import time
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_slow_handler_is_named(goasyncore, channels, closing, use_poll, caplog
     (message,) = messages(caplog)
     assert repr(channel) in message
     assert "handle_read()" in message
-    assert "0.0" in message or "0.1" in message
+    assert float(re.search(r" blocked the loop for (\d+\.\d+) seconds", message)[1]) >= BOUND
 
 
 def test_a_quick_one_is_not(goasyncore, channels, closing, use_poll, caplog):
@@ -73,8 +74,8 @@ def test_other_handlers_are_watched_too(goasyncore, channels, closing, event, ca
         far.close()
     goasyncore.slow_handler(BOUND)
     asyncore.loop(LIMIT, True, channels, 1)
-    (message,) = messages(caplog)
-    assert f"handle_{event}()" in message
+    # On a busy machine the others may be slow as well.
+    assert f"handle_{event}()" in messages(caplog)[-1]
 
 
 def test_priority_data_is_watched_too(goasyncore, channels, closing, use_poll, caplog):

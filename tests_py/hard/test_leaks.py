@@ -76,6 +76,7 @@ def test_events(use_poll, channels, closing):
             far.recv(1)
 
     one_pass(use_poll, channels)
+    gc.collect()  # channels of other tests are of this class as well
     references = sys.getrefcount(channel), sys.getrefcount(Echo), sys.getrefcount(None)
     stays_flat(work)
     now = sys.getrefcount(channel), sys.getrefcount(Echo), sys.getrefcount(None)

@@ -7,7 +7,7 @@ the number of each, whatever the predicates of others have done to it.
 import asyncore
 
 import pytest
-from support import Recorder, one_pass, pair
+from support import Recorder, at_number, one_pass, pair
 
 
 class Asked(Recorder):
@@ -131,9 +131,7 @@ class TestOfOthers:
         def reconnect():
             number = actor.other._fileno
             actor.other.close()
-            new = near.dup()
-            assert new.fileno() == number
-            actor.other.set_socket(new, channels)
+            actor.other.set_socket(at_number(number, near.dup()), channels)
             actor.other.connected = True
 
         actor.act = reconnect
