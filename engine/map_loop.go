@@ -153,6 +153,7 @@ type pass struct {
 	meaning selector.Meaning
 	ctx     context.Context
 	collect func() []selector.Change
+	begun   bool          // a Step has been made
 	err     error         // the error that ends the loop
 	ready   []*Dispatcher // the channels that were under the numbers that are ready
 }
@@ -161,7 +162,9 @@ var _ selector.Source = (*pass)(nil)
 
 // Step implements Source.
 func (p *pass) Step(ready []poller.Ready, collect bool) ([]selector.Change, bool) {
-	if collect && p.m.awake.Load() {
+	first := !p.begun
+	p.begun = true
+	if !first && p.m.awake.Load() {
 		p.m.awake.Store(false) // what it announced is done below, or has been done
 	}
 	timers := &p.m.timers
@@ -174,8 +177,11 @@ func (p *pass) Step(ready []poller.Ready, collect bool) ([]selector.Change, bool
 		}
 	}
 	p.m.work()
-	if p.err = timers.fire(); p.err != nil {
-		return nil, false
+	// What was due or woken before the loop began ends the first wait, as it would a moment later.
+	if !first {
+		if p.err = timers.fire(); p.err != nil {
+			return nil, false
+		}
 	}
 	if p.ctx != nil && p.ctx.Err() != nil {
 		p.err = context.Cause(p.ctx)

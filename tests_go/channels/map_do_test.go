@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -90,6 +91,34 @@ func TestChangesThatDoMakesAreServedAtOnce(t *testing.T) {
 		})
 		require.NoError(t, <-ended)
 	})
+}
+
+// As it does during the wait: what is due or woken a moment earlier must not make a difference.
+func TestWhatComesBeforeALoopEndsItsFirstWait(t *testing.T) {
+	called := 0
+	for name, before := range map[string]func(m *engine.Map){
+		"Wake":      (*engine.Map).Wake,
+		"Do":        func(m *engine.Map) { m.Do(func() { called++ }) },
+		"AfterFunc": func(m *engine.Map) { m.AfterFunc(0, func() { called++ }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEachMapAndMeaning(t, func(t *testing.T, m *engine.Map, meaning engine.Option) {
+				connection(t, m)
+				for range 2 { // before the first loop of all, and before another one
+					called = 0
+					before(m)
+					began := time.Now()
+					require.NoError(t, m.Loop(meaning, engine.WithCount(1), engine.WithTimeout(long)))
+					assert.Less(t, time.Since(began), long/2)
+					assert.Equal(t, name != "Wake", called == 1)
+				}
+				// It ends that one alone.
+				began := time.Now()
+				require.NoError(t, m.Loop(meaning, engine.WithCount(1), engine.WithTimeout(20*time.Millisecond)))
+				assert.GreaterOrEqual(t, time.Since(began), 20*time.Millisecond)
+			})
+		})
+	}
 }
 
 func TestPanicInDoLeavesTheLoop(t *testing.T) {
