@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* Native calls of asyncore's and asynchat's functions: what they share.
  *
  * recv() and send() save 1.0 of 3.6 us of an echo with 100 connections active, those of async_chat 0.8 of 3.2 us of a line: 0.34

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* Native calls of async_chat, except handle_read. */
 #include "calls_chat.h"
 #include "calls_chat_input.h"

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* Native async_chat.handle_read: receives, and delivers up to each terminator. */
 #define _GNU_SOURCE /* memmem */
 #include "calls_chat_input.h"

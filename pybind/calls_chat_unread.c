@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* Input of an async_chat that is not delivered yet. */
 #include "calls_chat_unread.h"
 

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* Native calls of dispatcher and dispatcher_with_send. */
 #include "calls_dispatcher.h"
 #include "calls_other_sockets.h"

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* recv and send of channels with any object that is not exactly a socket.socket, such as a TLS socket.
  *
  * An echo through TLS takes 19.4 us, and 20.9 us if the Python functions are called. */

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* What is known of one class of channels. */
 #include "class_facts.h"
 #include "instance_dict.h"

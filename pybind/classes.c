@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* The channels' classes: each comes with its first channel and goes after its last. */
 #include "classes.h"
 #include "watch.h"

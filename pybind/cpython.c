@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* What all others need of CPython: the GIL, the clock, names, lengths and tracebacks. */
 #include "cpython.h"
 

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* Calls of Go and the way back, which a forked child takes by a jump. */
 #include "crossing.h"
 

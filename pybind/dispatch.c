@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* Tells channels what happened to them. */
 #include "dispatch.h"
 #include "mirror_events.h"

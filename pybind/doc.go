@@ -1,3 +1,5 @@
+//go:build gopy_binding
+
 // Package pybind is the boundary between Python and the engine. It presents a Python dict of channels as a
 // selector.Source.
 //

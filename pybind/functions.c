@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* The extension's functions that do not go through gopy: run(), and what asks the mirror or reports to it. */
 #include "functions.h"
 #include "crossing.h"

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* Keeps Go's runtime from disturbing the process. That is about room for descriptors, the signals that Go's threads see, what
  * signals do, and how often Go's monitor wakes up.
  *

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* The dicts of channels: which can be watched, and reports of those that are replaced. */
 #include "instance_dict.h"
 #include "watch.h"

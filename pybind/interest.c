@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* What channels wait for: those that must be asked are asked, and the changes are collected for the engine. */
 #include "interest.h"
 #include "mirror_events.h"

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* The mirror of a map: its channels come and go, and are marked to be looked at again. */
 #include "mirror.h"
 #include "watch.h"

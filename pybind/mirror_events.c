@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* What CPython's watchers report, as marks in the mirrors. */
 #include "mirror_events.h"
 #include "watch.h"

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* Sets the other files up and connects them; the only one that knows all. */
 #include "module.h"
 #include "calls_chat.h"

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* What a predicate depends on, as _predicates.py found it. */
 #include "plan.h"
 #include "instance_dict.h"

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* Predicates whose results stay the same until something changes. Ours are evaluated; those with a plan are called once.
  *
  * A pass over 9,900 idle dispatcher_with_sends takes 0.75 us, and 919 us if writable() is called; with

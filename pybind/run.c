@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* The passes of a run: how it begins, what Go calls during it, and how it ends. */
 #include "run.h"
 #include "crossing.h"

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* Whether a debugger, a profiler or a coverage tool sees the calls that are made. */
 #include "tracing.h"
 

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* The poller's waker as C uses it: to end a wait, and to learn of signals during one. */
 #include "waker.h"
 #include "wakeup_fd.h"

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* signal.set_wakeup_fd() for C, in the main thread. It is in private data of CPython: the function of 3.13,
  * PySignal_SetWakeupFd, also changes warn_on_full_buffer, which belongs to the program. */
 #define Py_BUILD_CORE

@@ -1,5 +1,3 @@
-//go:build gopy_binding
-
 /* CPython's watchers of dicts, classes and functions. */
 #include "watch.h"
 
