@@ -37,6 +37,9 @@ var _ selector.Source = (*dictSource)(nil)
 
 const forever = 9e9 // seconds, almost more than a Duration holds
 
+// mayPanic is for tests: see faults.go.
+var mayPanic = func() {}
+
 // sourceOf returns what serves m, made at the first run.
 func sourceOf(m *C.ga_map) (*dictSource, error) {
 	if m.handle != 0 {
