@@ -30,9 +30,16 @@ static int has_own_order(PyTypeObject *type)
     return !Py_IS_TYPE(type, &PyType_Type) && _PyType_Lookup(Py_TYPE(type), NAME(mro)) != _PyType_Lookup(&PyType_Type, NAME(mro));
 }
 
-PyObject *ga_class_lookup(PyTypeObject *type, int name)
+PyObject *ga_class_lookup(PyTypeObject *type, PyObject *seen[N_DECIDING])
 {
-    return _PyType_Lookup(type, ga_names[name]);
+    PyObject *held = PyList_New(N_DECIDING + 1);
+    for (int i = 0; held && i < N_DECIDING; i++) {
+        seen[i] = _PyType_Lookup(type, ga_names[i]);
+        PyList_SET_ITEM(held, i, Py_NewRef(seen[i] ? seen[i] : Py_None));
+    }
+    if (held)
+        PyList_SET_ITEM(held, N_DECIDING, Py_NewRef((PyObject *)type));
+    return held;
 }
 
 void ga_class_make_stale(ga_class *c)
@@ -44,10 +51,10 @@ void ga_class_make_stale(ga_class *c)
     stale = c;
 }
 
-void ga_class_know_nothing(ga_class *c, PyObject *held[2])
+void ga_class_know_nothing(ga_class *c)
 {
     for (int i = 0; i < 2; i++) {
-        held[i] = c->plans[i] ? ga_plan_end(c->plans[i]) : NULL;
+        PyMem_RawFree(c->plans[i]);
         c->plans[i] = NULL;
         c->rules[i] = RULE_ASK;
     }
@@ -59,7 +66,7 @@ void ga_class_compare(ga_class *c, int wanted)
 {
     int any = 0;
     for (int i = 0; i < 2; i++)
-        any |= wanted && c->plans[i] && ga_plan_is_compared(c->plans[i]);
+        any |= wanted && c->plans[i] && c->plans[i]->compared;
     ga_classes_compared += any - c->compared;
     c->compared = (uint8_t)any;
 }
@@ -85,8 +92,8 @@ static int judge(ga_class *c, int replacing_shows)
                                            &results[1])
                      ? 0
                      : -1;
-    for (int i = 0; status == 0 && i < 2 && !c->stale; i++) {
-        if (numbers[i] == RULE_PLAN && !(c->plans[i] = ga_plan_made(type, dependencies[i], results[i], &again))) {
+    for (int i = 0; status == 0 && i < 2 && c->held && !c->stale; i++) {
+        if (numbers[i] == RULE_PLAN && !(c->plans[i] = ga_plan_made(type, dependencies[i], results[i], c->held, &again))) {
             status = PyErr_Occurred() ? -1 : 0; /* else it must be asked */
             continue;
         }
@@ -102,7 +109,7 @@ static int judge(ga_class *c, int replacing_shows)
 int ga_class_plans_hold(const ga_class *c, int all)
 {
     for (int i = 0; i < 2; i++)
-        if (c->plans[i] && !(all ? ga_plan_holds(c->plans[i], c->type) : ga_plan_still_holds(c->plans[i])))
+        if (c->plans[i] && !ga_plan_holds(c->plans[i], c->type, all))
             return 0;
     return 1;
 }
@@ -111,37 +118,29 @@ int ga_class_look_at(ga_class *c)
 {
     PyTypeObject *type = c->type;
     int replacing_shows = ga_replacing_shows(type); /* first: it may take the class's version away */
-    PyObject *seen[N_DECIDING], *held[4] = {NULL};
-    int different = c->renewed || c->getattro != type->tp_getattro || !ga_class_plans_hold(c, 1);
-    for (int i = 0; i < N_DECIDING; i++) {
-        seen[i] = Py_XNewRef(ga_class_lookup(type, i));
-        different |= seen[i] != c->seen[i];
+    PyObject *seen[N_DECIDING], *held = ga_class_lookup(type, seen);
+    if (!held) {
+        ga_class_renew(c);
+        return -1;
     }
     int status = 0;
-    if (different) {
+    if (c->renewed || c->getattro != type->tp_getattro || memcmp(seen, c->seen, sizeof seen) || !ga_class_plans_hold(c, 1)) {
         c->renewed = 0;
         c->getattro = type->tp_getattro;
         report(c); /* before the old values go: a channel may have borrowed its queue from them */
-        for (int i = 0; i < N_DECIDING; i++) {
-            PyObject *before = c->seen[i];
-            c->seen[i] = seen[i];
-            seen[i] = before;
-        }
-        ga_class_know_nothing(c, held);
-        c->users++;
+        memcpy(c->seen, seen, sizeof seen);
+        PyObject *before = c->held;
+        c->held = held;
+        held = before;
+        ga_class_know_nothing(c);
         status = judge(c, replacing_shows);
-        c->users--;
         if (status < 0 || c->stale || !c->watched) {
-            ga_class_know_nothing(c, held + 2);
-            c->renewed = 1;
-            ga_class_make_stale(c);
+            ga_class_know_nothing(c);
+            ga_class_renew(c);
         }
     }
     PyObject *exc = PyErr_GetRaisedException();
-    for (int i = 0; i < N_DECIDING; i++)
-        Py_XDECREF(seen[i]);
-    for (int i = 0; i < 4; i++)
-        Py_XDECREF(held[i]);
+    Py_DECREF(held);
     PyErr_SetRaisedException(exc);
     return status;
 }

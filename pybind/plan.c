@@ -3,24 +3,6 @@
 #include "instance_dict.h"
 #include "watch.h"
 
-/* As in _predicates.py. */
-typedef enum { DEP_ATTRIBUTE, DEP_METHOD, DEP_AFTER, DEP_OF, DEP_GLOBAL, DEP_CELL, DEP_FUNCTION } ga_dep_kind;
-typedef enum { COUNTS_IDENTITY, COUNTS_TRUTH, COUNTS_VALUE } ga_counts; /* what of a value */
-
-typedef struct {
-    ga_dep_kind kind;
-    ga_counts counts;
-    PyObject *where, *beyond; /* a class, a cell, a function, or a dict and the builtins */
-    PyObject *name;           /* interned */
-    PyObject *value;          /* what was found, NULL for nothing */
-} dep;
-
-struct ga_plan {
-    PyObject *held; /* a list of what the dependencies borrow; owned, NULL after ga_plan_take */
-    int count, result, compared;
-    dep deps[];
-};
-
 #define DEPTH 3 /* of tuples in tuples */
 
 uint64_t ga_plan_epoch;
@@ -41,7 +23,7 @@ static PyObject *lookup_after(PyTypeObject *type, PyObject *anchor, PyObject *na
 }
 
 /* Borrowed: what it depends on now, NULL for nothing. */
-static PyObject *value_of(const dep *d, PyTypeObject *type)
+static PyObject *value_of(const ga_dependency *d, PyTypeObject *type)
 {
     PyObject *value = NULL;
     switch (d->kind) {
@@ -103,17 +85,14 @@ static int see_changes(PyObject *dict, PyObject *name)
     return ga_only_names(dict) && ga_watch(dict, WATCH_GLOBALS, owner) == 0 ? 0 : -1;
 }
 
-/* Looks up what it depends on, and holds all of that. */
-static int hold(ga_plan *plan, PyTypeObject *type)
+int ga_plan_hold(ga_plan *plan, PyTypeObject *type, PyObject *held)
 {
-    if (!(plan->held = PyList_New(0)))
-        return -1;
     for (int i = 0; i < plan->count; i++) {
-        dep *d = &plan->deps[i];
+        ga_dependency *d = &plan->deps[i];
         d->value = value_of(d, type);
         PyObject *found[] = {d->where, d->beyond, d->name, d->value};
         for (int j = 0; j < 4; j++)
-            if (found[j] && PyList_Append(plan->held, found[j]) < 0)
+            if (found[j] && PyList_Append(held, found[j]) < 0)
                 return -1;
     }
     return 0;
@@ -123,7 +102,7 @@ static int hold(ga_plan *plan, PyTypeObject *type)
 static int parse(ga_plan *plan, PyObject *dependencies, int *again)
 {
     for (int i = 0; i < plan->count; i++) {
-        dep *d = &plan->deps[i];
+        ga_dependency *d = &plan->deps[i];
         int kind, counts;
         if (!PyArg_ParseTuple(PyTuple_GET_ITEM(dependencies, i), "iOOOi", &kind, &d->where, &d->beyond, &d->name, &counts))
             return -1;
@@ -142,7 +121,7 @@ static int parse(ga_plan *plan, PyObject *dependencies, int *again)
     return 1;
 }
 
-ga_plan *ga_plan_made(PyTypeObject *type, PyObject *dependencies, PyObject *result, int *again)
+ga_plan *ga_plan_made(PyTypeObject *type, PyObject *dependencies, PyObject *result, PyObject *held, int *again)
 {
     Py_ssize_t count = PyTuple_Check(dependencies) ? PyTuple_GET_SIZE(dependencies) : 0;
     ga_plan *plan = PyMem_RawCalloc(1, sizeof *plan + (size_t)count * sizeof *plan->deps);
@@ -153,30 +132,16 @@ ga_plan *ga_plan_made(PyTypeObject *type, PyObject *dependencies, PyObject *resu
     plan->count = (int)count;
     plan->result = result == Py_None ? -1 : result == Py_True;
     int status = parse(plan, dependencies, again);
-    if (status > 0 && hold(plan, type) == 0)
+    if (status > 0 && ga_plan_hold(plan, type, held) == 0)
         return plan;
-    Py_XDECREF(plan->held); /* the caller holds what is in it */
     PyMem_RawFree(plan);
     return NULL;
 }
 
-int ga_plan_holds(const ga_plan *plan, PyTypeObject *type)
+int ga_plan_holds(const ga_plan *plan, PyTypeObject *type, int all)
 {
-    for (int i = 0; i < plan->count; i++)
-        if (plan->deps[i].value != value_of(&plan->deps[i], type))
-            return 0;
-    return 1;
-}
-
-int ga_plan_is_compared(const ga_plan *plan)
-{
-    return plan->compared;
-}
-
-int ga_plan_still_holds(const ga_plan *plan)
-{
-    for (int i = 0; plan->compared && i < plan->count; i++)
-        if (plan->deps[i].kind == DEP_CELL && plan->deps[i].value != PyCell_GET(plan->deps[i].where))
+    for (int i = 0; (all || plan->compared) && i < plan->count; i++)
+        if ((all || plan->deps[i].kind == DEP_CELL) && plan->deps[i].value != value_of(&plan->deps[i], type))
             return 0;
     return 1;
 }
@@ -195,11 +160,6 @@ int ga_plan_reads(const ga_plan *plan, PyObject *name)
         if (plan->deps[i].name == name && plan->deps[i].kind <= DEP_METHOD)
             return 1;
     return 0;
-}
-
-int ga_plan_result(const ga_plan *plan)
-{
-    return plan->result;
 }
 
 /* -- for a channel ----------------------------------------------------------------------------- */
@@ -240,7 +200,7 @@ int ga_plan_settles(const ga_plan *plan, PyObject *dict, const Py_ssize_t *lengt
 {
     *count = 0;
     for (int i = 0; i < plan->count; i++) {
-        const dep *d = &plan->deps[i];
+        const ga_dependency *d = &plan->deps[i];
         if (d->kind > DEP_METHOD)
             continue;
         PyObject *value = PyDict_GetItemWithError(dict, d->name);
@@ -262,28 +222,4 @@ int ga_plan_settles(const ga_plan *plan, PyObject *dict, const Py_ssize_t *lengt
             return 0;
     }
     return 1;
-}
-
-/* -- holding on -------------------------------------------------------------------------------- */
-
-PyObject *ga_plan_take(ga_plan *plan)
-{
-    PyObject *held = plan->held;
-    plan->held = NULL;
-    return held;
-}
-
-int ga_plan_take_up(ga_plan *plan, PyTypeObject *type)
-{
-    if (hold(plan, type) == 0)
-        return 0;
-    PyErr_Clear();
-    return -1;
-}
-
-PyObject *ga_plan_end(ga_plan *plan)
-{
-    PyObject *held = plan->held;
-    PyMem_RawFree(plan);
-    return held;
 }

@@ -8,35 +8,44 @@
 
 #define GA_MOST_LENGTHS 4 /* of containers, that decide what one channel waits for */
 
-typedef struct ga_plan ga_plan;
+typedef enum { DEP_ATTRIBUTE, DEP_METHOD, DEP_AFTER, DEP_OF, DEP_GLOBAL, DEP_CELL, DEP_FUNCTION } ga_dep_kind; /* as in _predicates.py */
+typedef enum { COUNTS_IDENTITY, COUNTS_TRUTH, COUNTS_VALUE } ga_counts;                                        /* what of a value */
+
+/* All references are borrowed from the list that the plan was made with. */
+typedef struct {
+    ga_dep_kind kind;
+    ga_counts counts;
+    PyObject *where, *beyond; /* a class, a cell, a function, or a dict and the builtins */
+    PyObject *name;           /* interned */
+    PyObject *value;          /* what was found, NULL for nothing */
+} ga_dependency;
+
+typedef struct {
+    int count;
+    int result;   /* 0 or 1 if the predicate always returns that, else -1 */
+    int compared; /* something in it changes without being reported, so it is compared in each pass */
+    ga_dependency deps[];
+} ga_plan;
 
 extern uint64_t ga_plan_epoch; /* rises with each change of a function, and of a global that a plan depends on */
 
 /* In a watched namespace; NULL stands for all its keys. Whether a plan may depend on it. */
 int ga_plan_global_changed(PyDict_WatchEvent event, PyObject *key);
 
-/* Looks up what the dependencies, as _predicates returns them, are for the class. `result` is what the predicate always
- * returns, or None. Sets *again if it must be repeated, because changes are seen only from now on. NULL with an exception set;
- * or without one if changes would not be seen. */
-ga_plan *ga_plan_made(PyTypeObject *type, PyObject *dependencies, PyObject *result, int *again);
+/* Looks up what the dependencies, as _predicates returns them, are for the class, and holds that in the list. `result` is what
+ * the predicate always returns, or None. Sets *again if it must be repeated, because changes are seen only from now on. NULL
+ * with an exception set; or without one if changes would not be seen. PyMem_RawFree() frees it. */
+ga_plan *ga_plan_made(PyTypeObject *type, PyObject *dependencies, PyObject *result, PyObject *held, int *again);
 
-/* Whether everything but the channel's own attributes is what it was. */
-int ga_plan_holds(const ga_plan *plan, PyTypeObject *type);
+/* Looks all that up again, if nothing has changed, and holds it in another list. */
+int ga_plan_hold(ga_plan *plan, PyTypeObject *type, PyObject *held);
 
-/* Whether something in it changes without being reported, so that it must be compared in each pass. */
-int ga_plan_is_compared(const ga_plan *plan);
-int ga_plan_still_holds(const ga_plan *plan); /* compares that */
+/* Whether everything but the channel's own attributes is what it was: all of it, or what changes without being reported. */
+int ga_plan_holds(const ga_plan *plan, PyTypeObject *type, int all);
 
 int ga_plan_calls(const ga_plan *plan, PyObject *function);
 int ga_plan_reads(const ga_plan *plan, PyObject *name); /* from the channel; an interned name */
-int ga_plan_result(const ga_plan *plan);                /* 0 or 1 if it is always that, else -1 */
 
 /* Whether what the predicate reads from a channel with that dict changes only by a store, or in its length. The lengths are
  * put into `lengths`, *count of them. */
 int ga_plan_settles(const ga_plan *plan, PyObject *dict, const Py_ssize_t *lengths[GA_MOST_LENGTHS], int *count);
-
-/* Everything that the plan holds, owned by the caller from now on; NULL if it was taken before. ga_plan_end frees the plan as
- * well; otherwise ga_plan_take_up makes it hold everything again, if nothing has changed: 0, or -1 without an exception. */
-PyObject *ga_plan_end(ga_plan *plan);
-PyObject *ga_plan_take(ga_plan *plan);
-int ga_plan_take_up(ga_plan *plan, PyTypeObject *type);

@@ -75,8 +75,8 @@ static outcome call(ga_channel *c, int name)
     const ga_plan *plan = class->plans[name];
     if (m->traced)
         return ASK;
-    if (ga_plan_result(plan) >= 0)
-        return ga_plan_result(plan) ? YES : NO;
+    if (plan->result >= 0)
+        return plan->result ? YES : NO;
     const Py_ssize_t *lengths[GA_MOST_LENGTHS];
     int count;
     if (!ga_plan_settles(plan, c->dict, lengths, &count))

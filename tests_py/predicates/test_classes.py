@@ -120,6 +120,34 @@ def test_a_class_that_is_used_again_after_its_last_channel_left(use_poll, channe
     assert waiting.seen == []
 
 
+def test_a_class_changed_while_it_has_no_channels(use_poll, channels, closing):
+    """By a predicate of one channel, before another channel's new class is looked at."""
+
+    class Again(Noting):
+        settled = False
+
+    class Changing(Noting):
+        def readable(self):
+            if Again.settled:
+                again.del_channel()
+                Again.settled, Again.writable = False, yes
+                assert Again.writable is yes  # CPython gives the class a new version
+                later.__class__ = Later
+            return False
+
+    class Later(Noting):
+        pass
+
+    (one, _), (two, _), (three, _) = closing(*pair()), closing(*pair()), closing(*pair())
+    again, _, later = Again(one, channels), Changing(two, channels), Noting(three, channels)
+    one_pass(use_poll, channels)
+    Again.settled = True
+    one_pass(use_poll, channels)
+    again.set_socket(one, channels)
+    one_pass(use_poll, channels)
+    assert again.seen == ["write"]
+
+
 def test_many_classes_at_once_each_changed(use_poll, channels, closing):
     kinds = []
     for _ in range(200):
