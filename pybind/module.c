@@ -124,7 +124,6 @@ int ga_setup(intptr_t tools)
         void *kept[] = {ga_tools.rules_of, ga_tools.aftermath, ga_tools.intact, ga_tools.run_due, ga_tools.deque, ga_tools.backlog, module};
         for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
             Py_INCREF(kept[i]);
-        ga_waker_setup();
         ga_class_facts_setup(ga_mirror_class_changed);
         if (ga_cpython_setup() == 0 && ga_crossing_setup(module) == 0 && set_up_functions(module) == 0 && ga_tracing_setup() == 0 &&
             ga_watch_setup(&reports) == 0 && ga_run_setup() == 0)

@@ -11,8 +11,6 @@
 #include <sys/event.h>
 #endif
 
-static unsigned long main_thread;
-
 static ga_identity identify(int fd)
 {
     struct stat stat;
@@ -84,7 +82,7 @@ int ga_waker_listen(ga_waker *w, int rests)
 {
     if (PyErr_CheckSignals() < 0) /* first with the program's own, which handlers may look at */
         return -1;
-    if (!rests || w->fds[1] < 0 || PyThread_get_thread_ident() != main_thread || !ga_wakeup_fd_works(w->fds[1]))
+    if (!rests || w->fds[1] < 0 || !ga_wakeup_fd_works(w->fds[1]))
         return 0;
     w->programs_fd = ga_set_wakeup_fd(w->fds[1]);
     w->listening = 1;
@@ -105,11 +103,4 @@ void ga_waker_pass_signals_on(ga_waker *w, const void *numbers, int count)
 {
     if (w->programs_fd >= 0)
         ga_write_signals(w->programs_fd, numbers, count);
-}
-
-void ga_waker_setup(void)
-{
-    /* The interpreter's first thread is the main one. threading may not be loaded, and a program may have changed its root. */
-    for (PyThreadState *t = PyInterpreterState_ThreadHead(PyInterpreterState_Main()); t; t = PyThreadState_Next(t))
-        main_thread = t->thread_id;
 }

@@ -19,7 +19,6 @@ typedef struct {
     uint8_t listening; /* it is what CPython writes signals to */
 } ga_waker;
 
-void ga_waker_setup(void);
 void ga_waker_hold(ga_waker *w, int poller, int read_end, int write_end);
 void ga_waker_end_wait(ga_waker *w);
 void ga_waker_close(ga_waker *w); /* and the poller; async-signal-safe */

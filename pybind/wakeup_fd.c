@@ -37,6 +37,8 @@ static long set_in_python(int fd, int warn)
 int ga_wakeup_fd_works(int fd)
 {
     static int works = -1;
+    if (PyThread_get_thread_ident() != _PyRuntime.main_thread)
+        return 0;
     if (works >= 0)
         return works;
     int before = _PyRuntime.signals.wakeup.fd, warn = _PyRuntime.signals.wakeup.warn_on_full_buffer;
