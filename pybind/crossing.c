@@ -45,12 +45,8 @@ void ga_return_to_go(long made)
 int ga_crossing_setup(PyObject *module)
 {
     PyObject *wrapped = PyObject_GetAttrString(module, "pybind_Run");
-    if (!wrapped || !PyCFunction_Check(wrapped)) {
-        if (wrapped)
-            PyErr_SetString(PyExc_TypeError, "pybind_Run is not a built-in function");
-        Py_XDECREF(wrapped);
+    if (!wrapped)
         return -1;
-    }
     go_run = (PyCFunctionWithKeywords)(void (*)(void))PyCFunction_GET_FUNCTION(wrapped);
     go_module = PyCFunction_GET_SELF(wrapped); /* borrowed: the module holds the function, which holds this */
     Py_DECREF(wrapped);
