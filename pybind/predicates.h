@@ -1,8 +1,7 @@
 /* Predicates whose results stay the same until something changes. Ours are evaluated; those with a plan are called once.
  *
  * Such a predicate is *settled*: a pass need not call it, because a watcher reports what would change its result, or a length
- * that is compared shows it. A pass over 9,900 idle channels with predicates that read attributes takes 0.7 us instead of 660 to
- * 1,500, and 14 us if they read lengths (3.13). */
+ * that is compared shows it. */
 #pragma once
 
 #include "mirror.h"

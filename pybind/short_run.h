@@ -1,6 +1,4 @@
-/* Short runs: the ready ones of few channels, found with one poll(2) without entering Go.
- *
- * A call of asyncore.poll(0) with one channel takes 0.9 us instead of 4.7, with ten 1.5 (best of 5 rounds of 300 calls, 3.13). */
+/* Short runs: the ready ones of few channels, found with one poll(2) without entering Go. */
 #pragma once
 
 #include "mirror.h"
