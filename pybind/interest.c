@@ -262,7 +262,7 @@ static int collect(ga_mirror *m)
     ga_classes_drop_unused();
     if (ga_is_traced() != m->traced) {
         m->traced = !m->traced;
-        ga_mark_all(m);
+        ga_mark_all(m, NULL);
     }
     if (ga_classes_refresh() < 0)
         return -1;

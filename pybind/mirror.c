@@ -118,11 +118,13 @@ int ga_channel_is_waited_for(const ga_channel *c)
     return c->known || ga_number_at(c->mirror, c->fd)->reported_of == c->obj;
 }
 
-void ga_mark_all(ga_mirror *m)
+void ga_mark_all(ga_mirror *m, const ga_class *class)
 {
-    for (int32_t i = 0; i < m->number_size; i++)
-        if (m->numbers[i].fd >= 0 && m->numbers[i].channel)
-            ga_mark_channel(m->numbers[i].channel);
+    for (int32_t i = 0; i < m->number_size; i++) {
+        ga_channel *c = m->numbers[i].fd < 0 ? NULL : m->numbers[i].channel;
+        if (c && (!class || c->class == class))
+            ga_mark_channel(c);
+    }
 }
 
 void ga_channel_remove_all(ga_mirror *m)

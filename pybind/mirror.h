@@ -16,7 +16,7 @@ uintptr_t ga_mirror_abandoned(void); /* a handle that Go had for one whose map i
 
 void ga_mark(ga_mirror *m, ga_number *n);
 void ga_mark_channel(ga_channel *c);
-void ga_mark_all(ga_mirror *m);
+void ga_mark_all(ga_mirror *m, const ga_class *class); /* its channels; NULL: all */
 
 /* Something has changed: if the asyncio loop of this thread serves the map, it makes a pass. */
 void ga_mirror_touch(ga_mirror *m);

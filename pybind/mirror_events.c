@@ -143,11 +143,7 @@ void ga_mirror_dict_replaced(PyObject *dict)
 void ga_mirror_class_changed(ga_class *class)
 {
     for (ga_mirror *m = class->users ? ga_mirrors : NULL; m; m = m->next)
-        for (int32_t i = 0; i < m->number_size; i++) {
-            ga_channel *c = m->numbers[i].fd < 0 ? NULL : m->numbers[i].channel;
-            if (c && c->class == class)
-                ga_mark_channel(c);
-        }
+        ga_mark_all(m, class);
 }
 
 void ga_mirror_synchronise(ga_mirror *m)
