@@ -53,11 +53,8 @@ class _Aftermath:
         self._told = obj if _slow_handler.limit is None else _slow_handler.Watched(obj)
         self.handle_read_event = self.handle_write_event = self.handle_expt_event = fail
 
-    def handle_close(self) -> None:
-        self._told.handle_close()
-
-    def handle_error(self) -> None:
-        self._told.handle_error()
+    def __getattr__(self, name: str) -> Any:  # handle_close and handle_error
+        return getattr(self._told, name)
 
 
 def _wanted() -> str:

@@ -125,20 +125,8 @@ class Watched:
     def __init__(self, obj: Any) -> None:
         self._obj = obj
 
-    def handle_read_event(self) -> None:
-        watch(self._obj, "handle_read_event")
-
-    def handle_write_event(self) -> None:
-        watch(self._obj, "handle_write_event")
-
-    def handle_expt_event(self) -> None:
-        watch(self._obj, "handle_expt_event")
-
-    def handle_close(self) -> None:
-        watch(self._obj, "handle_close")
-
-    def handle_error(self) -> None:
-        watch(self._obj, "handle_error")
+    def __getattr__(self, event: str) -> Callable[[], None]:
+        return lambda: watch(self._obj, event)
 
 
 def watched(namespace: dict[str, Any], name: str, tell: Any, obj: Any) -> Any:
