@@ -7,7 +7,7 @@ import signal
 import socket
 import struct
 import sys
-from collections import namedtuple
+from typing import NamedTuple
 
 from . import _slow_handler
 
@@ -15,29 +15,26 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from types import FrameType
-    from typing import Any, NamedTuple
+    from typing import Any
 
     type Map = MutableMapping[Any, Any]
-
-    class Row(NamedTuple):
-        """One channel."""
-
-        number: Any
-        kind: str
-        state: str
-        waits_for: str
-        buffered: int
-        peer: str
-        idle: float | None
-
-else:
-    Row = namedtuple("Row", "number kind state waits_for buffered peer idle", module=__package__)
-    Row.__doc__ = "One channel."
 
 __all__ = ["Channels", "Row", "dump_on"]
 
 # Where Linux's struct tcp_info has the milliseconds since data was sent and since it was received.
 _TCP_INFO, _SENT, _RECEIVED = 11, 44, 52
+
+
+class Row(NamedTuple):
+    """One channel."""
+
+    number: Any
+    kind: str
+    state: str
+    waits_for: str
+    buffered: int
+    peer: str
+    idle: float | None
 
 
 class Channels(list[Row]):
