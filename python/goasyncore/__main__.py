@@ -133,7 +133,7 @@ def _report(folder: str | None) -> int:
             del sys.path[0]
         sys.path.insert(0, folder)
     _say_versions()
-    if not _say_holders([_installed.holder(name) for name in _installed.MODULES]):
+    if not _say_holders([_installed.Holder(name) for name in _installed.MODULES]):
         return 1
     return 0 if _say_backend() and _say_self_test() else 1
 

@@ -116,7 +116,7 @@ def _say(source: Source) -> int:
 def _say_environment() -> int:
     """Print which modules here are not ours. Returns how many."""
     wrong = 0
-    for held in map(_installed.holder, _installed.MODULES):
+    for held in map(_installed.Holder, _installed.MODULES):
         if not held.ours:
             wrong += 1
             place = f" ({held.file})" if held.file else ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from importlib.metadata import Distribution
 
-__all__ = ["MODULES", "Holder", "claimants", "holder", "python", "requirers", "warn_if_mixed"]
+__all__ = ["MODULES", "Holder", "claimants", "python", "requirers", "warn_if_mixed"]
 
 MODULES = ("asyncore", "asynchat", "smtpd")
 NAME = "goasyncore"
@@ -33,24 +33,34 @@ _MARKS = {
 
 
 class Holder:
-    """What an import of a module's name finds.
+    """What an import of a module's name finds, and which distribution it belongs to.
 
     `file` is the file, or `None` if there is none, or only a folder without code. `owner` is name
     and version of the distribution, or a few words if it belongs to none. `hides` means that our
     own file is intact, and that this one comes before it on `sys.path`.
     """
 
-    # Not a named tuple: making one takes longer than all else that the first loop needs here.
-    __slots__ = ("file", "hides", "module", "ours", "owner")
+    def __init__(self, module: str) -> None:
+        from importlib.util import find_spec
 
-    def __init__(
-        self, module: str, file: str | None, ours: bool, owner: str, hides: bool = False
-    ) -> None:
         self.module = module
-        self.file = file
-        self.ours = ours
-        self.owner = owner
-        self.hides = hides
+        self.file: str | None = None
+        self.ours = self.hides = False
+        spec = find_spec(module)
+        if spec is None:
+            self.owner = "nothing: the file is gone"
+            return
+        if spec.origin is None or not spec.has_location:
+            self.owner = "a folder without code: the file is gone"
+            return
+        self.file = spec.origin
+        self.ours = has_mark(module, self.file)
+        wrote = [d for d in claimants(module) if _wrote(d, module, self.file)]
+        nobody = NAME if self.ours else "a file that no distribution installed"
+        self.owner = f"{wrote[0].name} {wrote[0].version}" if wrote else nobody
+        our_folder = os.path.join(os.path.realpath(SITE), module, "")
+        if not self.ours and not os.path.realpath(self.file).startswith(our_folder):
+            self.hides = has_mark(module, file_of(module))
 
 
 def file_of(module: str) -> str:
@@ -102,26 +112,6 @@ def claimants(module: str) -> list[Distribution]:
     return list(found.values())
 
 
-def holder(module: str) -> Holder:
-    """Find out what `import module` finds, and which distribution it belongs to."""
-    from importlib.util import find_spec
-
-    spec = find_spec(module)
-    if spec is None:
-        return Holder(module, None, False, "nothing: the file is gone")
-    if spec.origin is None or not spec.has_location:
-        return Holder(module, None, False, "a folder without code: the file is gone")
-    file = spec.origin
-    owner = next((_label(d) for d in claimants(module) if _wrote(d, module, file)), None)
-    if has_mark(module, file):
-        return Holder(module, file, True, owner or NAME)
-    hides = not os.path.realpath(file).startswith(os.path.join(os.path.realpath(SITE), module, ""))
-    return Holder(
-        module, file, False, owner or "a file that no distribution installed",
-        hides=hides and has_mark(module, file_of(module)),
-    )  # fmt: skip
-
-
 def _wrote(distribution: Distribution, module: str, file: str) -> bool:
     """Return whether the file is, byte for byte, what the distribution installed there."""
     import base64
@@ -136,10 +126,6 @@ def _wrote(distribution: Distribution, module: str, file: str) -> bool:
             digest = hashlib.new(listed.hash.mode, source.read()).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == listed.hash.value
     return False
-
-
-def _label(distribution: Distribution) -> str:
-    return f"{distribution.name} {distribution.version}"
 
 
 def requirers(names: Iterable[str]) -> list[str]:

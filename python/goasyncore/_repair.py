@@ -33,7 +33,7 @@ def repair() -> int:
         return 1
     importlib.invalidate_caches()
     whole = True
-    for held in map(_installed.holder, _installed.MODULES):
+    for held in map(_installed.Holder, _installed.MODULES):
         if not held.ours:
             whole = False
             print(
@@ -91,7 +91,7 @@ def _put_back(module: str, files: dict[str, bytes]) -> None:
     if not wrong:
         print(f"{module:10} in place: {_installed.file_of(module)}")
         return
-    before = _installed.holder(module)
+    before = _installed.Holder(module)
     try:
         os.makedirs(folder, exist_ok=True)
         for name, data in wrong.items():

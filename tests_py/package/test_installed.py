@@ -171,6 +171,6 @@ def test_self_test_notices_a_loop_that_does_nothing(monkeypatch, promise, test):
 
 def test_holder_names_the_distribution_of_the_file():
     for module in _installed.MODULES:
-        held = _installed.holder(module)
+        held = _installed.Holder(module)
         assert held.ours
         assert held.owner.startswith("goasyncore")
