@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from types import FunctionType
+from types import CellType, CodeType, FunctionType
 
 from . import _installed, _predicates
 
@@ -27,6 +27,7 @@ _NO_DICT = {
     *("WeakValueDictionary", "OrderedDict", "defaultdict", "UserDict", "ChainMap", "Counter"),
     *("WeakKeyDictionary", "MappingProxyType"),
 }
+_MAPPINGS = {"dict", "MutableMapping", "Mapping"}  # whose subclasses are not exactly dicts
 _LOOPS = {"loop": 2, "poll": 1, "poll2": 1, "poll3": 1}  # the position of `map`
 _CHANNELS = {
     "asyncore": ("dispatcher", "dispatcher_with_send", "file_dispatcher"),
@@ -58,7 +59,7 @@ class Source(ast.NodeVisitor):
         self._look_at_the_name()
         tree = ast.parse(text)
         for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and self._bases(node) & {*_NO_DICT, *_MAPPINGS}:
+            if isinstance(node, ast.ClassDef) and self._bases(node) & (_NO_DICT | _MAPPINGS):
                 self._kinds.add(node.name)
             elif isinstance(node, (ast.Assign, ast.AnnAssign)) and self._is_no_dict(node.value):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -119,16 +120,12 @@ class Source(ast.NodeVisitor):
 
     def visit_Assign(self, node: ast.Assign) -> None:
         for target in node.targets:
-            self._assigned(node, target, node.value)
+            if isinstance(target, ast.Attribute):
+                module, name = self.full_name(target.value), target.attr
+                if (module, name) == ("asyncore", "socket_map"):
+                    self._look_at_map(node, node.value)
+                self._replaced(node, module, name)
         self.generic_visit(node)
-
-    def _assigned(self, node: ast.AST, target: ast.expr, value: ast.expr) -> None:
-        if not isinstance(target, ast.Attribute):
-            return
-        module, name = self.full_name(target.value), target.attr
-        if module == "asyncore" and name == "socket_map" and self._is_no_dict(value):
-            self._no_dict(node, value)
-        self._replaced(node, module, name)
 
     def _replaced(self, node: ast.AST, module: str, name: str) -> None:
         of_asyncore = module == "asyncore" and name in _REPLACED
@@ -146,16 +143,14 @@ class Source(ast.NodeVisitor):
             if isinstance(node.args[1], ast.Constant):
                 self._replaced(node, self.full_name(node.args[0]), str(node.args[1].value))
         elif called == "os.fork":
-            self.note(
-                node, "forks: a child that is forked after the first pass makes portable ones"
-            )
+            sentence = "forks: a child that is forked after the first pass makes portable ones"
+            self.note(node, sentence)
         module, _, name = called.rpartition(".")
         given = [word.value for word in node.keywords if word.arg == "map"]
         if module == "asyncore" and name in _LOOPS:
             given += node.args[_LOOPS[name] : _LOOPS[name] + 1]
         for value in given:
-            if self._is_no_dict(value):
-                self._no_dict(node, value)
+            self._look_at_map(node, value)
         self.generic_visit(node)
 
     def _is_no_dict(self, value: ast.expr | None) -> bool:
@@ -163,12 +158,11 @@ class Source(ast.NodeVisitor):
             return ast.unparse(value.func).rpartition(".")[2] in self._kinds
         return isinstance(value, (ast.Name, ast.Attribute)) and ast.unparse(value) in self._maps
 
-    def _no_dict(self, node: ast.AST, value: ast.expr) -> None:
-        self.note(
-            node,
-            f"its map is not exactly a dict ({ast.unparse(value)}): its passes are portable",
-            True,
-        )
+    def _look_at_map(self, node: ast.AST, value: ast.expr) -> None:
+        if self._is_no_dict(value):
+            kind = ast.unparse(value)
+            sentence = f"its map is not exactly a dict ({kind}): its passes are portable"
+            self.note(node, sentence, True)
 
     # -- channels -----------------------------------------------------------------------------
 
@@ -190,15 +184,9 @@ class Source(ast.NodeVisitor):
         return False
 
     def note_predicates(self, node: ast.ClassDef) -> None:
-        for statement in node.body:
-            if not isinstance(statement, ast.FunctionDef):
-                continue
-            if statement.name in ("readable", "writable"):
-                told = _told_of(statement)
-                self.note(statement, f"{node.name}.{statement.name}() {told}")
-
-
-_MAPPINGS = {"dict", "MutableMapping", "Mapping"}
+        for part in node.body:
+            if isinstance(part, ast.FunctionDef) and part.name in ("readable", "writable"):
+                self.note(part, f"{node.name}.{part.name}() {_told_of(part)}")
 
 
 def find_channels(sources: Iterable[Source]) -> set[str]:
@@ -231,18 +219,12 @@ def _told_of(definition: ast.FunctionDef) -> str:
 
 
 def _function(definition: ast.FunctionDef) -> FunctionType:
-    """Return the function, without what its definition would evaluate."""
-    bare = ast.parse(f"def {definition.name}(): pass").body[0]
-    assert isinstance(bare, ast.FunctionDef)
-    bare.body = definition.body
-    bare.args = definition.args
-    for argument in [*bare.args.posonlyargs, *bare.args.args, *bare.args.kwonlyargs]:
-        argument.annotation = None
-    bare.args.defaults = [ast.Constant(None) for _ in bare.args.defaults]
-    bare.args.kw_defaults = [ast.Constant(None) for _ in bare.args.kw_defaults]
+    """Return the function, without evaluating its definition, as in a class named Channel."""
+    definition.type_params = []  # they would enclose it
     tree = ast.parse("class Channel: pass")  # for super() and names that begin with two underscores
-    tree.body[0].body = [bare]  # type: ignore[attr-defined]
-    namespace: dict[str, type] = {}
-    exec(compile(ast.fix_missing_locations(tree), "<predicate>", "exec"), namespace)
-    function: FunctionType = vars(namespace["Channel"])[definition.name]
-    return function
+    tree.body[0].body = [definition]  # type: ignore[attr-defined]
+    code = compile(tree, "<predicate>", "exec")
+    for name in ("Channel", definition.name):
+        inner = [one for one in code.co_consts if isinstance(one, CodeType) and one.co_name == name]
+        code = inner[-1]
+    return FunctionType(code, {}, closure=tuple(CellType() for _ in code.co_freevars))
