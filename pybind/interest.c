@@ -274,7 +274,6 @@ static int collect(ga_mirror *m)
     }
     if (m->foreign)
         return 1;
-    ga_mirror_audit(m);
     ga_mirror_look_at_suspects(m);
     compare_lengths(m);
     if (m->marked_count && look_at_marked(m, 0, 0) < 0)

@@ -2,12 +2,7 @@
 #include "mirror_events.h"
 #include "watch.h"
 
-#include <time.h>
-
 #define LARGEST_FD (1 << 22)
-#ifndef CLOCK_MONOTONIC_COARSE /* Linux has it, which saves 17 ns a pass */
-#define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC
-#endif
 
 /* The number that a key stands for, or -1. */
 static int32_t number_of(PyObject *key)
@@ -107,8 +102,10 @@ void ga_mirror_class_assigned(PyObject *obj)
     if (!c || c->obj != obj || c->suspect)
         return;
     ga_mirror *m = c->mirror;
-    if (ga_reserve(&m->suspects, &m->suspect_size, m->suspect_count + 1, sizeof *m->suspects) < 0)
-        return; /* the audit finds it */
+    if (ga_reserve(&m->suspects, &m->suspect_size, m->suspect_count + 1, sizeof *m->suspects) < 0) {
+        ga_mark_channel(c);
+        return;
+    }
     m->suspects[m->suspect_count++] = (ga_suspect){c->fd, c->order};
     c->suspect = 1;
     ga_mirror_touch(m);
@@ -180,33 +177,5 @@ void ga_mirror_synchronise(ga_mirror *m)
             ga_channel_remove(m, n);
         else if (!n->marked && (n->channel ? n->channel->changed : n->reported)) /* there was no memory to mark it */
             ga_mark(m, n);
-    }
-}
-
-/* Neither a watcher nor the audit hook reports a __dict__ that is replaced while the program keeps the old one, or a class that
- * is assigned after the hook was refused. */
-void ga_mirror_audit(ga_mirror *m)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    double seconds = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-    if (seconds - m->audited < 1)
-        return;
-    m->audited = seconds;
-    for (int32_t i = 0; i < m->number_size; i++) {
-        ga_channel *c = m->numbers[i].fd < 0 ? NULL : m->numbers[i].channel;
-        if (!c || !c->class)
-            continue;
-        if (c->class->type != Py_TYPE(c->obj))
-            ga_mark_channel(c);
-        else if (c->dict) {
-            PyObject *dict = PyObject_GenericGetDict(c->obj, NULL);
-            if (dict != c->dict) {
-                ga_channel_unwatch(c);
-                ga_mark_channel(c);
-            }
-            Py_XDECREF(dict);
-            PyErr_Clear();
-        }
     }
 }

@@ -21,4 +21,3 @@ static inline void ga_mirror_catch_up(ga_mirror *m)
         ga_mirror_synchronise(m);
 }
 void ga_mirror_look_at_suspects(ga_mirror *m); /* marks those that have another class by now */
-void ga_mirror_audit(ga_mirror *m);            /* at most once a second, compares dicts and classes */

@@ -89,9 +89,8 @@ typedef struct ga_mirror {
     int32_t change_size;
     ga_channel **removed; /* while the pass was asking */
     int32_t removed_count, removed_size;
-    uint64_t departures; /* rises when a pointer to a channel may have become invalid */
-    uint64_t asking;     /* the order of the channel being asked, 0: none */
-    double audited;
+    uint64_t departures;     /* rises when a pointer to a channel may have become invalid */
+    uint64_t asking;         /* the order of the channel being asked, 0: none */
     double due;              /* when a scheduled call is due, by ga_now(); infinite: none is scheduled. Read by Go, atomically */
     unsigned long attendant; /* the thread of the asyncio loop that serves the map; 0: none does */
     struct {

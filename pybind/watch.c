@@ -4,7 +4,7 @@
 int ga_trusted;
 
 static const ga_watch_reports *reports;
-static int dict_watcher = -1, class_watcher = -1, function_watcher = -1;
+static int dict_watcher = -1, class_watcher = -1, function_watcher = -1, hooked;
 
 /* dict → owner: open addressing; the kind is in the owner's low bits. */
 typedef struct {
@@ -145,6 +145,7 @@ static int on_function(PyFunction_WatchEvent event, PyFunctionObject *function, 
 /* No watcher reports `obj.__class__ = other`, but it is an audit event, and so is the first step of monitoring. */
 static int on_audit(const char *event, PyObject *args, void *Py_UNUSED(data))
 {
+    hooked = 1;
     if (event[0] == 's' && !strcmp(event, "sys.monitoring.register_callback"))
         reports->monitored();
     if (event[0] != 'o' || strcmp(event, "object.__setattr__") || ga_forked || !PyTuple_Check(args) || PyTuple_GET_SIZE(args) != 3)
@@ -165,10 +166,11 @@ int ga_watch_setup(const ga_watch_reports *to)
         return -1;
     if ((class_watcher = PyType_AddWatcher(on_class)) < 0 || (function_watcher = PyFunction_AddWatcher(on_function)) < 0)
         PyErr_Clear(); /* then every channel is asked in every pass */
-    if (PySys_AddAuditHook(on_audit, NULL) < 0) {
-        PyErr_Clear(); /* another hook refuses it: the audit of the mirror finds it within a second */
+    /* Another hook may refuse it, silently if it raises a RuntimeError. So see whether it is called. */
+    if (PySys_AddAuditHook(on_audit, NULL) < 0 || PySys_Audit("goasyncore.watch", NULL) < 0)
+        PyErr_Clear();
+    if (!hooked)
         reports->monitored();
-    }
     return 0;
 }
 
@@ -191,5 +193,5 @@ void ga_unwatch_class(PyTypeObject *type)
 
 void ga_watch_trust(int level)
 {
-    ga_trusted = function_watcher < 0 && level > 1 ? 1 : level;
+    ga_trusted = (function_watcher < 0 || !hooked) && level > 1 ? 1 : level;
 }

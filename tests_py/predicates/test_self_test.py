@@ -23,6 +23,12 @@ def exhaust(add):
         except RuntimeError:
             return
     raise SystemExit("there are more than eight watchers")
+
+def refuse_hooks(error):
+    def hook(event, args):
+        if event == "sys.addaudithook":
+            raise error
+    sys.addaudithook(hook)
 """
 
 ASKED = """
@@ -46,6 +52,8 @@ FALLBACKS = {
     "a store that goes unseen": "_probe_watchers._WAYS.append(lambda o: None)",
     "no store is seen": "_probe_watchers._WAYS.insert(0, lambda o: None)",
     "no class watcher left": "exhaust(ctypes.pythonapi.PyType_AddWatcher)",
+    "no audit hook": "refuse_hooks(PermissionError)",
+    "no audit hook, silently": "refuse_hooks(RuntimeError)",
 }
 NO_WATCHER = "exhaust(ctypes.pythonapi.PyDict_AddWatcher)\n"
 
