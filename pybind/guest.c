@@ -22,7 +22,6 @@
 #define HIGH 960 /* engine/poller/fd_high.go: the engine's descriptors have numbers from here on */
 
 int32_t ga_threads;
-static int forked;
 static struct sigaction before[NSIG]; /* what the program had for each signal before the library was loaded */
 
 /* When threads share the table of descriptors, the kernel needs 10 ms (an RCU grace period) to make it larger. */
@@ -76,7 +75,7 @@ static uintptr_t pc_of(const ucontext_t *context)
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
     const struct sigaction *next = &before[sig];
-    if (!forked && info->si_code > 0 && pc_of(context) - (uintptr_t)__ehdr_start < (uintptr_t)(etext - __ehdr_start))
+    if (!ga_forked && info->si_code > 0 && pc_of(context) - (uintptr_t)__ehdr_start < (uintptr_t)(etext - __ehdr_start))
         next = &gos[sig];
     if (next->sa_flags & SA_SIGINFO) {
         next->sa_sigaction(sig, info, context);
@@ -127,7 +126,6 @@ void ga_guest_setup(void)
 }
 void ga_guest_forked(void)
 {
-    forked = 1;
 }
 #else
 void ga_guest_setup(void)
@@ -192,7 +190,6 @@ static void arrive(void)
 
 void ga_guest_forked(void)
 {
-    forked = 1;
     if (arriving)
         sigaction(SIGSTKFLT, &unused, NULL);
     arriving = arriving_lock = 0;
