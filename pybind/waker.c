@@ -3,7 +3,6 @@
 #include "wakeup_fd.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/epoll.h>
@@ -11,18 +10,10 @@
 #include <sys/event.h>
 #endif
 
-static ga_identity identify(int fd)
+static int owns(const ga_waker *w, int end)
 {
-    struct stat stat;
-    if (fd < 0 || fstat(fd, &stat) < 0)
-        return (ga_identity){0, 0};
-    return (ga_identity){(uint64_t)stat.st_dev, (uint64_t)stat.st_ino};
-}
-
-static int owns(ga_waker *w, int end)
-{
-    ga_identity now = identify(w->fds[end]);
-    return w->fds[end] >= 0 && now.device == w->ids[end].device && now.inode == w->ids[end].inode;
+    struct stat now;
+    return w->fds[end] >= 0 && fstat(w->fds[end], &now) == 0 && now.st_dev == w->files[end].st_dev && now.st_ino == w->files[end].st_ino;
 }
 
 /* Whether the poller's descriptor is still the set or queue with the waker in it. */
@@ -69,7 +60,8 @@ void ga_waker_hold(ga_waker *w, int poller, int read_end, int write_end)
     w->fds[0] = read_end;
     w->fds[1] = write_end;
     for (int end = 0; end < 2; end++)
-        w->ids[end] = identify(w->fds[end]);
+        if (w->fds[end] >= 0 && fstat(w->fds[end], &w->files[end]) < 0)
+            w->fds[end] = -1;
 }
 
 /* -- signals ----------------------------------------------------------------------------------- */

@@ -6,17 +6,14 @@
 
 #include "cpython.h"
 
-/* What distinguishes open files. */
-typedef struct {
-    uint64_t device, inode;
-} ga_identity;
+#include <sys/stat.h>
 
 typedef struct {
-    ga_identity ids[2];
-    int fds[2];        /* it is read at the first and written at the second; -1: none yet */
-    int poller;        /* the poller's epoll set or kqueue; -1: it has none */
-    int programs_fd;   /* while it listens: what the program gave signal.set_wakeup_fd(), or -1 */
-    uint8_t listening; /* it is what CPython writes signals to */
+    int fds[2];           /* it is read at the first and written at the second; -1: none yet */
+    struct stat files[2]; /* what these were, when the poller opened them */
+    int poller;           /* the poller's epoll set or kqueue; -1: it has none */
+    int programs_fd;      /* while it listens: what the program gave signal.set_wakeup_fd(), or -1 */
+    uint8_t listening;    /* it is what CPython writes signals to */
 } ga_waker;
 
 void ga_waker_hold(ga_waker *w, int poller, int read_end, int write_end);
