@@ -8,19 +8,8 @@ table of `_operations`, the function is called each time, which is slower but co
 
 from __future__ import annotations
 
-from ._operations import (
-    CELL,
-    GLOBAL,
-    IDENTITY,
-    METHOD,
-    OPERATIONS,
-    READ,
-    REASONS,
-    SELF,
-    TRUTH,
-    VALUE,
-    Unclear,
-)
+from . import _operations
+from ._operations import Unclear
 
 try:
     # Not late: when a class is first seen there may be no descriptor left for it.
@@ -35,7 +24,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-__all__ = ["CELL", "GLOBAL", "IDENTITY", "TRUTH", "VALUE", "Reads", "Unclear", "Walk", "analysed"]
+__all__ = ["Reads", "Walk", "analysed"]
 
 _OTHER_KINDS = 0x4 | 0x8 | 0x20 | 0x80 | 0x200  # *args, **kwargs; generators and coroutines
 _MOST = 400  # instructions; a longer function is not analysed
@@ -88,7 +77,7 @@ class Walk:
         self.code = code
         self.reads = Reads()
         self.stack: list[Any] = []
-        self.locals: list[Any] = [SELF] + [None] * (len(code.co_varnames) - 1)
+        self.locals: list[Any] = [_operations.SELF] + [None] * (len(code.co_varnames) - 1)
         self._later: dict[int, tuple[list[Any], list[Any]]] = {}  # states at the targets of jumps
         self._target = -1
         self._walk()
@@ -109,9 +98,9 @@ class Walk:
             if name == "EXTENDED_ARG":
                 continue
             if live:
-                step = OPERATIONS.get(name)
+                step = _operations.OPERATIONS.get(name)
                 if step is None:
-                    raise Unclear(REASONS.get(name, f"has the operation {name}"))
+                    raise Unclear(_operations.REASONS.get(name, f"has the operation {name}"))
                 self._target = at + 2 * argument
                 live = step(self, argument) is not False
             argument = 0
@@ -131,7 +120,7 @@ class Walk:
         ]
 
     def _either(self, a: Any, b: Any) -> Any:
-        return a if a == b else (READ, self.sources(a) | self.sources(b))
+        return a if a == b else (_operations.READ, self.sources(a) | self.sources(b))
 
     # -- for the operations -------------------------------------------------------------------
 
@@ -143,22 +132,23 @@ class Walk:
 
     def sources(self, value: Any) -> frozenset[Any]:
         """Return what the value was read from."""
-        if value[0] == READ:
+        if value[0] == _operations.READ:
             return value[1]  # type: ignore[no-any-return]
-        if value[0] in (GLOBAL, CELL):
+        if value[0] in (_operations.GLOBAL, _operations.CELL):
             return frozenset((value,))
-        if value == SELF:
+        if value == _operations.SELF:
             raise Unclear("uses the channel itself as a value")
-        if value[0] == METHOD:
+        if value[0] == _operations.METHOD:
             raise Unclear(f"reads self.{value[1]} without calling it")
         raise Unclear("is too complicated")
 
     def use(self, value: Any, aspect: int) -> None:
         """Note that this aspect of the value matters."""
-        if aspect == IDENTITY and value == SELF:
+        if aspect == _operations.IDENTITY and value == _operations.SELF:
             return
+        counts = self.reads.counts
         for source in self.sources(value):
-            self.reads.counts[source] = max(aspect, self.reads.counts.get(source, IDENTITY))
+            counts[source] = max(aspect, counts.get(source, _operations.IDENTITY))
 
     def jump(self) -> None:
         """Keep the present state for the target of the instruction."""

@@ -15,7 +15,8 @@ import builtins
 import sys
 from types import FunctionType, ModuleType
 
-from . import _bytecode
+from . import _bytecode, _operations
+from ._operations import Unclear
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class _Plan:
         self.attributes: dict[str, int] = {}
         self.others: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # in the order of discovery
         for name in self.visit(function, 0):
-            self.attribute(name, _bytecode.TRUTH)
+            self.attribute(name, _operations.TRUTH)
 
     def dependencies(self) -> tuple[tuple[Any, ...], ...]:
         """For pybind: (kind, where, beyond, name, what counts)."""
@@ -72,14 +73,14 @@ class _Plan:
     def visit(self, function: Any, depth: int) -> set[str]:
         """Analyse a function that is called. Returns the attributes that it may return."""
         if type(function) is not FunctionType:
-            raise _bytecode.Unclear("is not a plain function, or calls one that is not")
+            raise Unclear("is not a plain function, or calls one that is not")
         if depth > _DEPTH:
-            raise _bytecode.Unclear("calls itself, or is too complicated")
+            raise Unclear("calls itself, or is too complicated")
         reads = _bytecode.analysed(function.__code__)
         self.note(_FUNCTION, function, None, None)
         for name in reads.builtins:
             if self.value_of(function, (name,)) is not getattr(builtins, name):
-                raise _bytecode.Unclear(f"calls {name}(), which is not the builtin one")
+                raise Unclear(f"calls {name}(), which is not the builtin one")
         results = {call: self.visit(self.target(function, call), depth + 1) for call in reads.calls}
         for source, counts in reads.counts.items():
             if isinstance(source, str):
@@ -96,14 +97,14 @@ class _Plan:
             elif source[0] == "call":
                 returned |= results[source[1]]
             else:
-                self.constant(function, source, _bytecode.VALUE)
+                self.constant(function, source, _operations.VALUE)
         return returned
 
     def attribute(self, name: str, counts: int) -> None:
         kind = type(_lookup(self.mro, name))
         for method in ("__get__", "__set__", "__delete__"):
             if hasattr(kind, method):
-                raise _bytecode.Unclear(f"reads self.{name}, which is computed")
+                raise Unclear(f"reads self.{name}, which is computed")
         self.attributes[name] = max(counts, self.attributes.get(name, 0))
 
     def target(self, function: Any, call: tuple[Any, ...]) -> Any:
@@ -123,20 +124,20 @@ class _Plan:
                 if base is anchor:
                     self.note(_OF, anchor, None, name)
                     return _lookup(_mro(base), name)
-        raise _bytecode.Unclear(f"calls {name}() of another object")
+        raise Unclear(f"calls {name}() of another object")
 
     def constant(self, function: Any, source: tuple[str, ...], counts: int) -> None:
-        if source[0] == _bytecode.CELL:
-            raise _bytecode.Unclear(f"reads {source[1]}, a variable of an enclosing function")
+        if source[0] == _operations.CELL:
+            raise Unclear(f"reads {source[1]}, a variable of an enclosing function")
         value = self.value_of(function, source[1:])
-        if counts != _bytecode.IDENTITY and not (
-            _is_simple(value) or (counts == _bytecode.TRUTH and type(value) in _TRUE)
+        if counts != _operations.IDENTITY and not (
+            _is_simple(value) or (counts == _operations.TRUTH and type(value) in _TRUE)
         ):
-            raise _bytecode.Unclear(f"reads {'.'.join(source[1:])}, which is not a constant")
+            raise Unclear(f"reads {'.'.join(source[1:])}, which is not a constant")
 
-    def value_of(self, function: Any, path: tuple[str, ...], kind: str = _bytecode.GLOBAL) -> Any:
+    def value_of(self, function: Any, path: tuple[str, ...], kind: str = _operations.GLOBAL) -> Any:
         """Look up a global, an attribute of a module in a global, or the variable `__class__`."""
-        if kind == _bytecode.CELL:
+        if kind == _operations.CELL:
             cell = function.__closure__[function.__code__.co_freevars.index(path[0])]
             self.note(_CELL, cell, None, None)
             return cell.cell_contents if path[0] == "__class__" else None
@@ -153,7 +154,7 @@ class _Plan:
         else:
             if value is not _MISSING:
                 return value
-        raise _bytecode.Unclear(f"reads {'.'.join(path)}")
+        raise Unclear(f"reads {'.'.join(path)}")
 
 
 def _lookup(mro: tuple[type, ...], name: str) -> Any:
@@ -195,7 +196,7 @@ def _rule_of(mro: tuple[type, ...], name: str, at: int) -> tuple[int, Any, bool 
         pass
     try:
         plan = _plan_of(mro, function)
-    except _bytecode.Unclear:
+    except Unclear:
         return _ASK, None, None
     return _PLAN, plan.dependencies(), constant(function)
 
@@ -203,7 +204,7 @@ def _rule_of(mro: tuple[type, ...], name: str, at: int) -> tuple[int, Any, bool 
 def _plan_of(mro: tuple[type, ...], function: Any) -> _Plan:
     for base in mro[:-1]:
         if not _vars(base).keys().isdisjoint(_HOOKS):
-            raise _bytecode.Unclear("belongs to a class with __getattr__ or __getattribute__")
+            raise Unclear("belongs to a class with __getattr__ or __getattribute__")
     return _Plan(mro, function)
 
 
@@ -211,7 +212,7 @@ def constant(function: FunctionType) -> bool | None:
     """Return the truth of what the function always returns; `None` if it can differ."""
     try:
         reads = _bytecode.analysed(function.__code__)
-    except _bytecode.Unclear:
+    except Unclear:
         return None
     if reads.counts or reads.calls or reads.builtins or reads.returned:
         return None
@@ -231,7 +232,7 @@ def explain(what: Any) -> str | None:
             return "it is not a plain function"
         try:
             _bytecode.analysed(what.__code__)
-        except _bytecode.Unclear as why:
+        except Unclear as why:
             return f"it {why}"
         return None
     mro = _mro(what)
@@ -239,6 +240,6 @@ def explain(what: Any) -> str | None:
         if _rule_of(mro, name, at)[0] == _ASK:
             try:
                 _plan_of(mro, _lookup(mro, name))
-            except _bytecode.Unclear as why:
+            except Unclear as why:
                 return f"{name}() {why}"
     return None
