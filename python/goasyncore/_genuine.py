@@ -38,23 +38,6 @@ __all__ = [
     "own_socket",
 ]
 
-_GENUINE = [
-    (module, name, getattr(module, name))
-    for module, name in ((select, "select"), (select, "poll"), (time, "sleep"))
-    if hasattr(module, name)
-]
-
-
-def genuine(namespace: Namespace) -> bool:
-    """Return whether the asyncore module waits with CPython's own functions."""
-    if namespace.get("select") is not select or namespace.get("time") is not time:
-        return False
-    for module, name, function in _GENUINE:
-        # A scheduler may have replaced them before this module was imported.
-        if getattr(module, name, None) is not function or type(function) is not BuiltinFunctionType:
-            return False
-    return True
-
 
 def _own(module: Any, name: str) -> Any:
     """Return CPython's function; None if a scheduler had replaced it before this import."""
@@ -63,11 +46,19 @@ def _own(module: Any, name: str) -> Any:
 
 
 own_socket = socket.socket
-own_select, own_poll, own_sleep = (
-    _own(select, "select"),
-    _own(select, "poll"),
-    _own(time, "sleep"),
-)
+own_select, own_poll = _own(select, "select"), _own(select, "poll")
+own_sleep = _own(time, "sleep")
+
+
+def genuine(namespace: Namespace) -> bool:
+    """Return whether the asyncore module waits with CPython's own functions."""
+    return (
+        namespace.get("select") is select
+        and namespace.get("time") is time
+        and getattr(select, "select", None) is own_select
+        and getattr(select, "poll", None) is own_poll
+        and getattr(time, "sleep", None) is own_sleep
+    )
 
 
 def _genuine_now() -> float:
