@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _frozen_importlib import module_from_spec
 from _thread import RLock
 
 from . import _genuine as _genuine  # notes the functions that programs replace
@@ -56,14 +57,16 @@ def _import(package: ModuleType, name: str) -> ModuleType:
     if name not in sys.modules:
         try:
             spec = _found(package, name)
-            module = _made(name, spec)
+            module = module_from_spec(spec)
             spec.loader.exec_module(module)
         except (ImportError, OSError):
             if name not in _sources:
                 raise
             file, source = _sources[name]
             kind: Any = type(__spec__)
-            module = _made(name, kind(name, None, origin=file))
+            spec = kind(name, None, origin=file)
+            spec.has_location = True  # so that the module gets a __file__
+            module = module_from_spec(spec)
             exec(compile(source, file, "exec"), vars(module))
         sys.modules.setdefault(name, module)
     return sys.modules[name]
@@ -76,13 +79,6 @@ def _found(package: ModuleType, name: str) -> Any:
         if spec is not None:
             return spec
     raise ModuleNotFoundError(name=name)
-
-
-def _made(name: str, spec: Any) -> ModuleType:
-    module = type(sys)(name)
-    module.__spec__, module.__loader__ = spec, spec.loader
-    module.__file__, module.__package__ = spec.origin, __package__
-    return module
 
 
 # What asyncore calls until the modules are imported.
