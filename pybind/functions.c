@@ -98,19 +98,15 @@ static int in_seconds(PyObject *timeout, int use_poll, double *seconds)
     return 0;
 }
 
-static PyObject *f_run(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+static PyObject *f_run(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t Py_UNUSED(six))
 {
-    if (nargs != 6 || !PyDict_CheckExact(args[0])) {
-        PyErr_SetString(PyExc_TypeError, "run() requires a namespace and five other arguments");
-        return NULL;
-    }
     PyObject *namespace = args[0], *map = args[3];
     int use_poll = args[2] == Py_True, settle = args[5] == Py_True;
     double seconds;
     Py_ssize_t count = PyLong_AsSsize_t(args[4]);
     if (count == -1 && PyErr_Occurred())
         return NULL;
-    if (!PyDict_CheckExact(map) || !in_seconds(args[1], use_poll, &seconds) || !ga_may_call_go())
+    if (!PyDict_CheckExact(namespace) || !PyDict_CheckExact(map) || !in_seconds(args[1], use_poll, &seconds) || !ga_may_call_go())
         return PyLong_FromLong(0);
     ga_mirror *m = ga_run_begin(map, namespace, use_poll, seconds == 0 ? 0 : seconds < 0 ? 2 : 1, settle);
     if (!m)

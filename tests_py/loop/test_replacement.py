@@ -252,6 +252,17 @@ def test_the_source_executed_again_with_another_select(use_poll, channels, closi
     assert module.calls
 
 
+def test_the_source_executed_with_a_dict_of_the_programs(use_poll, channels, channel):
+    class Globals(dict):
+        pass
+
+    green = Globals(__name__="green_asyncore", __builtins__=__builtins__)
+    with open(asyncore.__file__, "rb") as source:
+        exec(compile(source.read(), asyncore.__file__, "exec"), green)
+    green["loop"](LIMIT, use_poll, channels, 1)
+    assert channel.events == ["read"]
+
+
 def test_a_replaced_socket_module_makes_the_sockets(channels, monkeypatch):
     made = []
 
