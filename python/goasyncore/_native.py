@@ -57,19 +57,19 @@ class _Aftermath:
         return getattr(self._told, name)
 
 
-def _wanted() -> str:
-    wanted = os.environ.get("GOASYNCORE_BACKEND") or "auto"
-    if wanted not in _CHOICES:
-        raise ValueError(f"GOASYNCORE_BACKEND is {wanted!r}; it can be {', '.join(_CHOICES)}")
-    return wanted
-
-
 def _decide() -> None:
     """Load the engine, or decide on portable passes; once per process. `_lock` is held."""
     global _binding, _reason
-    wanted = _wanted()
+    wanted = os.environ.get("GOASYNCORE_BACKEND") or "auto"
+    if wanted not in _CHOICES:
+        raise ValueError(f"GOASYNCORE_BACKEND is {wanted!r}; it can be {', '.join(_CHOICES)}")
     _slow_handler.ask_environment()
-    _warn_if_mixed()
+    try:
+        from . import _installed
+    except (ImportError, OSError):
+        pass  # our files cannot be reached, nor can others
+    else:
+        _installed.warn_if_mixed()
     if wanted == "portable":
         _reason = "GOASYNCORE_BACKEND is portable"
         _all_portable()
@@ -97,14 +97,6 @@ def _decide() -> None:
         raise ImportError(f"GOASYNCORE_BACKEND is native, but {obstacle}")
     _reason = obstacle
     _all_portable()
-
-
-def _warn_if_mixed() -> None:
-    try:
-        from ._installed import warn_if_mixed
-    except (ImportError, OSError):  # our files cannot be reached, nor can others
-        return
-    warn_if_mixed()
 
 
 def _load() -> ModuleType:
