@@ -53,17 +53,6 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-# asyncore imports this module, so its import must be cheap.
-_LATE = {
-    "Handle": "_callbacks",
-    "call_at": "_callbacks",
-    "call_later": "_callbacks",
-    "call_soon_threadsafe": "_callbacks",
-    "slow_handler": "_slow_handler",
-    "wake": "_callbacks",
-}
-
-
 # Made when they are first needed, because making one evaluates a string; no file is read for it.
 _NAMED_TUPLES = {
     "Backend": (
@@ -78,13 +67,16 @@ _NAMED_TUPLES = {
 
 
 def __getattr__(name: str) -> Any:
+    """Import what is not defined here: asyncore imports this module, so that must be cheap."""
     if name in _NAMED_TUPLES:
         return _named_tuple(name)
-    if name not in _LATE:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     _load()
-    module = getattr(__import__(f"{__name__}.{_LATE[name]}"), _LATE[name])
-    value = globals()[name] = getattr(module, name)
+    from . import _callbacks, _slow_handler
+
+    value = getattr(_slow_handler if name == "slow_handler" else _callbacks, name)
+    globals()[name] = value
     return value
 
 
