@@ -3,7 +3,6 @@
 #include "instance_dict.h"
 #include "watch.h"
 
-Py_ssize_t ga_classes_compared;
 static ga_class *stale;
 static void (*report)(ga_class *);
 
@@ -59,16 +58,6 @@ void ga_class_know_nothing(ga_class *c)
         c->rules[i] = RULE_ASK;
     }
     c->direct = c->direct_read = c->direct_write = 0;
-    ga_class_compare(c, 0);
-}
-
-void ga_class_compare(ga_class *c, int wanted)
-{
-    int any = 0;
-    for (int i = 0; i < 2; i++)
-        any |= wanted && c->plans[i] && c->plans[i]->compared;
-    ga_classes_compared += any - c->compared;
-    c->compared = (uint8_t)any;
 }
 
 /* Concludes from what the class has. Runs Python code. */
@@ -100,7 +89,6 @@ static int judge(ga_class *c, int replacing_shows)
         c->rules[i] = (ga_rule)numbers[i];
     }
     Py_XDECREF(rules);
-    ga_class_compare(c, 1);
     if (again)
         ga_class_make_stale(c);
     return status;

@@ -31,7 +31,6 @@ typedef struct ga_class {
     uint8_t watched;      /* the type is: what is known of it is right unless it is stale */
     uint8_t stale;        /* it is in that list */
     uint8_t renewed;      /* its functions do something else, though they are the same objects */
-    uint8_t compared;     /* in each pass */
     uint8_t spare;        /* it is in that list */
     uint8_t direct;       /* its predicates are functions that can be called without looking them up */
     uint8_t direct_read;  /* its handle_read_event is ours, so handle_read can be called if connected */
@@ -56,7 +55,3 @@ int ga_class_look_at(ga_class *c);
 
 void ga_class_know_nothing(ga_class *c);
 int ga_class_plans_hold(const ga_class *c, int all); /* or only what no watcher reports */
-
-/* Whether what no watcher reports is to be compared in each pass, if its plans need that. */
-void ga_class_compare(ga_class *c, int wanted);
-extern Py_ssize_t ga_classes_compared; /* how many are */

@@ -71,10 +71,8 @@ static int take_up(ga_class *c)
     int same = c->watched && c->version && c->version == type->tp_version_tag && c->epoch == ga_plan_epoch, status = 0;
     for (int i = 0; same && status == 0 && i < 2; i++)
         status = c->plans[i] ? ga_plan_hold(c->plans[i], type, c->held) : 0;
-    if (same && status == 0) {
-        ga_class_compare(c, 1);
+    if (same && status == 0)
         return 0;
-    }
     ga_class_know_nothing(c);
     ga_class_renew(c);
     return status < 0 ? -1 : ga_classes_refresh();
@@ -113,7 +111,6 @@ static PyObject *taken(ga_class *c)
     if (c->watched)
         ga_unwatch_class(c->type);
     c->watched = 0;
-    ga_class_compare(c, 0);
     ga_class_unstale(c);
     return held;
 }
@@ -170,7 +167,7 @@ static void compare(void)
     static uint64_t compared_epoch; /* ga_plan_epoch when all plans were last compared */
     int all = compared_epoch != ga_plan_epoch;
     compared_epoch = ga_plan_epoch;
-    for (ga_class *c = all || ga_classes_compared ? classes : NULL; c; c = c->next)
+    for (ga_class *c = all || ga_plans_with_cells ? classes : NULL; c; c = c->next)
         if (c->watched && !ga_class_plans_hold(c, all))
             ga_class_renew(c);
 }

@@ -6,6 +6,7 @@
 #define DEPTH 3 /* of tuples in tuples */
 
 uint64_t ga_plan_epoch;
+int ga_plans_with_cells;
 
 /* Borrowed: what `name` is of the classes that come after `anchor`. */
 static PyObject *lookup_after(PyTypeObject *type, PyObject *anchor, PyObject *name)
@@ -110,7 +111,7 @@ static int parse(ga_plan *plan, PyObject *dependencies, int *again)
         d->counts = (ga_counts)counts;
         if (d->beyond == Py_None)
             d->beyond = NULL;
-        plan->compared |= d->kind == DEP_CELL;
+        ga_plans_with_cells |= d->kind == DEP_CELL;
         if (d->kind != DEP_GLOBAL)
             continue;
         int seen = see_changes(d->where, d->name), seen_beyond = d->beyond ? see_changes(d->beyond, d->name) : 1;
@@ -140,7 +141,7 @@ ga_plan *ga_plan_made(PyTypeObject *type, PyObject *dependencies, PyObject *resu
 
 int ga_plan_holds(const ga_plan *plan, PyTypeObject *type, int all)
 {
-    for (int i = 0; (all || plan->compared) && i < plan->count; i++)
+    for (int i = 0; i < plan->count; i++)
         if ((all || plan->deps[i].kind == DEP_CELL) && plan->deps[i].value != value_of(&plan->deps[i], type))
             return 0;
     return 1;

@@ -22,12 +22,12 @@ typedef struct {
 
 typedef struct {
     int count;
-    int result;   /* 0 or 1 if the predicate always returns that, else -1 */
-    int compared; /* something in it changes without being reported, so it is compared in each pass */
+    int result; /* 0 or 1 if the predicate always returns that, else -1 */
     ga_dependency deps[];
 } ga_plan;
 
-extern uint64_t ga_plan_epoch; /* rises with each change of a function, and of a global that a plan depends on */
+extern uint64_t ga_plan_epoch;  /* rises with each change of a function, and of a global that a plan depends on */
+extern int ga_plans_with_cells; /* there are or were some: changes of a cell are not reported, so it is compared in each pass */
 
 /* In a watched namespace; NULL stands for all its keys. Whether a plan may depend on it. */
 int ga_plan_global_changed(PyDict_WatchEvent event, PyObject *key);
@@ -40,7 +40,7 @@ ga_plan *ga_plan_made(PyTypeObject *type, PyObject *dependencies, PyObject *resu
 /* Looks all that up again, if nothing has changed, and holds it in another list. */
 int ga_plan_hold(ga_plan *plan, PyTypeObject *type, PyObject *held);
 
-/* Whether everything but the channel's own attributes is what it was: all of it, or what changes without being reported. */
+/* Whether everything but the channel's own attributes is what it was: all of it, or only the cells. */
 int ga_plan_holds(const ga_plan *plan, PyTypeObject *type, int all);
 
 int ga_plan_calls(const ga_plan *plan, PyObject *function);
