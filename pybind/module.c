@@ -125,8 +125,9 @@ int ga_setup(intptr_t tools)
         for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
             Py_INCREF(kept[i]);
         ga_class_facts_setup(ga_mirror_class_changed);
-        if (ga_cpython_setup() == 0 && ga_crossing_setup(module) == 0 && set_up_functions(module) == 0 && ga_tracing_setup() == 0 &&
-            ga_watch_setup(&reports) == 0 && ga_run_setup() == 0)
+        ga_tracing_setup();
+        if (ga_cpython_setup() == 0 && ga_crossing_setup(module) == 0 && set_up_functions(module) == 0 && ga_watch_setup(&reports) == 0 &&
+            ga_run_setup() == 0)
             status = set_up_calls(calls);
     }
     PyEval_SaveThread();

@@ -18,13 +18,12 @@ static int is_monitored(void)
     return found;
 }
 
-int ga_tracing_setup(void)
+void ga_tracing_setup(void)
 {
     PyObject *monitoring = PySys_GetObject("monitoring"); /* borrowed */
     get_tool = monitoring ? PyObject_GetAttrString(monitoring, "get_tool") : NULL;
     PyErr_Clear();
     may_be_monitored = get_tool && is_monitored();
-    return 0;
 }
 
 void ga_tracing_may_begin(void)

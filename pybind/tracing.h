@@ -3,7 +3,7 @@
 
 #include "cpython.h"
 
-int ga_tracing_setup(void);
+void ga_tracing_setup(void);
 
 /* A tool has registered with sys.monitoring, or may have. Runs no Python code. */
 void ga_tracing_may_begin(void);
