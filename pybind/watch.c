@@ -67,12 +67,6 @@ static int grow(void)
     return 0;
 }
 
-static void forget(slot *s)
-{
-    s->dict = removed;
-    s->owner = 0;
-}
-
 int ga_is_watched(PyObject *dict)
 {
     return find(dict) != NULL;
@@ -105,7 +99,7 @@ void ga_unwatch(PyObject *dict)
     slot *s = find(dict);
     if (!s)
         return;
-    forget(s);
+    s->dict = removed;
     PyDict_Unwatch(dict_watcher, dict); /* fails only for what is not a dict or not our watcher */
 }
 
@@ -119,7 +113,7 @@ static int on_dict(PyDict_WatchEvent event, PyObject *dict, PyObject *key, PyObj
     void *owner = (void *)(s->owner & ~(uintptr_t)7);
     ga_watch_kind kind = s->owner & 7;
     if (event == PyDict_EVENT_DEALLOCATED)
-        forget(s);
+        s->dict = removed;
     reports->dict[kind](owner, event, key, value);
     return 0;
 }
