@@ -84,19 +84,11 @@ def _found(package: ModuleType, name: str) -> Any:
 # What asyncore calls until the modules are imported.
 
 
-def serve(namespace: Namespace, timeout: Any, use_poll: bool, map: Map, count: int | None) -> None:
-    """See `_native.serve`."""
-    load().serve(namespace, timeout, use_poll, map, count)
+def _first(name: str) -> Callable[..., None]:
+    return lambda *arguments: getattr(load(), name)(*arguments)
 
 
-def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
-    """See `_native.select_passes`."""
-    load().select_passes(namespace, timeout, map, count)
-
-
-def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
-    """See `_native.poll_passes`."""
-    load().poll_passes(namespace, timeout, map, count)
+serve, select_passes, poll_passes = _first("serve"), _first("select_passes"), _first("poll_passes")
 
 
 def use(
