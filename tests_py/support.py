@@ -3,7 +3,9 @@
 import asyncore
 import os
 import platform
+import select
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
@@ -96,6 +98,15 @@ def tcp_pair():
         far, _ = server.accept()
     far.settimeout(LIMIT)
     return near, far
+
+
+def reset(sock, peer):
+    """Close with a reset instead of an end of stream; returns when the peer's system has it."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+    poller = select.poll()
+    poller.register(peer, 0)
+    assert poller.poll(LIMIT * 1000)
 
 
 def pair():

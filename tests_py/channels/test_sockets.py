@@ -4,10 +4,17 @@ import asyncore
 import errno
 import os
 import socket
-import struct
 
 import pytest
-from support import LIMIT, Recorder, receive_exactly, run_until, run_until_empty, tcp_pair
+from support import (
+    LIMIT,
+    Recorder,
+    receive_exactly,
+    reset,
+    run_until,
+    run_until_empty,
+    tcp_pair,
+)
 
 
 class Echo(asyncore.dispatcher_with_send):
@@ -179,8 +186,7 @@ def test_end_of_stream_closes_once(use_poll, channels, closing):
 def test_a_reset_peer(use_poll, channels, closing):
     near, far = closing(*tcp_pair())
     channel = Reader(near, channels)
-    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    far.close()
+    reset(far, near)
     asyncore.loop(LIMIT, use_poll, channels, 1)
     # recv() closes at the lost connection; poll's meaning tells of the error as well.
     assert channel.events == ["read", "close"] + ["close"] * use_poll
@@ -196,8 +202,7 @@ def test_writing_to_a_peer_that_is_gone_closes(use_poll, channels, closing):
             assert self.send(b"x") == 0
 
     channel = Writing(near, channels, wants="w")
-    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    far.close()
+    reset(far, near)
     # The reset itself is reported once; taking it makes the write below meet a broken pipe.
     assert near.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
     asyncore.loop(LIMIT, use_poll, channels, 1)

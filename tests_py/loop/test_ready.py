@@ -3,22 +3,15 @@
 import asyncore
 import os
 import socket
-import struct
 
 import pytest
-from support import LIMIT, Recorder, full, one_pass, pair, tcp_pair
+from support import LIMIT, Recorder, full, one_pass, pair, reset, tcp_pair
 
 
 def pass_after(use_poll, channels, channel):
     """The events of the first pass in which there are some."""
     one_pass(use_poll, channels, LIMIT)
     return channel.events
-
-
-def reset(sock):
-    """Close with a reset instead of an end of stream."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
 
 
 class Keeping(Recorder):
@@ -88,7 +81,7 @@ def test_poll2_tells_a_writer_of_the_hang_up(channels):
 def test_poll_takes_an_error_as_readable_and_as_writable(channels, wants, events):
     near, far = tcp_pair()
     channel = Keeping(near, channels, wants=wants)
-    reset(far)
+    reset(far, near)
     assert pass_after(False, channels, channel) == events
 
 
@@ -98,7 +91,7 @@ def test_poll_takes_an_error_as_readable_and_as_writable(channels, wants, events
 def test_poll2_takes_an_error_as_one_close_after_the_rest(channels, wants, events):
     near, far = tcp_pair()
     channel = Keeping(near, channels, wants=wants)
-    reset(far)
+    reset(far, near)
     assert pass_after(True, channels, channel) == [*events, "close"]
 
 
