@@ -7,6 +7,7 @@ is about one kind of change.
 import asynchat
 import asyncore
 import errno
+import gc
 import os
 import signal
 import threading
@@ -366,9 +367,12 @@ def test_a_replaced_function_of_the_module_is_called_by_the_next_call(
     assert len(first(channels).events) == len(before) + 2 - len(told)
 
 
-def open_numbers():
+def engines_numbers():
+    """The open numbers from 960 on. Among the others may be two of Go's runtime, which opens them at
+    some time, and ends the process if they are closed.
+    """
     found = set()
-    for number in range(300):
+    for number in range(960, 1100):
         try:
             os.fstat(number)
         except OSError:
@@ -380,9 +384,10 @@ def open_numbers():
 def test_a_call_that_does_not_wait_needs_no_descriptor_of_the_loops(use_poll, channels, closing):
     near, far = closing(*pair())
     channel = Recorder(near, channels)
-    before = open_numbers()
+    gc.collect()  # maps of other tests close theirs
+    before = engines_numbers()
     settle(lambda: one_pass(use_poll, channels))
-    for number in open_numbers() - before:
+    for number in engines_numbers() - before:
         os.close(number)
     far.send(b"x")
     began, calls = time.monotonic(), 0
@@ -390,7 +395,7 @@ def test_a_call_that_does_not_wait_needs_no_descriptor_of_the_loops(use_poll, ch
         one_pass(use_poll, channels)
         calls += 1
     assert channel.events == ["read"] * calls
-    assert open_numbers() == before
+    assert engines_numbers() <= before
 
 
 @pytest.mark.ours_only("3.11 counts nothing")
