@@ -368,7 +368,7 @@ def test_a_replaced_function_of_the_module_is_called_by_the_next_call(
 
 
 def engines_numbers():
-    """The open numbers from 960 on. Among the others may be two of Go's runtime, which opens them at
+    """The open numbers from 960 on. Among the others may be two of Go's runtime: it opens them at
     some time, and ends the process if they are closed.
     """
     found = set()
