@@ -7,24 +7,18 @@
 #include "tracing.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 struct ga_method ga_methods[M_COUNT];
 PyObject *ga_empty, *ga_socket_recv, *ga_socket_send;
 
 static PyTypeObject *socket_type;
 
-/* The head of CPython's socket object; ga_calls_setup tests on a socket whether it is. */
-typedef struct {
-    PyObject_HEAD int fd, family, type, protocol;
-    void *errorhandler;
-    int64_t timeout;
-} socket_head;
-
 int ga_plain_socket(PyObject *sock, PyObject *name, PyObject *method)
 {
-    if (!sock || Py_TYPE(sock) != socket_type || ((socket_head *)sock)->timeout != 0 || _PyType_Lookup(socket_type, name) != method)
+    if (!sock || Py_TYPE(sock) != socket_type || ((ga_socket *)sock)->timeout != 0 || _PyType_Lookup(socket_type, name) != method)
         return -2;
-    return ((socket_head *)sock)->fd;
+    return ((ga_socket *)sock)->fd;
 }
 
 PyObject *ga_peek(PyObject *self, PyObject *dict, PyObject *name)
@@ -140,12 +134,13 @@ PyObject *ga_received_nothing(PyObject *self, int at_end)
 
 /* -- setting up -------------------------------------------------------------------------------- */
 
-/* Whether the socket object begins as socket_head does; -1 with an exception set. */
+/* Whether the socket object begins as ga_socket does; -1 with an exception set. */
 static int is_as_expected(PyObject *sock)
 {
-    const socket_head *head = (socket_head *)sock;
+    const ga_socket *head = (ga_socket *)sock;
     PyObject *result = PyObject_CallMethod(sock, "settimeout", "d", 1.5);
     int fd = result ? PyObject_AsFileDescriptor(sock) : -1, is = fd >= 0 && head->fd == fd && head->timeout == 1500000000;
+    is = is && head->family == AF_INET && head->type == SOCK_STREAM && head->protocol == 0;
     Py_XSETREF(result, is ? PyObject_CallMethod(sock, "setblocking", "i", 0) : NULL);
     is = result && head->timeout == 0;
     Py_XSETREF(result, is ? PyObject_CallMethod(sock, "close", NULL) : NULL);

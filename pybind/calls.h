@@ -7,7 +7,7 @@
 
 #include "cpython.h"
 
-enum { M_RECV, M_SEND, M_SENDER_SEND, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_INITIATE_SEND, M_COUNT };
+enum { M_RECV, M_SEND, M_SENDER_SEND, M_ACCEPT, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_INITIATE_SEND, M_COUNT };
 
 extern struct ga_method {
     PyObject *function;    /* asyncore's or asynchat's, which has a native call now; owned, NULL before and when the interpreter ends */
@@ -54,6 +54,13 @@ PyObject *ga_plain_dict(PyObject *self);
  * there is none or it is computed, or with an exception that a key of the dict raised. ga_attribute returns it owned. */
 PyObject *ga_peek(PyObject *self, PyObject *dict, PyObject *name);
 PyObject *ga_attribute(PyObject *self, PyObject *name);
+
+/* The head of CPython's socket object. */
+typedef struct {
+    PyObject_HEAD int fd, family, type, protocol;
+    void *errorhandler;
+    int64_t timeout;
+} ga_socket;
 
 /* The descriptor of a socket whose `method` can be skipped, or -2 (-1 is that of a closed one). */
 int ga_plain_socket(PyObject *sock, PyObject *name, PyObject *method);

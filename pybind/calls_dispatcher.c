@@ -1,5 +1,6 @@
 /* Native calls of dispatcher and dispatcher_with_send. */
 #include "calls_dispatcher.h"
+#include "calls_accept.h"
 #include "calls_other_sockets.h"
 
 #include <errno.h>
@@ -196,10 +197,11 @@ static PyObject *m_sender_send(PyObject *self, PyObject *dict, PyObject *data)
 GA_CALL(m_recv, M_RECV, "buffer_size");
 GA_CALL(m_send, M_SEND, "data");
 GA_CALL(m_sender_send, M_SENDER_SEND, "data");
+GA_CALL(ga_accept, M_ACCEPT, NULL);
 
 void ga_dispatcher_calls_setup(PyTypeObject *class, PyObject *functions)
 {
-    static const vectorcallfunc calls[] = {m_recv_called, m_send_called, m_sender_send_called};
+    static const vectorcallfunc calls[] = {m_recv_called, m_send_called, m_sender_send_called, ga_accept_called};
     dispatcher = class;
     ga_calls_install(calls, M_RECV, functions);
 }

@@ -57,7 +57,7 @@ void ga_class_know_nothing(ga_class *c)
         c->plans[i] = NULL;
         c->rules[i] = RULE_ASK;
     }
-    c->direct = c->direct_read = c->direct_write = 0;
+    c->direct = c->direct_read = c->direct_accept = c->direct_write = 0;
 }
 
 /* Concludes from what the class has. Runs Python code. */
@@ -69,7 +69,9 @@ static int judge(ga_class *c, int replacing_shows)
         return 0;
     c->direct = is_method(seen[N_readable]) && is_method(seen[N_writable]);
     if (is_plain(seen[N_accepting]) && is_plain(seen[N_connected])) {
-        c->direct_read = seen[N_handle_read_event] == ga_tools.handle_read_event && is_method(seen[N_handle_read]);
+        int reads = seen[N_handle_read_event] == ga_tools.handle_read_event;
+        c->direct_read = reads && is_method(seen[N_handle_read]);
+        c->direct_accept = reads && is_method(seen[N_handle_accept]);
         c->direct_write = seen[N_handle_write_event] == ga_tools.handle_write_event && is_method(seen[N_handle_write]);
     }
     for (int i = N_accepting; i <= N_producer_fifo; i++)

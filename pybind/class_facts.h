@@ -24,17 +24,18 @@ typedef struct ga_class {
     PyObject *seen[N_DECIDING];     /* what the class had for each of ga_names, NULL for nothing */
     getattrofunc getattro;
     Py_ssize_t users;
-    unsigned version;     /* of the type, when it lost its last channel; 0: it must be looked at again in any case */
-    uint64_t epoch;       /* ga_plan_epoch of that time */
-    ga_rule rules[2];     /* of readable and writable */
-    ga_plan *plans[2];    /* if the rule is RULE_PLAN */
-    uint8_t watched;      /* the type is: what is known of it is right unless it is stale */
-    uint8_t stale;        /* it is in that list */
-    uint8_t renewed;      /* its functions do something else, though they are the same objects */
-    uint8_t spare;        /* it is in that list */
-    uint8_t direct;       /* its predicates are functions that can be called without looking them up */
-    uint8_t direct_read;  /* its handle_read_event is ours, so handle_read can be called if connected */
-    uint8_t direct_write; /* the same for writing */
+    unsigned version;      /* of the type, when it lost its last channel; 0: it must be looked at again in any case */
+    uint64_t epoch;        /* ga_plan_epoch of that time */
+    ga_rule rules[2];      /* of readable and writable */
+    ga_plan *plans[2];     /* if the rule is RULE_PLAN */
+    uint8_t watched;       /* the type is: what is known of it is right unless it is stale */
+    uint8_t stale;         /* it is in that list */
+    uint8_t renewed;       /* its functions do something else, though they are the same objects */
+    uint8_t spare;         /* it is in that list */
+    uint8_t direct;        /* its predicates are functions that can be called without looking them up */
+    uint8_t direct_read;   /* its handle_read_event is ours, so handle_read can be called if connected */
+    uint8_t direct_accept; /* and handle_accept if accepting */
+    uint8_t direct_write;  /* the same for writing */
 } ga_class;
 
 /* `changed` is called before what is known of a class changes, because channels may have borrowed from that. */

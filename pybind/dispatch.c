@@ -15,19 +15,31 @@ static int call(ga_mirror *m, PyObject *obj, PyObject *method)
     return 0;
 }
 
-/* Calls handle_read_event or handle_write_event. On a connected channel whose class does not override these they only call
- * handle_read and handle_write, which are called in their place. That saves a frame: a pass with 100 write
- * events takes 21.0 us instead of 30.3, an echo with 100 active connections 2.65 instead of 2.78 us without the client. */
+/* The handler that the event's method does nothing but call, or -1. */
+static int only_handler(ga_channel *c, int event)
+{
+    const ga_class *class = c->class;
+    if (!class || !c->dict || !c->bare || c->changed || ga_forked || ga_tools.watch || class->stale || class->type != Py_TYPE(c->obj))
+        return -1;
+    int accepting = ga_attribute_truth(c, N_accepting);
+    if (accepting)
+        return accepting == 1 && event == N_handle_read_event && class->direct_accept ? N_handle_accept : -1;
+    if (!(event == N_handle_read_event ? class->direct_read : class->direct_write) || ga_attribute_truth(c, N_connected) != 1)
+        return -1;
+    return event == N_handle_read_event ? N_handle_read : N_handle_write;
+}
+
+/* Calls handle_read_event or handle_write_event. If a channel's class does not override these they only call handle_accept if it
+ * listens, or handle_read and handle_write if it is connected, which are called in their place. That saves a frame: a pass with
+ * 100 write events takes 21.0 us instead of 30.3, an echo with 100 active connections 2.65 instead of 2.78 us without the client. */
 static int call_event(ga_channel *c, int event)
 {
     PyObject *obj = c->obj;
-    ga_class *class = c->class;
-    if (class && c->dict && c->bare && !c->changed && !ga_forked && !ga_tools.watch &&
-        (event == N_handle_read_event ? class->direct_read : class->direct_write) && !class->stale && class->type == Py_TYPE(obj) &&
-        ga_attribute_truth(c, N_connected) == 1 && ga_attribute_truth(c, N_accepting) == 0) {
+    int name = only_handler(c, event);
+    if (name >= 0) {
         PyObject *args[2] = {NULL, obj};
         c->mirror->stats.events++;
-        PyObject *handler = Py_NewRef(class->seen[event == N_handle_read_event ? N_handle_read : N_handle_write]);
+        PyObject *handler = Py_NewRef(c->class->seen[name]);
         PyObject *result = PyObject_Vectorcall(handler, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
         Py_DECREF(handler);
         if (!result)
@@ -115,7 +127,7 @@ static int tell_all(ga_mirror *m, ga_channel *c, uint32_t events)
 
 int ga_dispatch(ga_mirror *m, const ga_ready *ready, int count)
 {
-    PyObject **channels = PyMem_RawMalloc((size_t)count * sizeof *channels);
+    PyObject *few[16], **channels = count <= 16 ? few : PyMem_RawMalloc((size_t)count * sizeof *channels);
     if (!channels) {
         PyErr_NoMemory();
         return -1;
@@ -148,6 +160,7 @@ int ga_dispatch(ga_mirror *m, const ga_ready *ready, int count)
         Py_XDECREF(channels[i]);
     if (exc)
         PyErr_SetRaisedException(exc);
-    PyMem_RawFree(channels);
+    if (channels != few)
+        PyMem_RawFree(channels);
     return status;
 }

@@ -45,7 +45,7 @@ static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
             /* If there is no memory for a copy of the old dict's values, CPython 3.13 empties it, and only ours has the
              * object's attributes. */
             for (int tries = 0; tries < 100; tries++) {
-                if (PyObject_GenericSetAttr(obj, NAME(__dict__), compact) == 0)
+                if (plain_set(obj, compact, NULL) == 0)
                     return compact;
                 PyErr_Clear();
                 if (PyDict_GET_SIZE(dict) == PyDict_GET_SIZE(compact))

@@ -55,7 +55,7 @@ static void release(ga_channel *c)
 {
     if (c->class)
         ga_class_release(c->class);
-    PyMem_RawFree(c);
+    PyMem_Free(c);
 }
 
 void ga_channel_remove(ga_mirror *m, ga_number *n)
@@ -99,7 +99,7 @@ void ga_removed_drop(ga_mirror *m)
 void ga_channel_add(ga_mirror *m, int32_t fd, PyObject *obj, uint64_t order)
 {
     ga_number *n = ga_number_made(m, fd);
-    ga_channel *c = n ? PyMem_RawCalloc(1, sizeof *c) : NULL;
+    ga_channel *c = n ? PyMem_Malloc(sizeof *c) : NULL;
     if (!c) {
         ga_number_drop_unused(m, fd);
         m->resync = 1;

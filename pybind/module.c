@@ -1,5 +1,6 @@
 /* Sets the other files up and connects them; the only one that knows all. */
 #include "module.h"
+#include "calls_accept.h"
 #include "calls_chat.h"
 #include "calls_chat_input.h"
 #include "calls_dispatcher.h"
@@ -106,7 +107,7 @@ static int set_up_calls(PyObject *tools)
     Py_INCREF(ga_tools.handle_read_event);
     Py_INCREF(ga_tools.handle_write_event);
     ga_instance_dict_setup((PyTypeObject *)dispatcher, ga_mirror_dict_replaced);
-    if (ga_calls_setup((PyTypeObject *)socket_class) < 0)
+    if (ga_calls_setup((PyTypeObject *)socket_class) < 0 || ga_accept_setup((PyTypeObject *)socket_class) < 0)
         return -1;
     if (ga_socket_send)
         ga_dispatcher_calls_setup((PyTypeObject *)dispatcher, functions);

@@ -146,7 +146,7 @@ int ga_predicates_look_at(ga_channel *c)
         return came == FAILED ? -1 : 0;
     watch(c);
     if (c->dict) {
-        c->bare = !hides(c, N_handle_read_event, N_handle_write);
+        c->bare = !hides(c, N_handle_read_event, N_handle_accept);
         c->direct = c->class->direct && !hides(c, N_readable, N_writable);
     }
     ga_length_leave(c);

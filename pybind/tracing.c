@@ -23,12 +23,12 @@ void ga_tracing_setup(void)
     PyObject *monitoring = PySys_GetObject("monitoring"); /* borrowed */
     get_tool = monitoring ? PyObject_GetAttrString(monitoring, "get_tool") : NULL;
     PyErr_Clear();
-    may_be_monitored = get_tool && is_monitored();
+    may_be_monitored = !get_tool || is_monitored();
 }
 
 void ga_tracing_may_begin(void)
 {
-    may_be_monitored = get_tool != NULL;
+    may_be_monitored = 1;
 }
 
 static int has_tracer(const PyThreadState *thread)
@@ -38,14 +38,14 @@ static int has_tracer(const PyThreadState *thread)
 
 int ga_is_traced(void)
 {
-    return has_tracer(PyThreadState_Get()) || (may_be_monitored && is_monitored());
+    return has_tracer(PyThreadState_Get()) || (may_be_monitored && get_tool && is_monitored());
 }
 
 int ga_caller_is_traced(void)
 {
     PyThreadState *thread = PyThreadState_Get();
-    if (has_tracer(thread))
-        return 1;
+    if (has_tracer(thread) || !may_be_monitored)
+        return has_tracer(thread);
 #if PY_VERSION_HEX < 0x030D0000
     struct _PyInterpreterFrame *frame = thread->cframe->current_frame;
 #else

@@ -140,7 +140,7 @@ static int on_function(PyFunction_WatchEvent event, PyFunctionObject *function, 
 static int on_audit(const char *event, PyObject *args, void *Py_UNUSED(data))
 {
     hooked = 1;
-    if (event[0] == 's' && !strcmp(event, "sys.monitoring.register_callback"))
+    if (event[0] == 's' && event[1] == 'y' && !strcmp(event, "sys.monitoring.register_callback"))
         reports->monitored();
     if (event[0] != 'o' || strcmp(event, "object.__setattr__") || ga_forked || !PyTuple_Check(args) || PyTuple_GET_SIZE(args) != 3)
         return 0;

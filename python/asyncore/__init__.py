@@ -775,10 +775,10 @@ _own_predicates = {
     (dispatcher.readable, dispatcher.writable): "dispatcher",
     (dispatcher.readable, dispatcher_with_send.writable): "dispatcher_with_send",
 }
-# The first three get native calls. The engine does what the others do, unless they are replaced.
+# The first four get native calls. The engine does what the others do, unless they are replaced.
 _own_methods = (
     dispatcher,
-    (dispatcher.recv, dispatcher.send, dispatcher_with_send.send),
+    (dispatcher.recv, dispatcher.send, dispatcher_with_send.send, dispatcher.accept),
     (
         dispatcher.handle_read_event,
         dispatcher.handle_write_event,
