@@ -87,19 +87,14 @@ def _store(walk: Walk, at: int) -> None:
     walk.locals[at] = walk.pop()
 
 
-def _load_two(walk: Walk, argument: int) -> None:
-    _load(walk, argument >> 4)
-    _load(walk, argument & 15)
+def _both(first: Callable[[Walk, int], None], second: Callable[[Walk, int], None]) -> Any:
+    """Return the operation that does these two, each with its half of the argument."""
 
+    def operation(walk: Walk, argument: int) -> None:
+        first(walk, argument >> 4)
+        second(walk, argument & 15)
 
-def _store_load(walk: Walk, argument: int) -> None:
-    _store(walk, argument >> 4)
-    _load(walk, argument & 15)
-
-
-def _store_two(walk: Walk, argument: int) -> None:
-    _store(walk, argument >> 4)
-    _store(walk, argument & 15)
+    return operation
 
 
 def _constant(walk: Walk, _: int = 0) -> None:
@@ -212,14 +207,12 @@ def _nothing(walk: Walk, _: int) -> None:
     pass
 
 
-def _jump_if_truth(walk: Walk, _: int) -> None:
-    walk.use(walk.pop(), TRUTH)
-    walk.jump()
+def _jump_if(aspect: int) -> Callable[[Walk, int], None]:
+    def operation(walk: Walk, _: int) -> None:
+        walk.use(walk.pop(), aspect)
+        walk.jump()
 
-
-def _jump_if_identity(walk: Walk, _: int) -> None:
-    walk.use(walk.pop(), IDENTITY)
-    walk.jump()
+    return operation
 
 
 def _jump_always(walk: Walk, _: int) -> bool:
@@ -250,11 +243,11 @@ OPERATIONS: dict[str, Callable[[Walk, int], bool | None]] = {
     "LOAD_FAST": _load,
     "LOAD_FAST_CHECK": _load,
     "LOAD_FAST_BORROW": _load,
-    "LOAD_FAST_LOAD_FAST": _load_two,
-    "LOAD_FAST_BORROW_LOAD_FAST_BORROW": _load_two,
+    "LOAD_FAST_LOAD_FAST": _both(_load, _load),
+    "LOAD_FAST_BORROW_LOAD_FAST_BORROW": _both(_load, _load),
     "STORE_FAST": _store,
-    "STORE_FAST_LOAD_FAST": _store_load,
-    "STORE_FAST_STORE_FAST": _store_two,
+    "STORE_FAST_LOAD_FAST": _both(_store, _load),
+    "STORE_FAST_STORE_FAST": _both(_store, _store),
     "LOAD_CONST": _load_const,
     "LOAD_SMALL_INT": _constant,
     "LOAD_COMMON_CONSTANT": _load_common,
@@ -274,10 +267,10 @@ OPERATIONS: dict[str, Callable[[Walk, int], bool | None]] = {
     "BINARY_SLICE": _using(VALUE, VALUE, VALUE),
     "IS_OP": _using(IDENTITY, IDENTITY),
     "BUILD_TUPLE": _build_tuple,
-    "POP_JUMP_IF_TRUE": _jump_if_truth,
-    "POP_JUMP_IF_FALSE": _jump_if_truth,
-    "POP_JUMP_IF_NONE": _jump_if_identity,
-    "POP_JUMP_IF_NOT_NONE": _jump_if_identity,
+    "POP_JUMP_IF_TRUE": _jump_if(TRUTH),
+    "POP_JUMP_IF_FALSE": _jump_if(TRUTH),
+    "POP_JUMP_IF_NONE": _jump_if(IDENTITY),
+    "POP_JUMP_IF_NOT_NONE": _jump_if(IDENTITY),
     "JUMP_FORWARD": _jump_always,
     "RETURN_VALUE": _return_value,
     "RETURN_CONST": _return_const,
