@@ -26,20 +26,14 @@ static void (*report)(PyObject *dict);
 #if PY_VERSION_HEX >= 0x030D0000
 static int set_dict(PyObject *self, PyObject *value, void *closure);
 
-/* Whether assigning an instance's __dict__ runs no code of the program. */
-static int dict_is_assigned_plainly(PyTypeObject *type)
-{
-    PyGetSetDescrObject *descriptor = dict_descriptor(type);
-    setter set = descriptor ? descriptor->d_getset->set : NULL;
-    return set && (set == plain_set || set == set_dict);
-}
-
 /* From 3.13 on the values may be stored in the object, where no watcher sees stores. This puts an ordinary dict in their
  * place, and returns it, owned; NULL without an exception if that cannot be done. */
 static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
 {
-    /* If something else held the old one, it would go on with what is no longer the instance's dict. */
-    if (Py_REFCNT(dict) == 2 && PyDict_CheckExact(dict) && !ga_is_watched(dict) && dict_is_assigned_plainly(Py_TYPE(obj))) {
+    PyGetSetDescrObject *descriptor = dict_descriptor(Py_TYPE(obj));
+    setter set = descriptor ? descriptor->d_getset->set : NULL;
+    /* It must run no code of the program; and if something else held the old dict, it would go on with that. */
+    if (set && (set == plain_set || set == set_dict) && Py_REFCNT(dict) == 2 && PyDict_CheckExact(dict) && !ga_is_watched(dict)) {
         PyObject *compact = PyDict_New();
         if (compact && PyDict_Update(compact, dict) == 0) {
             /* If there is no memory for a copy of the old dict's values, CPython 3.13 empties it, and only ours has the

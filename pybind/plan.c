@@ -60,14 +60,6 @@ static uint64_t bit_of(PyObject *name)
     return (uint64_t)1 << (((uintptr_t)name >> 4 ^ (uintptr_t)name >> 10) & 63);
 }
 
-/* Whether its changes were reported before; they are from now on. */
-static int note_global(PyObject *name)
-{
-    int before = (global_names & bit_of(name)) != 0;
-    global_names |= bit_of(name);
-    return before;
-}
-
 int ga_plan_global_changed(PyDict_WatchEvent event, PyObject *key)
 {
     if (event <= PyDict_EVENT_DELETED && key && PyUnicode_CheckExact(key) && PyUnicode_CHECK_INTERNED(key) && !(global_names & bit_of(key)))
@@ -80,7 +72,8 @@ int ga_plan_global_changed(PyDict_WatchEvent event, PyObject *key)
 static int see_changes(PyObject *dict, PyObject *name)
 {
     static char owner[8] __attribute__((aligned(8)));
-    int before = note_global(name);
+    int before = (global_names & bit_of(name)) != 0;
+    global_names |= bit_of(name);
     if (ga_watched(dict, WATCH_NAMESPACE) || ga_watched(dict, WATCH_GLOBALS))
         return before;
     return ga_only_names(dict) && ga_watch(dict, WATCH_GLOBALS, owner) == 0 ? 0 : -1;
