@@ -15,7 +15,7 @@ import (
 
 const (
 	auditEvery = time.Second            // at least so often, where waits begin or last so long
-	auditFew   = time.Millisecond       // at most so often, if few are registered: it takes 2 µs
+	auditFew   = time.Millisecond       // at most so often, if few are registered, for each Run that is under way: it takes 2 µs
 	auditShare = 100                    // an audit is not repeated before this many times what it took
 	lookEvery  = 500 * time.Millisecond // at what is muted
 	lookAtOnce = 256                    // descriptors per poll(2), which refuses more than the limit of open files
@@ -77,7 +77,7 @@ func (s *Selector) auditAll() (err error) {
 	now := clock.Now()
 	s.auditSoonest = now + auditShare*(now-began)
 	if s.registered <= fewToAudit {
-		s.auditSoonest = max(s.auditSoonest, now+auditFew)
+		s.auditSoonest = max(s.auditSoonest, now+auditFew*time.Duration(runs.Load()))
 	}
 	s.auditDue = max(now+auditEvery, s.auditSoonest)
 	return err

@@ -16,12 +16,18 @@ import (
 	"github.com/goasyncore/goasyncore/engine/poller"
 )
 
-// faulty is a poller, epoll, that counts its waits and refuses, from a point on, what it is told.
+// faulty is a poller, epoll, that counts its waits and checks and refuses, from a point on, what it is told.
 type faulty struct {
 	poller.InKernel
 	waits   int
+	checks  int
 	good    int // so many registrations work
 	refusal error
+}
+
+func (p *faulty) Verify() error {
+	p.checks++
+	return p.InKernel.Verify()
 }
 
 func (p *faulty) Wait(ready []poller.Ready, timeout time.Duration) (int, error) {

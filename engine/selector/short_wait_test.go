@@ -26,3 +26,14 @@ func TestLongWaitBeginsShortWhileOtherRunsAreUnderWay(t *testing.T) {
 		assert.Equal(t, c.waits, p.waits, "%+v", c)
 	}
 }
+
+func TestRunsUnderWayShareTheChecksOfDescriptors(t *testing.T) {
+	for _, others := range []int32{0, 99} {
+		p, s := faultyAndSelector(t)
+		runs.Add(others)
+		err := s.Run(&busy{time.Now().Add(20 * verifyEvery)}, Options{Count: -1})
+		runs.Add(-others)
+		require.NoError(t, err)
+		assert.Equal(t, others > 0, p.checks == 1, "%d checks", p.checks)
+	}
+}
