@@ -6,7 +6,7 @@
 
 PyObject *ga_names[N_COUNT];
 struct ga_tools ga_tools;
-int ga_forked, ga_ended;
+int ga_forked, ga_ended, ga_loops;
 
 int ga_cpython_setup(void)
 {

@@ -43,12 +43,27 @@ extern struct ga_tools {
 
 extern int ga_forked; /* this process is a fork of one with Go: nothing is mirrored any more */
 extern int ga_ended;  /* the interpreter is ending: nothing is mirrored any more */
+extern int ga_loops;  /* threads that are in a run */
 
 int ga_cpython_setup(void);
 
 /* Takes the GIL, in a thread that came from Python and released it; PyEval_SaveThread() releases it again. Unlike
  * PyGILState_Ensure() it is safe in an interpreter that is ending: there it does not return. */
 void ga_take_gil(void);
+
+/* Around a system call that does not wait: releases the GIL, as CPython does, if several threads have loops. The kernel lets a
+ * thread that it has woken run when such a call returns, and that thread would only wait for the GIL. With 16 loops in 16
+ * threads, a message takes 20.6 us instead of 23.7. */
+static inline PyThreadState *ga_release_gil(void)
+{
+    return ga_loops > 1 ? PyEval_SaveThread() : NULL;
+}
+
+static inline void ga_regain_gil(PyThreadState *thread)
+{
+    if (thread)
+        PyEval_RestoreThread(thread); /* keeps errno */
+}
 
 /* time.monotonic(). Needs no GIL. */
 double ga_now(void);

@@ -111,6 +111,7 @@ static PyObject *f_run(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssiz
     ga_mirror *m = ga_run_begin(map, namespace, use_poll, seconds == 0 ? 0 : seconds < 0 ? 2 : 1, settle);
     if (!m)
         return PyErr_Occurred() ? NULL : PyLong_FromLong(0);
+    ga_loops++;
     PyObject *made = NULL;
     ga_ready ready[GA_FEW];
     int found = -1;
@@ -128,6 +129,8 @@ static PyObject *f_run(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssiz
     }
     if (m->go.status == GA_RUNNING) /* Go could not be called */
         ga_run_give_up(m);
+    if (!ga_forked)
+        ga_loops--;
     __atomic_store_n(&m->go.busy, 0, __ATOMIC_RELEASE);
     return made;
 }
