@@ -7,7 +7,7 @@
 
 #include "cpython.h"
 
-enum { M_RECV, M_SEND, M_SENDER_SEND, M_ACCEPT, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_INITIATE_SEND, M_COUNT };
+enum { M_RECV, M_SEND, M_SENDER_SEND, M_SENDER_INITIATE, M_ACCEPT, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_INITIATE_SEND, M_COUNT };
 
 extern struct ga_method {
     PyObject *function;    /* asyncore's or asynchat's, which has a native call now; owned, NULL before and when the interpreter ends */

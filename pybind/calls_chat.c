@@ -136,7 +136,7 @@ static PyObject *m_initiate_send(PyObject *self, PyObject *dict, PyObject *Py_UN
             more = 1;
         } else if (first && (PyBytes_CheckExact(first) || (PyMemoryView_Check(first) && PyMemoryView_GET_BUFFER(first)->itemsize == 1)) &&
                    PyObject_GetBuffer(first, &view, PyBUF_SIMPLE) == 0 && view.len) {
-            Py_ssize_t size = view.len, sent = ga_transmit(fd, view.buf, size < most ? size : most);
+            Py_ssize_t size = view.len, sent = ga_transmit(fd, view.buf, size < most ? size : most, 1);
             int error = errno;
             if (sent == -2 || (sent == -1 && ga_send_refused(self, error) < 0))
                 status = -1;

@@ -2,6 +2,7 @@
 #include "calls_dispatcher.h"
 #include "calls_accept.h"
 #include "calls_other_sockets.h"
+#include "calls_turns.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -9,46 +10,44 @@
 static PyTypeObject *dispatcher; /* borrowed; NULL when the interpreter ends */
 
 /* recv(2) on a non-blocking socket. The data as bytes, empty at the end; NULL with errno set, or with errno 0 and an exception
- * set. */
+ * set. Little data is copied from a buffer that is kept, so that none is lost for lack of memory. */
 static PyObject *receive(int fd, Py_ssize_t size)
 {
     enum { ROOM = 1 << 16 };
     static PyObject *spare; /* received into; returned itself if there is no memory for a copy */
     static int large;       /* what came last was: then the next is received in place */
-    if (large || size > ROOM) {
-        PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
-        if (!bytes) {
-            errno = 0;
-            return NULL;
-        }
-        ssize_t got = recv(fd, PyBytes_AS_STRING(bytes), (size_t)size, MSG_DONTWAIT);
-        if (got < 0) {
-            int error = errno;
-            Py_DECREF(bytes);
-            errno = error;
-            return NULL;
-        }
+    int in_place = large || size > ROOM;
+    PyObject *room = in_place || !spare ? PyBytes_FromStringAndSize(NULL, in_place ? size : ROOM) : spare;
+    if (!room) {
+        errno = 0;
+        return NULL;
+    }
+    if (room == spare)
+        spare = NULL; /* another thread may receive meanwhile */
+    PyThreadState *thread = ga_release_gil();
+    ssize_t got = recv(fd, PyBytes_AS_STRING(room), (size_t)size, MSG_DONTWAIT);
+    ga_regain_gil(thread);
+    if (got >= 0)
         large = got > 1 << 14;
+    PyObject *bytes = NULL;
+    if (in_place && got >= 0) {
+        bytes = room;
         if (got < size && _PyBytes_Resize(&bytes, got) < 0)
             errno = 0;
         return bytes;
     }
-    if (!spare && !(spare = PyBytes_FromStringAndSize(NULL, ROOM))) {
-        errno = 0;
-        return NULL;
+    if (got >= 0 && !(bytes = PyBytes_FromStringAndSize(PyBytes_AS_STRING(room), got))) {
+        PyErr_Clear();
+        PyBytes_AS_STRING(room)[got] = 0;
+        Py_SET_SIZE(room, got); /* without freeing the rest, which may fail */
+        return room;
     }
-    ssize_t got = recv(fd, PyBytes_AS_STRING(spare), (size_t)size, MSG_DONTWAIT);
-    if (got < 0)
-        return NULL;
-    large = got > 1 << 14;
-    PyObject *bytes = PyBytes_FromStringAndSize(PyBytes_AS_STRING(spare), got);
-    if (bytes)
-        return bytes;
-    PyErr_Clear();
-    bytes = spare;
-    spare = NULL;
-    PyBytes_AS_STRING(bytes)[got] = 0;
-    Py_SET_SIZE(bytes, got); /* without freeing the rest, which may fail */
+    if (in_place || spare) {
+        int error = errno;
+        Py_DECREF(room);
+        errno = error;
+    } else
+        spare = room;
     return bytes;
 }
 
@@ -79,13 +78,15 @@ static PyObject *m_recv(PyObject *self, PyObject *dict, PyObject *argument)
     return ga_received_nothing(self, at_end);
 }
 
-Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size)
+Py_ssize_t ga_transmit(int fd, const void *start, Py_ssize_t size, int alone)
 {
     ssize_t sent;
-    while ((sent = send(fd, start, (size_t)size, MSG_DONTWAIT)) < 0 && errno == EINTR)
-        if (PyErr_CheckSignals() < 0)
-            return -2;
-    return sent;
+    do {
+        PyThreadState *thread = alone ? NULL : ga_release_gil();
+        sent = send(fd, start, (size_t)size, MSG_DONTWAIT);
+        ga_regain_gil(thread);
+    } while (sent < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
+    return sent < 0 && errno == EINTR ? -2 : sent;
 }
 
 /* Whether getting its buffer runs no Python code, which could close the socket, and open another file under its number. */
@@ -95,7 +96,7 @@ static int is_buffer(PyObject *data)
 }
 
 /* ga_transmit of such an object's buffer. */
-static Py_ssize_t transmit(int fd, PyObject *data)
+static Py_ssize_t transmit(int fd, PyObject *data, int alone)
 {
     Py_buffer view = {0};
     const char *start = PyBytes_CheckExact(data) ? PyBytes_AS_STRING(data) : NULL;
@@ -106,7 +107,7 @@ static Py_ssize_t transmit(int fd, PyObject *data)
         start = view.buf;
         size = view.len;
     }
-    Py_ssize_t sent = ga_transmit(fd, start, size);
+    Py_ssize_t sent = ga_transmit(fd, start, size, alone);
     if (view.obj) {
         int error = errno;
         PyBuffer_Release(&view);
@@ -133,7 +134,7 @@ static PyObject *m_send(PyObject *self, PyObject *dict, PyObject *data)
     int fd = sock && is_buffer(data) ? ga_plain_socket(sock, NAME(send), ga_socket_send) : -2;
     if (fd == -2)
         return sock ? ga_send_to(self, sock, data) : GA_PYTHON;
-    Py_ssize_t sent = transmit(fd, data);
+    Py_ssize_t sent = transmit(fd, data, 0);
     if (sent == -2)
         return NULL;
     if (sent < 0) {
@@ -147,12 +148,38 @@ static PyObject *m_send(PyObject *self, PyObject *dict, PyObject *data)
 int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
 {
     *rest = NULL;
-    Py_ssize_t sent = transmit(fd, data), size = PyBytes_GET_SIZE(data);
+    Py_ssize_t sent = transmit(fd, data, 1), size = PyBytes_GET_SIZE(data);
     int error = sent == -1 ? errno : 0;
     if (sent == size)
         return 0;
     *rest = sent <= 0 ? Py_NewRef(data) : PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + sent, size - sent);
     return sent == -2 || !*rest ? -1 : error;
+}
+
+/* Sends while other threads run, which may send through the channel as well: so the data is stored first, as in 3.11. */
+static PyObject *send_stored(PyObject *self, PyObject *data, int fd)
+{
+    if (PyObject_SetAttr(self, NAME(out_buffer), data) < 0)
+        return NULL;
+    int turn = ga_turn_take(self);
+    if (turn == GA_ANOTHERS_TURN)
+        Py_RETURN_NONE;
+    Py_ssize_t sent = transmit(fd, data, 0);
+    int error = errno, status = sent == -2 ? -1 : 0;
+    if (sent > 0) {
+        PyObject *stored = PyObject_GetAttr(self, NAME(out_buffer)); /* perhaps with more at its end */
+        PyObject *rest = !stored                                            ? NULL
+                         : stored == data && sent == PyBytes_GET_SIZE(data) ? Py_NewRef(ga_empty)
+                                                                            : PySequence_GetSlice(stored, sent, PY_SSIZE_T_MAX);
+        status = rest ? PyObject_SetAttr(self, NAME(out_buffer), rest) : -1;
+        Py_XDECREF(stored);
+        Py_XDECREF(rest);
+    }
+    if (status == 0 && sent == -1)
+        status = ga_send_refused(self, error);
+    if (ga_turn_end(turn, status < 0 ? NULL : self))
+        return PyObject_CallMethodNoArgs(self, NAME(initiate_send));
+    return status < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 /* dispatcher_with_send.send */
@@ -180,6 +207,8 @@ static PyObject *m_sender_send(PyObject *self, PyObject *dict, PyObject *data)
             return GA_PYTHON; /* an asyncio loop must be told that data waits */
         return ga_sender_send_to(self, sock, data);
     }
+    if (ga_loops > 1)
+        return send_stored(self, data, fd);
     PyObject *rest;
     int error = ga_send_at_once(fd, data, &rest);
     if (!rest && error == 0)
@@ -194,6 +223,20 @@ static PyObject *m_sender_send(PyObject *self, PyObject *dict, PyObject *data)
     Py_RETURN_NONE;
 }
 
+/* dispatcher_with_send.initiate_send: only one thread at a time calls the Python function */
+static PyObject *sender_initiate_called(PyObject *function, PyObject *const *args, size_t flags, PyObject *keywords)
+{
+    enum { MOST = 8 }; /* sends, if other threads ask for more each time */
+    int turn = GA_NO_TURN, sends = 0;
+    PyObject *self = PyVectorcall_NARGS(flags) == 1 ? args[0] : NULL, *result = NULL;
+    do {
+        if (self && (turn = ga_turn_take(self)) == GA_ANOTHERS_TURN)
+            return result ? result : Py_NewRef(Py_None);
+        Py_XSETREF(result, ga_methods[M_SENDER_INITIATE].python(function, args, flags, keywords));
+    } while (ga_turn_end(turn, result ? self : NULL) && ++sends < MOST);
+    return result;
+}
+
 GA_CALL(m_recv, M_RECV, "buffer_size");
 GA_CALL(m_send, M_SEND, "data");
 GA_CALL(m_sender_send, M_SENDER_SEND, "data");
@@ -201,7 +244,7 @@ GA_CALL(ga_accept, M_ACCEPT, NULL);
 
 void ga_dispatcher_calls_setup(PyTypeObject *class, PyObject *functions)
 {
-    static const vectorcallfunc calls[] = {m_recv_called, m_send_called, m_sender_send_called, ga_accept_called};
+    static const vectorcallfunc calls[] = {m_recv_called, m_send_called, m_sender_send_called, sender_initiate_called, ga_accept_called};
     dispatcher = class;
     ga_calls_install(calls, M_RECV, functions);
 }

@@ -2,6 +2,7 @@
  *
  * An echo through TLS takes 19.4 us, and 20.9 us if the Python functions are called. */
 #include "calls_other_sockets.h"
+#include "calls_turns.h"
 
 #include <errno.h>
 
@@ -75,7 +76,17 @@ static int is_tls(PyObject *sock)
     return type != NULL;
 }
 
-PyObject *ga_sender_send_to(PyObject *self, PyObject *sock, PyObject *data)
+/* Stores data before what is stored by then. */
+static int store_before(PyObject *self, PyObject *data)
+{
+    PyObject *stored = PyObject_GetAttr(self, NAME(out_buffer)), *both = stored ? PyNumber_Add(data, stored) : NULL;
+    int status = both ? PyObject_SetAttr(self, NAME(out_buffer), both) : -1;
+    Py_XDECREF(stored);
+    Py_XDECREF(both);
+    return status;
+}
+
+static PyObject *send_in_turn(PyObject *self, PyObject *sock, PyObject *data)
 {
     Py_INCREF(sock); /* the call may replace it */
     PyObject *sent = NULL, *args[] = {sock, data};
@@ -90,7 +101,7 @@ PyObject *ga_sender_send_to(PyObject *self, PyObject *sock, PyObject *data)
         }
     }
     PyObject *exc = PyErr_GetRaisedException();
-    int status = PyObject_SetAttr(self, NAME(out_buffer), data);
+    int status = store_before(self, data);
     if (status < 0)
         Py_XDECREF(exc);
     else if (exc) {
@@ -113,4 +124,15 @@ PyObject *ga_sender_send_to(PyObject *self, PyObject *sock, PyObject *data)
     Py_XDECREF(from);
     Py_XDECREF(rest);
     return status < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+PyObject *ga_sender_send_to(PyObject *self, PyObject *sock, PyObject *data)
+{
+    int turn = ga_turn_take(self);
+    if (turn == GA_ANOTHERS_TURN)
+        return PyObject_SetAttr(self, NAME(out_buffer), data) < 0 ? NULL : Py_NewRef(Py_None);
+    PyObject *result = send_in_turn(self, sock, data);
+    if (ga_turn_end(turn, result ? self : NULL))
+        Py_SETREF(result, PyObject_CallMethodNoArgs(self, NAME(initiate_send)));
+    return result;
 }

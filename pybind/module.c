@@ -4,6 +4,7 @@
 #include "calls_chat.h"
 #include "calls_chat_input.h"
 #include "calls_dispatcher.h"
+#include "calls_turns.h"
 #include "crossing.h"
 #include "functions.h"
 #include "guest.h"
@@ -52,7 +53,9 @@ static const ga_watch_reports reports = {
 static void after_fork_in_child(void)
 {
     ga_forked = 1;
+    ga_loops = 0;
     ga_guest_forked();
+    ga_turns_forked();
     for (ga_mirror *m = ga_mirrors; m; m = m->next) {
         ga_waker_unlisten(&m->waker); /* if another thread forked, the run's is not here */
         ga_waker_close(&m->waker);

@@ -28,12 +28,17 @@ func TestLongWaitBeginsShortWhileOtherRunsAreUnderWay(t *testing.T) {
 }
 
 func TestRunsUnderWayShareTheChecksOfDescriptors(t *testing.T) {
-	for _, others := range []int32{0, 99} {
+	for _, c := range []struct {
+		others int32
+		passes time.Duration // for so long, unless there is a second check
+		second bool
+	}{{0, time.Minute, true}, {9999, 20 * verifyEvery, false}} {
 		p, s := faultyAndSelector(t)
-		runs.Add(others)
-		err := s.Run(&busy{time.Now().Add(20 * verifyEvery)}, Options{Count: -1})
-		runs.Add(-others)
+		source := &busy{until: time.Now().Add(c.passes), ended: func() bool { return p.checks > 1 }}
+		runs.Add(c.others)
+		err := s.Run(source, Options{Count: -1})
+		runs.Add(-c.others)
 		require.NoError(t, err)
-		assert.Equal(t, others > 0, p.checks == 1, "%d checks", p.checks)
+		assert.Equal(t, c.second, p.checks > 1)
 	}
 }

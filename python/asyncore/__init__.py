@@ -34,7 +34,9 @@ from errno import (
     errorcode,
 )
 
-from goasyncore import _first_pass
+from goasyncore import _first_pass, _turns
+
+_other_threads, _in_turn = _turns.other_threads, _turns.in_turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -594,23 +596,14 @@ class dispatcher_with_send(dispatcher):
     def initiate_send(self) -> None:
         """Send the first part of the buffer."""
         waiting = self.out_buffer
-        if type(waiting) is bytes and len(waiting) <= _SEND_SIZE:
+        if _other_threads():
+            _in_turn(self, _send_part)
+        elif type(waiting) is bytes and len(waiting) <= _SEND_SIZE:
+            # As _send_part() does: its call would cost an echo 0.5 %.
             sent = dispatcher.send(self, waiting)
             self.out_buffer = self.out_buffer[sent:]
-            return
-        if type(waiting) is not _Backlog:
-            if len(waiting) <= _SEND_SIZE:  # a program's own kind of buffer
-                sent = dispatcher.send(self, waiting[:_SEND_SIZE])
-                self.out_buffer = self.out_buffer[sent:]
-                return
-            self.out_buffer = waiting = _Backlog(waiting)
-        sent = dispatcher.send(self, bytes(memoryview(waiting)[:_SEND_SIZE]))
-        if self.out_buffer is not waiting:  # handle_close() has replaced it
-            self.out_buffer = self.out_buffer[sent:]
-            return
-        del waiting[:sent]
-        if len(waiting) <= _SEND_SIZE:
-            self.out_buffer = bytes(waiting)
+        else:
+            _send_part(self)
 
     def handle_write(self) -> None:
         self.initiate_send()
@@ -623,21 +616,41 @@ class dispatcher_with_send(dispatcher):
         """Buffer `data`, and send as much as possible at once. Raises as `dispatcher.send()`."""
         if self.debug:
             self.log_info(f"sending {data!r}")
-        waiting = self.out_buffer
-        if type(waiting) is _Backlog:
+        if type(self.out_buffer) is _Backlog:
             self.out_buffer += data
         else:
-            self.out_buffer = waiting + data
+            self.out_buffer = self.out_buffer + data  # at once: other threads cut what was sent
         self.initiate_send()
         if _attended:
             _tell_attendant(self._map)
+
+
+def _send_part(channel: dispatcher_with_send) -> None:
+    waiting = channel.out_buffer
+    if type(waiting) is bytes and len(waiting) <= _SEND_SIZE:
+        sent = dispatcher.send(channel, waiting)
+        channel.out_buffer = channel.out_buffer[sent:]
+        return
+    if type(waiting) is not _Backlog:
+        if len(waiting) <= _SEND_SIZE:  # a program's own kind of buffer
+            sent = dispatcher.send(channel, waiting[:_SEND_SIZE])
+            channel.out_buffer = channel.out_buffer[sent:]
+            return
+        channel.out_buffer = waiting = _Backlog(waiting)
+    sent = dispatcher.send(channel, bytes(memoryview(waiting)[:_SEND_SIZE]))
+    if channel.out_buffer is not waiting:  # handle_close() has replaced it
+        channel.out_buffer = channel.out_buffer[sent:]
+        return
+    del waiting[:sent]
+    if len(waiting) <= _SEND_SIZE:
+        channel.out_buffer = bytes(waiting)
 
 
 # -- for handle_error, and for the end of a program ---------------------------------------------
 
 
 _OURS = os.path.join(os.path.dirname(_first_pass.__file__), "")
-_unnamed: set[CodeType] = set()  # asynchat adds its own
+_unnamed: set[CodeType] = {_send_part.__code__}  # asynchat adds its own
 
 
 def compact_traceback() -> tuple[tuple[str, str, str], type[BaseException], BaseException, str]:
@@ -775,10 +788,16 @@ _own_predicates = {
     (dispatcher.readable, dispatcher.writable): "dispatcher",
     (dispatcher.readable, dispatcher_with_send.writable): "dispatcher_with_send",
 }
-# The first four get native calls. The engine does what the others do, unless they are replaced.
+# The first five get native calls. The engine does what the others do, unless they are replaced.
 _own_methods = (
     dispatcher,
-    (dispatcher.recv, dispatcher.send, dispatcher_with_send.send, dispatcher.accept),
+    (
+        dispatcher.recv,
+        dispatcher.send,
+        dispatcher_with_send.send,
+        dispatcher_with_send.initiate_send,
+        dispatcher.accept,
+    ),
     (
         dispatcher.handle_read_event,
         dispatcher.handle_write_event,

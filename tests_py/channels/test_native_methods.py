@@ -41,7 +41,7 @@ def python_methods():
     chosen = {}
     for cls, functions in (
         (asyncore.dispatcher, asyncore._own_methods[1][:2]),
-        (asyncore.dispatcher_with_send, asyncore._own_methods[1][2:3]),
+        (asyncore.dispatcher_with_send, asyncore._own_methods[1][2:4]),
         (asynchat.async_chat, asynchat._own_methods[0]),
     ):
         for function in functions:

@@ -53,7 +53,7 @@ def test_the_import_of_asyncore_imports_little():
     ran = run_python(
         "import sys; import asyncore; print(*sorted(n for n in sys.modules if 'asyn' in n))"
     )
-    wanted = "asyncore goasyncore goasyncore._first_pass goasyncore._genuine"
+    wanted = "asyncore goasyncore goasyncore._first_pass goasyncore._genuine goasyncore._turns"
     assert ran.stdout.split() == wanted.split()
 
 
