@@ -30,7 +30,8 @@ class _Turn:
 
 
 _turns: dict[int, _Turn] = {}  # by id of the channel
-os.register_at_fork(after_in_child=_turns.clear)  # in the child, other threads' turns never end
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_turns.clear)  # other threads' turns never end in the child
 
 
 def in_turn(channel: Any, send: Callable[[Any], None]) -> None:
