@@ -34,7 +34,7 @@ from errno import (
     errorcode,
 )
 
-from goasyncore import _first_pass, _turns
+from goasyncore import _first_pass, _genuine, _turns
 
 _other_threads, _in_turn = _turns.other_threads, _turns.in_turn
 
@@ -194,6 +194,9 @@ def readwrite(obj: Any, flags: int) -> None:
     For an `OSError` which means that the connection is lost, it calls `handle_close()` instead.
     """
     try:
+        if flags == _IN:  # most often
+            obj.handle_read_event()
+            return
         if flags & _IN:
             obj.handle_read_event()
         if flags & _OUT:
@@ -265,6 +268,9 @@ def loop(
     if not map:
         return
     one_pass = poll2 if use_poll and hasattr(select, "poll") else poll
+    if type(count) is int and count == 1:
+        one_pass(timeout, map)
+        return
     if one_pass in _own_passes and (count is None or type(count) is int):
         _first_pass.serve(globals(), timeout, one_pass is _own_passes[1], map, count)
         return
@@ -433,7 +439,7 @@ class dispatcher:
         Raises `OSError`.
         """
         try:
-            sock, addr = self.socket.accept()
+            sock, addr = _genuine.accept(self.socket) or self.socket.accept()
         except TypeError:  # a wrapper of a socket that returns None
             return None
         except OSError as why:

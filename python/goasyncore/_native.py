@@ -261,11 +261,11 @@ def _why_portable(namespace: Namespace, timeout: Any, map: Map) -> str:
 def stats(map: Map) -> tuple[Any, ...]:
     """Return the fields of `goasyncore.stats()`."""
     counts = _stats.counts_of(map)
-    made = [counts.passes, counts.events, counts.asked, counts.changes, counts.wakes]
+    made = counts.made()
     engine = None if _binding is None else _binding.stats(map)
     both = made if engine is None else [sum(pair) for pair in zip(made, engine, strict=True)]
-    all_are = _binding is None and counts.passes
-    return (*both, counts.passes, str(_reason) if all_are else counts.why)
+    all_are = _binding is None and made[0]
+    return (*both, made[0], str(_reason) if all_are else counts.why)
 
 
 def _after_fork_in_child() -> None:

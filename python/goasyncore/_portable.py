@@ -10,23 +10,31 @@ source a second time with another `select`.
 from __future__ import annotations
 
 import math
+from _operator import length_hint
 
 from . import _slow_handler, _stats, _timers
 from ._genuine import missing, own_poll
-from ._portable_poll import EVERY, IN, LONGEST, OUT, Registered, poll
+from ._portable_poll import EVERY, LONGEST, SELDOM, poll
+from ._portable_registered import IN, OUT, PARALLEL, Registered, recent, registered
 from ._portable_select import select_passes
 from ._portable_waker import call_due, of_thread, prepared
-from ._stats import running
+from ._timers import agendas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import Any
 
+    from ._portable_registered import Events
+
     type Namespace = dict[str, Any]
     type Map = MutableMapping[Any, Any]
 
 __all__ = ["passes", "poll_passes", "select_passes"]
+
+
+ZERO = 0  # the usual timeout of one pass
+_COPIED_AT_ONCE = None if PARALLEL else dict
 
 
 def passes(
@@ -45,103 +53,171 @@ def passes(
         if use_poll and timeout is not None:
             int(timeout * 1000)  # a wrong timeout is reported before a wrong map
         _stats.running(map).why = why
-    make = poll_passes if use_poll else select_passes
     if count is None:
-        make(namespace, timeout, map, -1)
-    elif count > 0:
-        make(namespace, timeout, map, count)
+        count = -1
+    elif count <= 0:
+        return
+    if use_poll:
+        poll_passes(namespace, timeout, map, count)
+    else:
+        select_passes(namespace, timeout, map, count)
 
 
 def poll_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
     """Make passes with poll's meaning of ready; at most `count` if it is not negative."""
-    if timeout is not None:
-        timeout = int(timeout * 1000)
-    counts = running(map)
-    try:  # two threads may loop over one map
-        there = counts.registered.pop()
-    except IndexError:
-        there = Registered()
-    if waits := timeout != 0:
-        waker = prepared(namespace, map)
-        busy = False
-        looks = 0 if timeout is None or -1 <= timeout < LONGEST else -1
-    while map and count:
-        count -= 1
-        channels = {**map} if type(map) is dict else dict(map.items())
-        told = there.told
-        for key, obj in channels.items():
-            want = 3 if obj.readable() else 0
-            if obj.writable() and not obj.accepting:
-                want |= 4
-            try:
-                if told[key] == want:
-                    continue
-            except KeyError:
-                pass
-            counts.changes += 1
-            there.tell(key, want)
-        many = len(channels)
-        if len(told) != many:
-            there.forget(channels)
-        counts.asked += many + many
+    if timeout is not ZERO:
+        if timeout is not None:
+            timeout = int(timeout * 1000)
+        if timeout != 0:
+            _passes(namespace, timeout, map, count)
+            return
+    if count != 1 or type(map) is not _COPIED_AT_ONCE:
+        _passes(namespace, 0, map, count)
+        return
+    # One pass that does not wait: some programs make nothing else.
+    values = map.values()
+    keys, objects = [*map], [*values]  # no call in between, so no other thread
+    if not keys:
+        return
+    there = recent.there
+    if there.counts.witness() is not objects[0] or there.busy:
+        there = registered(map)
+        if there is not recent.there:
+            _passes(namespace, 0, map, 1, there)
+            return
+    there.busy = True
+    try:
+        wants = [
+            (7 if obj.writable() and not obj.accepting else 3)
+            if obj.readable()
+            else (4 if obj.writable() and not obj.accepting else 0)
+            for obj in objects
+        ]
+        if wants != there.wants or keys != there.order:
+            there.change(dict.fromkeys(keys), wants, map)
         try:
             module = namespace["select"]
         except KeyError:
             raise missing("select") from None
-        own = there.waker
-        if module.poll is not own_poll:
-            events = _foreign_poll(module, there, timeout, map)
-        elif own < 0 and not waits:
+        if module.poll is own_poll:
             events = there.pollster.poll(0)
         else:
-            events = None
-            if own not in channels:
-                if waits and (busy or counts.passes & EVERY == looks):
-                    events = there.pollster.poll(0)
-                    if not (busy := bool(events)):
-                        events = None
-                if (
-                    events is None
-                    and waits
-                    and waker is not None
-                    and waker.number == own
-                    and waker.map is None
-                ):
-                    waker.map = map
-                    try:
-                        if not _timers.used:
-                            events = there.pollster.poll(timeout)
-                    finally:
-                        waker.map = None
-                if events and events[0][0] == own:
-                    events = None
-            if events is None:
-                events = poll(there, channels, timeout, map, counts)
-                waker = of_thread.waker
-        counts.passes += 1
+            events = _foreign_poll(module, there, 0, map)
+        there.passes += 1
         if events:
-            if len(events) > 1 and not there.has_order(channels):
-                there.sort(events, channels)
-            keys = there.keys
-            for number, flags in events:
-                key = keys.get(number, number) if keys else number
-                obj = channels[key]
-                if map.get(key) is obj:
-                    counts.events += 1
-                    try:
-                        tell = namespace["readwrite"]
-                    except KeyError:
-                        raise missing("readwrite") from None
-                    if _slow_handler.limit is not None:
-                        obj = _slow_handler.watched(namespace, "readwrite", tell, obj)
-                    tell(obj, flags)
-            if len(map) != many and not counts.fits(map):
-                _stats.keep(map, counts)
-        if there.keys:  # an object may have another number in the next pass
-            there.begin({})
-        if _timers.agendas:
+            if there.waker >= 0 and module.poll is own_poll:
+                there.wait_for(None)
+                events = there.pollster.poll(0)
+            _tell(namespace, there, events, dict(zip(keys, objects, strict=True)), map)
+            if not map:
+                there.counts.check(map)
+        if agendas:
             call_due(map)
-    counts.registered.append(there)
+    finally:
+        there.busy = False
+
+
+def _passes(
+    namespace: Namespace,
+    timeout: int | None,
+    map: Map,
+    count: int,
+    there: Registered | None = None,
+) -> None:
+    """Make passes with a timeout in milliseconds."""
+    plain = type(map) is dict
+    waker, unlooked = None, 0  # and how many waits to begin without a look
+    pause = EVERY
+    if waits := timeout != 0:
+        waker = prepared(namespace, map)
+        if timeout is not None and not -1 <= timeout < LONGEST:
+            unlooked = -1
+    there = there or registered(map)
+    counts = there.counts
+    try:
+        while map and count:
+            count -= 1
+            channels = {**map} if plain else dict(map.items())
+            wants = [
+                (7 if obj.writable() and not obj.accepting else 3)
+                if obj.readable()
+                else (4 if obj.writable() and not obj.accepting else 0)
+                for obj in channels.values()
+            ]
+            if wants != there.wants or [*channels] != there.order:
+                there.change(channels, wants, map)
+            try:
+                module = namespace["select"]
+            except KeyError:
+                raise missing("select") from None
+            if module.poll is not own_poll:
+                events = _foreign_poll(module, there, timeout, map)
+            else:
+                events = None
+                own = there.waker
+                if own not in channels:
+                    if unlooked:
+                        unlooked -= 1
+                    else:
+                        events = there.pollster.poll(0)
+                        if events:
+                            pause = EVERY
+                        elif waits:
+                            events, unlooked, pause = None, pause, min(2 * pause, SELDOM)
+                    if (
+                        events is None
+                        and waker is not None
+                        and waker.number == own
+                        and waker.map is None
+                    ):
+                        waker.map = map
+                        try:
+                            if not _timers.used:
+                                events = there.pollster.poll(timeout)
+                        finally:
+                            waker.map = None
+                if events is None or (events and events[0][0] == own):
+                    events = poll(there, channels, timeout, map)
+                    waker = of_thread.waker
+            there.passes += 1
+            if events:
+                _tell(namespace, there, events, channels, map)
+            if agendas:
+                call_due(map)
+    finally:
+        there.release()
+    if not map:
+        counts.check(map)
+
+
+def _tell(
+    namespace: Namespace,
+    there: Registered,
+    events: Events,
+    channels: dict[Any, Any],
+    map: Map,
+) -> None:
+    """Tell the channels that are ready, in their order, except those that have left the map."""
+    if not there.in_order:
+        events = there.sorted(events, channels)
+    try:
+        tell = namespace["readwrite"]
+    except KeyError:
+        raise missing("readwrite") from None
+    if _slow_handler.limit is not None:
+        tell = _slow_handler.watched(namespace, "readwrite", tell)
+    counts, left = there.counts, iter(events)
+    counts.events += len(events)
+    try:
+        for key, flags in left:
+            obj = channels[key]
+            if map.get(key) is obj:
+                tell(obj, flags)
+            else:
+                counts.events -= 1
+    except BaseException:
+        counts.events -= length_hint(left)
+        raise
 
 
 def _foreign_poll(
@@ -150,9 +226,8 @@ def _foreign_poll(
     """As `poll`, with a scheduler's function: only that function can end the wait."""
     pollster = module.poll()
     for key, want in there.told.items():
-        if want:
-            flags = module.POLLIN | module.POLLPRI if want & IN else 0
-            pollster.register(key, flags | module.POLLOUT if want & OUT else flags)
+        flags = module.POLLIN | module.POLLPRI if want & IN else 0
+        pollster.register(key, flags | module.POLLOUT if want & OUT else flags)
     seconds = None if timeout is None or timeout < 0 else timeout / 1000
     sooner = _timers.shortened(seconds, map)
     return pollster.poll(timeout if sooner is seconds else math.ceil(sooner * 1000))  # type: ignore[no-any-return]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from . import _slow_handler, _stats, _timers
+from _operator import length_hint
+
+from . import _slow_handler, _timers
 from ._genuine import clock, missing, name_in, own_poll, own_select, own_sleep
-from ._portable_poll import EVERY, IN, LONGEST, OUT, Registered, select_by_poll
+from ._portable_poll import EVERY, LONGEST, SELDOM, select_by_poll
+from ._portable_registered import IN, OUT, recent, registered
 from ._portable_waker import call_due, left_of, number, prepared, sure
-from ._stats import running
+from ._timers import agendas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import Any
 
-    from ._portable_waker import Waker
+    from ._portable_registered import Registered
     from ._stats import Counts
 
     type Namespace = dict[str, Any]
@@ -25,149 +28,162 @@ __all__ = ["select_passes"]
 _FD_SETSIZE = 1024  # select.select accepts numbers below this
 _FEW = 16  # channels; with more, it costs more to look at poll(2)'s result than poll(2) saves
 _NOTHING: Ready = ([], [], [])
+_UNKNOWN: Any = (None, None, None)
 
 
 def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
     """Make passes with select's meaning of ready, at most `count` if that is not negative."""
-    counts = running(map)
-    waits = timeout != 0
-    busy, few = not waits, 0
-    if waits:
+    plain = type(map) is dict
+    waker, unlooked = None, 0  # and how many waits to begin without a look
+    pause = EVERY
+    if waits := timeout != 0:
         waker = prepared(namespace, map)
-        usual = timeout is None or (type(timeout) in (int, float) and 0 <= timeout < LONGEST)
-        looks = 0 if usual else -1
-    elif own_poll:
-        few = _FEW
-    while map and count:
-        count -= 1
-        channels = {**map} if type(map) is dict else dict(map.items())
-        many = len(channels)
-        try:
-            by_select = namespace["select"].select
-        except KeyError:
-            raise missing("select") from None
-        ready: Ready | None = None
-        if many <= few and by_select is own_select:
-            ready, lists = _look(channels, counts)
-        else:
-            lists = _ask(channels)
-            counts.changes += len(lists[2])  # the kernel gets them in each pass
-        if ready is None:
+        if not (timeout is None or (type(timeout) in (int, float) and 0 <= timeout < LONGEST)):
+            unlooked = -1
+    few = 0 if waits or own_poll is None else _FEW
+    before: list[int] | None = None  # what the channels of the last pass waited for,
+    order: list[Any] = []  # and their numbers
+    there = recent.there
+    counts = there.counts
+    if map.get(counts.key, there) is not counts.witness() or there.busy:
+        there = registered(map)
+        counts = there.counts
+    there.busy = True
+    try:
+        while map and count:
+            count -= 1
+            channels = {**map} if plain else dict(map.items())
+            wants = [
+                (7 if obj.writable() and not obj.accepting else 3)
+                if obj.readable()
+                else ((2 if obj.accepting else 6) if obj.writable() else 0)
+                for obj in channels.values()
+            ]
             try:
-                if lists[2] and by_select is own_select:
-                    if busy or counts.passes & EVERY == looks:
-                        ready = own_select(*lists, 0)
-                        if waits and not (busy := any(ready)):
-                            ready = None
-                    if ready is None and waker is not None:
-                        ready = _quick_select(waker, lists, channels, timeout, map)
-                if ready is None:
-                    ready = _select(namespace, by_select, channels, lists, timeout, map, counts)
-            except ValueError:
-                if not (by_select is own_select and own_poll and _beyond(lists[2])):
-                    raise
-                ready = select_by_poll(channels, lists, timeout, map, counts)
-        counts.asked += many + many
-        counts.passes += 1
-        reads, writes, others = ready
-        if reads or writes or others:
-            name, keys = "read", reads
-            while True:
-                for key in keys:
-                    obj = channels[key]
-                    if map.get(key) is obj:
-                        counts.events += 1
-                        try:
-                            tell = namespace[name]
-                        except KeyError:
-                            raise missing(name) from None
-                        if _slow_handler.limit is not None:
-                            obj = _slow_handler.watched(namespace, name, tell, obj)
-                        tell(obj)
-                if writes:
-                    name, keys, writes = "write", writes, []
-                elif others:
-                    name, keys, others = "_exception", others, []
-                else:
-                    break
-            if len(map) != many and not counts.fits(map):
-                _stats.keep(map, counts)
-        if _timers.agendas:
-            call_due(map)
+                by_select = namespace["select"].select
+            except KeyError:
+                raise missing("select") from None
+            if few and len(wants) <= few and by_select is own_select:
+                reads, writes, others = _look(there, channels, wants, map)
+            else:
+                reads = None
+            if reads is None:
+                if wants != before or [*channels] != order:
+                    before, order = wants, [*channels]
+                    if wants.count(3) == len(wants):  # most often, they all wait for data
+                        readers = either = order
+                        writers: list[Any] = []
+                    else:
+                        pairs = [*zip(order, wants, strict=True)]
+                        readers = [key for key, want in pairs if want & 1]
+                        writers = [key for key, want in pairs if want & 4]
+                        either = [key for key, want in pairs if want]
+                    number, usable = -1, False
+                    counts.check(map)
+                    there.settle()
+                    there.asked, there.sent = len(order), len(either)
+                    there.wants = None  # for poll(2)
+                try:
+                    if either and by_select is own_select:
+                        if unlooked:
+                            unlooked -= 1
+                        else:
+                            reads, writes, others = own_select(readers, writers, either, 0)
+                            if reads or writes or others:
+                                pause = EVERY
+                            elif waits:
+                                reads, unlooked, pause = None, pause, min(2 * pause, SELDOM)
+                        if reads is None and waker is not None:
+                            if waker.number != number:
+                                number = waker.number
+                                usable = number not in channels and waker.map is None
+                                with_waker = [*readers, number]
+                            if usable:
+                                waker.map = map
+                                try:
+                                    if not _timers.used:
+                                        reads, writes, others = own_select(
+                                            with_waker, writers, either, timeout
+                                        )
+                                except OSError:
+                                    if waker.intact():
+                                        raise
+                                finally:
+                                    waker.map = None
+                                if reads and reads[-1] == number:
+                                    reads = None
+                    if reads is None:
+                        lists = readers, writers, either
+                        reads, writes, others = _select(
+                            namespace, by_select, channels, lists, timeout, map, counts
+                        )
+                except ValueError:
+                    if not (by_select is own_select and own_poll and _beyond(either)):
+                        raise
+                    lists = readers, writers, either
+                    reads, writes, others = select_by_poll(there, channels, lists, timeout, map)
+            there.passes += 1
+            if reads:
+                _tell(namespace, "read", reads, channels, map, counts)
+            if writes:
+                _tell(namespace, "write", writes, channels, map, counts)
+            if others:
+                _tell(namespace, "_exception", others, channels, map, counts)
+            if agendas:
+                call_due(map)
+    finally:
+        there.release()
+    if not map:
+        counts.check(map)
 
 
-def _ask(channels: dict[Any, Any]) -> Ready:
-    """Ask the channels. Returns select's lists: readers, writers, and all that want either."""
-    readers: list[Any] = []
-    writers: list[Any] = []
-    neither: list[Any] = []
-    for key, obj in channels.items():
-        if obj.readable():
-            readers.append(key)
-            if obj.writable() and not obj.accepting:
-                writers.append(key)
-        elif obj.writable():
-            if not obj.accepting:
-                writers.append(key)
-        else:
-            neither.append(key)
-    everybody = list(channels)
-    if neither:
-        left_out = set(neither)
-        everybody = [key for key in everybody if key not in left_out]
-    return readers, writers, everybody
+def _tell(
+    namespace: Namespace,
+    name: str,
+    keys: list[Any],
+    channels: dict[Any, Any],
+    map: Map,
+    counts: Counts,
+) -> None:
+    """Tell these channels, except those that have left the map, with a function of asyncore."""
+    try:
+        tell = namespace[name]
+    except KeyError:
+        raise missing(name) from None
+    if _slow_handler.limit is not None:
+        tell = _slow_handler.watched(namespace, name, tell)
+    left = iter(keys)
+    counts.events += len(keys)
+    try:
+        for key in left:
+            obj = channels[key]
+            if map.get(key) is obj:
+                tell(obj)
+            else:
+                counts.events -= 1
+    except BaseException:
+        counts.events -= length_hint(left)
+        raise
 
 
-def _look(channels: dict[Any, Any], counts: Counts) -> tuple[Ready | None, Ready]:
-    """Ask the channels, and return what select would report at once.
+def _look(there: Registered, channels: dict[Any, Any], wants: list[int], map: Map) -> Any:
+    """Return what select would report at once; `_UNKNOWN` if only select can tell.
 
-    poll(2) takes half of select(2)'s time. If it reports something else than data and room, the
-    result is `None` and the lists for select.
+    poll(2) takes half of select(2)'s time, but it may report something else than data and room.
     """
-    try:  # two threads may loop over one map
-        there = counts.registered.pop()
-    except IndexError:
-        there = Registered()
-    told, neither = there.told, 0
-    for key, obj in channels.items():
-        if obj.readable():
-            want = 7 if obj.writable() and not obj.accepting else 3
-        elif obj.writable():
-            want = 2 if obj.accepting else 6
-        else:
-            want, neither = 0, neither + 1
-        try:
-            if told[key] == want:
-                continue
-        except KeyError:
-            pass
-        counts.changes += 1
-        there.tell(key, want)
-    if len(told) != len(channels):
-        there.forget(channels)
+    if wants != there.wants or [*channels] != there.order:
+        there.change(channels, wants, map)
     if there.waker >= 0:
         there.wait_for(None)
     events = there.pollster.poll(0)
-    ready: Ready | None = None
-    lists = _NOTHING
+    if not there.in_order:
+        events = there.sorted(events, channels)
     if not events:
-        if neither < len(channels):  # otherwise it is a sleep
-            ready = _NOTHING
-    elif not there.keys and not any([flags & ~(IN | OUT) for _, flags in events]):
-        if len(events) > 1 and not there.has_order(channels):
-            there.sort(events, channels)
-        reads = [number for number, flags in events if flags & IN]
-        ready = reads, [number for number, flags in events if flags & OUT], []
-    else:
-        told = there.told
-        lists = (
-            [key for key in channels if told[key] & 1],
-            [key for key in channels if told[key] & 4],
-            [key for key in channels if told[key]],
-        )
-    if not there.keys:  # an object may have another number in the next pass
-        counts.registered.append(there)
-    return ready, lists
+        return _NOTHING if there.told else _UNKNOWN  # without channels it is a sleep
+    if any([flags & ~(IN | OUT) for _, flags in events]):
+        return _UNKNOWN
+    reads = [number for number, flags in events if flags & IN]
+    return reads, [number for number, flags in events if flags & OUT], []
 
 
 def _beyond(keys: list[Any]) -> bool:
@@ -175,32 +191,6 @@ def _beyond(keys: list[Any]) -> bool:
     numbers = [key if isinstance(key, int) else key.fileno() for key in keys]
     largest = max([number(), *numbers])
     return min([0, *numbers]) >= 0 and largest >= _FD_SETSIZE
-
-
-def _quick_select(
-    waker: Waker, lists: Ready, channels: dict[Any, Any], timeout: Any, map: Map
-) -> Ready | None:
-    """Call select.select if nothing was ever scheduled; `None` if that is not enough."""
-    readers, writers, everybody = lists
-    number = waker.number
-    if waker.map is not None or number < 0 or number in channels:
-        return None
-    waker.map = map
-    try:
-        if _timers.used:
-            return None
-        ready: Ready = own_select([*readers, number], writers, everybody, timeout)
-    except OSError:
-        if waker.intact():
-            raise
-        return None
-    finally:
-        waker.map = None
-    reads = ready[0]
-    if reads and reads[-1] == number:
-        reads.pop()
-        return ready if any(ready) else None
-    return ready
 
 
 def _select(
@@ -233,7 +223,7 @@ def _select(
         while True:
             number = waker.number
             also = [number] if number >= 0 else []
-            limit = _timers.shortened(left, map) if _timers.agendas else left
+            limit = _timers.shortened(left, map) if agendas else left
             try:
                 ready = by_select(readers + also, writers, everybody, limit)
             except OSError:

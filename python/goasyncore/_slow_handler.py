@@ -129,6 +129,8 @@ class Watched:
         return lambda: watch(self._obj, event)
 
 
-def watched(namespace: dict[str, Any], name: str, tell: Any, obj: Any) -> Any:
-    """Return what to call in place of the channel while `slow_handler` watches."""
-    return Watched(obj) if namespace.get("_own_tells", {}).get(name) is tell else obj
+def watched(namespace: dict[str, Any], name: str, tell: Any) -> Any:
+    """Return what to call in place of asyncore's `read()` and so on while handlers are watched."""
+    if namespace.get("_own_tells", {}).get(name) is not tell:
+        return tell
+    return lambda obj, *flags: tell(obj if limit is None else Watched(obj), *flags)

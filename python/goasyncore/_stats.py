@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
     from typing import Any
 
-    from ._portable_poll import Registered
+    from ._portable_registered import Registered
 
     type Map = MutableMapping[Any, Any]
 
@@ -47,7 +47,7 @@ class Counts:
         "key",
         "passes",
         "reference",
-        "registered",
+        "there",
         "wakes",
         "why",
         "witness",
@@ -57,7 +57,7 @@ class Counts:
     def __init__(self) -> None:
         self.passes = self.events = self.asked = self.changes = self.wakes = 0
         self.why = ""  # the passes are portable
-        self.registered: list[Registered] = []  # by poll2() and, above select's numbers, by poll()
+        self.there: Registered | None = None  # it may have counted passes itself
         # One of these four identifies the map.
         self.held: Map | None = None  # asyncore's own
         self.empty: Map | None = None
@@ -77,7 +77,7 @@ class Counts:
             self.reference = _weakly(map)
         elif not map:
             self.empty = map
-        else:
+        if type(map) is dict:
             for key, channel in islice(list(map.items()), _WITNESSES):
                 reference = _weakly(channel)
                 if reference is not None and type(key) is int:
@@ -85,11 +85,24 @@ class Counts:
             if self.witnesses:
                 self.key, self.witness = self.witnesses[0]
 
+    def made(self) -> list[int]:
+        """Return the passes, events, calls of predicates, changes and ends of waits."""
+        there = self.there
+        more = 0 if there is None else there.passes
+        asked = self.asked + (there.asked * more * 2 if there else 0)
+        changes = self.changes + (there.sent * more if there else 0)
+        return [self.passes + more, self.events, asked, changes, self.wakes]
+
+    def check(self, map: Map) -> None:
+        """Identify the map anew if its channels have changed."""
+        if map.get(self.key, self) is self.witness() or self.fits(map):
+            return
+        if table.get(id(map)) is self:
+            keep(map, self)
+
     def fits(self, map: Map) -> bool:
         """Return whether these are the map's counts, and can still be identified later."""
-        if self.held is map:
-            return True
-        if self.empty is map:
+        if self.empty is map or (self.held is map and not map):
             return not map
         if self.reference is not None:
             return self.reference() is map

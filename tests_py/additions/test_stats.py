@@ -6,7 +6,7 @@ import gc
 import threading
 
 import pytest
-from support import LIMIT, Recorder, pair
+from support import LIMIT, Recorder, one_pass, pair
 
 pytestmark = pytest.mark.ours_only("3.11 counts nothing")
 
@@ -144,3 +144,57 @@ def test_an_idle_channel_of_ours_is_asked_nothing_by_the_engine(goasyncore, chan
     counted = goasyncore.stats(channels)
     assert counted.predicates_asked == 0
     assert counted.interest_changes == 1
+
+
+def test_single_passes_over_maps_in_turn_are_counted_for_their_map(goasyncore, closing, use_poll):
+    maps = {}, {}
+    for channels, sock in zip(maps, closing(*pair()), strict=True):
+        Called(sock, channels)
+    for _ in range(5):
+        for channels in maps:
+            one_pass(use_poll, channels)
+    for channels in maps:
+        counted = goasyncore.stats(channels)
+        assert (counted.passes, counted.predicates_asked) == (5, 10)
+
+
+def test_events_are_counted_until_an_exception_leaves_the_pass(
+    goasyncore, channels, closing, use_poll
+):
+    def leave():
+        raise asyncore.ExitNow
+
+    for _ in range(3):
+        near, far = closing(*pair())
+        channel = Recorder(near, channels)
+        far.send(b"x")
+    asyncore.loop(0, use_poll, channels, 1)
+    assert goasyncore.stats(channels).events == 3
+    list(channels.values())[1].handle_read = leave
+    with pytest.raises(asyncore.ExitNow):
+        asyncore.loop(0, use_poll, channels, 1)
+    assert goasyncore.stats(channels).events == 5
+    channel.close()
+    list(channels.values())[1].handle_read = lambda: None
+    asyncore.loop(0, use_poll, channels, 1)
+    counted = goasyncore.stats(channels)
+    assert (counted.passes, counted.events) == (3, 7)
+
+
+def test_a_pass_inside_a_predicate_or_a_handler_is_counted(goasyncore, channels, closing, use_poll):
+    near, far = closing(*pair())
+    channel = Called(near, channels)
+
+    def again():
+        del channel.readable
+        one_pass(use_poll, channels)
+        return True
+
+    channel.readable = again
+    one_pass(use_poll, channels)
+    assert goasyncore.stats(channels).passes == 2
+    far.send(b"x")
+    channel.handle_read = lambda: (near.recv(1), one_pass(use_poll, channels))
+    one_pass(use_poll, channels)
+    counted = goasyncore.stats(channels)
+    assert (counted.passes, counted.events) == (4, 1)
