@@ -21,7 +21,7 @@
     X(socket) X(handle_expt_event) X(handle_close) X(handle_error) X(read) X(write) X(_exception) X(readwrite) \
     X(recv) X(send) X(debug) X(initiate_send) X(incoming) X(join) X(more) X(appendleft) X(_attended) \
     X(ac_out_buffer_size) X(ac_in_buffer_size) X(ac_in_buffer) X(terminator) X(get_terminator) X(collect_incoming_data) \
-    X(found_terminator) X(mro) X(ssl) X(SSLSocket) X(__dict__) X(accept) X(_accept) \
+    X(found_terminator) X(mro) X(ssl) X(SSLSocket) X(accept) X(_accept) \
     X(family) X(type) X(proto) X(__init__) X(__new__) X(_io_refs) X(_closed)
 #define GA_NUMBER(name) N_##name,
 enum { GA_DECIDING(GA_NUMBER) N_DECIDING, N_BEFORE_OTHERS = N_DECIDING - 1, GA_OTHERS(GA_NUMBER) N_COUNT };

@@ -12,13 +12,7 @@ int ga_only_names(PyObject *dict)
     return 1;
 }
 
-/* CPython's descriptor of __dict__ for the instances of the class, borrowed; NULL if it has none, or another object in its place. */
-static PyGetSetDescrObject *dict_descriptor(PyTypeObject *type)
-{
-    PyObject *found = _PyType_Lookup(type, NAME(__dict__));
-    return found && Py_IS_TYPE(found, &PyGetSetDescr_Type) ? (PyGetSetDescrObject *)found : NULL;
-}
-
+static PyObject *dict_descriptor(PyTypeObject *type, PyTypeObject **where);
 static getter plain_get;
 static setter plain_set;
 static void (*report)(PyObject *dict);
@@ -26,14 +20,21 @@ static void (*report)(PyObject *dict);
 #if PY_VERSION_HEX >= 0x030D0000
 static int set_dict(PyObject *self, PyObject *value, void *closure);
 
+/* Whether assigning an instance's __dict__ runs no code of the program. */
+static int dict_is_assigned_plainly(PyTypeObject *type)
+{
+    PyTypeObject *where;
+    PyObject *descriptor = dict_descriptor(type, &where);
+    setter set = descriptor ? ((PyGetSetDescrObject *)descriptor)->d_getset->set : NULL;
+    return set && (set == plain_set || set == set_dict);
+}
+
 /* From 3.13 on the values may be stored in the object, where no watcher sees stores. This puts an ordinary dict in their
  * place, and returns it, owned; NULL without an exception if that cannot be done. */
 static PyObject *ordinary_dict(PyObject *obj, PyObject *dict)
 {
-    PyGetSetDescrObject *descriptor = dict_descriptor(Py_TYPE(obj));
-    setter set = descriptor ? descriptor->d_getset->set : NULL;
-    /* It must run no code of the program; and if something else held the old dict, it would go on with that. */
-    if (set && (set == plain_set || set == set_dict) && Py_REFCNT(dict) == 2 && PyDict_CheckExact(dict) && !ga_is_watched(dict)) {
+    /* If something else held the old one, it would go on with what is no longer the instance's dict. */
+    if (Py_REFCNT(dict) == 2 && PyDict_CheckExact(dict) && !ga_is_watched(dict) && dict_is_assigned_plainly(Py_TYPE(obj))) {
         PyObject *compact = PyDict_New();
         if (compact && PyDict_Update(compact, dict) == 0) {
             /* If there is no memory for a copy of the old dict's values, CPython 3.13 empties it, and only ours has the
@@ -94,33 +95,49 @@ static int set_dict(PyObject *self, PyObject *value, void *closure)
 
 static PyGetSetDef reporting = {"__dict__", NULL, set_dict, "dictionary for instance variables", NULL};
 
+/* Borrowed from the class, as `where` is; NULL without an exception if there is none. */
+static PyObject *dict_descriptor(PyTypeObject *type, PyTypeObject **where)
+{
+    PyObject *mro = type->tp_mro;
+    for (Py_ssize_t i = 0; mro && i < PyTuple_GET_SIZE(mro); i++) {
+        *where = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
+        PyObject *own = PyType_GetDict(*where);
+        PyObject *found = own ? PyDict_GetItemString(own, "__dict__") : NULL;
+        Py_XDECREF(own);
+        if (found)
+            return Py_TYPE(found) == &PyGetSetDescr_Type ? found : NULL;
+    }
+    return NULL;
+}
+
 void ga_instance_dict_setup(PyTypeObject *type, void (*replaced)(PyObject *dict))
 {
     report = replaced;
-    PyGetSetDescrObject *descriptor = dict_descriptor(type);
-    if (descriptor && PyDescr_TYPE(descriptor) == type) {
-        reporting.get = plain_get = descriptor->d_getset->get;
-        plain_set = descriptor->d_getset->set;
+    PyTypeObject *where;
+    PyObject *descriptor = dict_descriptor(type, &where);
+    if (descriptor && where == type) {
+        reporting.get = plain_get = ((PyGetSetDescrObject *)descriptor)->d_getset->get;
+        plain_set = ((PyGetSetDescrObject *)descriptor)->d_getset->set;
     }
 }
 
 int ga_replacing_shows(PyTypeObject *type)
 {
-    PyGetSetDescrObject *descriptor = dict_descriptor(type);
-    PyGetSetDef *definition = descriptor ? descriptor->d_getset : NULL;
+    PyTypeObject *where;
+    PyObject *descriptor = dict_descriptor(type, &where);
+    PyGetSetDef *definition = descriptor ? ((PyGetSetDescrObject *)descriptor)->d_getset : NULL;
     if (definition == &reporting)
         return 1;
-    if (!definition || !plain_set || definition->get != plain_get || definition->set != plain_set)
-        return 0;
-    PyTypeObject *where = PyDescr_TYPE(descriptor);
-    if ((where->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) != Py_TPFLAGS_HEAPTYPE)
+    if (!definition || !plain_set || definition->get != plain_get || definition->set != plain_set ||
+        (where->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) != Py_TPFLAGS_HEAPTYPE)
         return 0;
     PyObject *ours = PyDescr_NewGetSet(where, &reporting), *own = PyType_GetDict(where);
-    if (ours && own && PyDict_SetItem(own, NAME(__dict__), ours) == 0)
-        PyType_Modified(where);
+    int installed = ours && own && PyDict_SetItemString(own, "__dict__", ours) == 0;
     Py_XDECREF(own);
     Py_XDECREF(ours);
-    PyErr_Clear();
-    descriptor = dict_descriptor(type); /* a class can have a copy of another one's descriptor */
-    return descriptor && descriptor->d_getset == &reporting;
+    if (installed)
+        PyType_Modified(where);
+    else
+        PyErr_Clear();
+    return installed;
 }
