@@ -74,13 +74,20 @@ func (s *Selector) auditAll() (err error) {
 			}
 		}
 	}
+	s.planAudit(began)
+	return err
+}
+
+// planAudit decides when the next audit may come, and when it is due, after one that began at that time. With few
+// descriptors, it does not matter how long that one took, because the machine may have stood still meanwhile.
+func (s *Selector) planAudit(began time.Duration) {
 	now := clock.Now()
-	s.auditSoonest = now + auditShare*(now-began)
 	if s.registered <= fewToAudit {
-		s.auditSoonest = max(s.auditSoonest, now+auditFew*time.Duration(runs.Load()))
+		s.auditSoonest = now + auditFew*time.Duration(runs.Load())
+	} else {
+		s.auditSoonest = now + auditShare*(now-began)
 	}
 	s.auditDue = max(now+auditEvery, s.auditSoonest)
-	return err
 }
 
 // auditIsDue reports whether it is time for an audit. With few descriptors, that is whenever a wait begins, unless

@@ -169,6 +169,19 @@ func TestAnIdleWaitIsOneCall(t *testing.T) {
 	assert.Equal(t, 1, p.waits)
 }
 
+func TestAnAuditOfFewThatTookLongDoesNotPutOffTheNext(t *testing.T) {
+	_, s := faultyAndSelector(t)
+	a, _ := fdtest.Pair(t)
+	gone := fdtest.CopyOf(t, a, 900)
+	// As for attach(): a pass that settles, and then the next one when something has happened.
+	settling := Options{Settle: true}
+	assert.Empty(t, told(t, s, settling, Change{int32(gone), poller.Read, 1}))
+	s.planAudit(clock.Now() - 10*time.Second) // the machine stood still
+	require.NoError(t, unix.Close(gone))
+	time.Sleep(2 * auditFew)
+	assert.ErrorIs(t, s.Run(&script{}, Options{Settle: true, Count: 1}), unix.EBADF)
+}
+
 func TestAuditKeepsToItsShareOfTheTime(t *testing.T) {
 	_, s := faultyAndSelector(t)
 	a, _ := fdtest.Pair(t)

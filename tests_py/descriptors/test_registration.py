@@ -54,8 +54,8 @@ def idle_pass(counter, use_poll, timeout=0.3):
 
 
 def epolls():
-    """The descriptors of the engine's epoll sets, which are large numbers: Go's runtime may open one
-    of its own at any time.
+    """The descriptors of the engine's epoll sets, which are large numbers: Go's runtime may open a
+    set of its own at any time.
     """
     links = pathlib.Path("/proc/self/fd")
     numbers = list(links.iterdir()) if links.is_dir() else []
