@@ -10,7 +10,7 @@ from workshop import ROOT
 
 def test_go_tests(job: Job) -> None:
     command = ["go", "test", "-race", "-tags", "engine_calls", "-count=1", "-v", "./..."]
-    output = job.run(*command, cwd=ROOT, seconds=900, status=None)
+    output = job.run(*command, cwd=ROOT, seconds=1800, status=None)
     for outcome, kind in [("PASS", "passed"), ("FAIL", "failed"), ("SKIP", "skipped")]:
         job.counts[kind] = len(re.findall(rf"(?m)^--- {outcome}: ", output))
     # A package that does not build has no "--- FAIL" line, only one of its own.

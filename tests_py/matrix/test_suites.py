@@ -16,7 +16,7 @@ TESTS = ROOT / "tests_py"
 def test_conformance(job: Job, python: Interpreter, backend: str) -> None:
     job.pytest(
         venv_of(python), TESTS, f"--ignore={TESTS / 'matrix'}", f"--ignore={TESTS / 'seeds'}",
-        cwd=BUILD, seconds=900, env=clean_environment(GOASYNCORE_BACKEND=backend),
+        cwd=BUILD, seconds=1800, env=clean_environment(GOASYNCORE_BACKEND=backend),
     )  # fmt: skip
     if not job.counts["passed"]:
         job.fail("not one test ran")
