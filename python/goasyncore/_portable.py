@@ -53,6 +53,7 @@ def passes(
         if use_poll and timeout is not None:
             int(timeout * 1000)  # a wrong timeout is reported before a wrong map
         _stats.running(map).why = why
+        recent.there = recent.none
     if count is None:
         count = -1
     elif count <= 0:

@@ -181,7 +181,7 @@ class recent:
     channel is the first in two maps, the pass is counted for the other one.
     """
 
-    there = Registered(Counts())
+    there = none = Registered(Counts())
 
 
 def registered(map: Map) -> Registered:
