@@ -2,6 +2,7 @@
 
 import asyncio
 import asyncore
+import itertools
 import os
 import socket
 import tempfile
@@ -156,10 +157,11 @@ def test_an_idle_map_makes_no_passes(goasyncore, attached, run, closing):
         goasyncore.attach(attached)
         Echo(near, attached)
         Lines(far.dup(), attached)
-        await asyncio.sleep(0.05)
-        before = passes(goasyncore, attached)
-        await asyncio.sleep(0.5)
-        assert passes(goasyncore, attached) == before
+        counted = []
+        for _ in range(4):  # garbage of other tests can bring one
+            await asyncio.sleep(0.25)
+            counted.append(passes(goasyncore, attached))
+        assert any(one == next for one, next in itertools.pairwise(counted))
 
     run(main())
 
