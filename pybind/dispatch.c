@@ -127,7 +127,7 @@ static int tell_all(ga_mirror *m, ga_channel *c, uint32_t events)
 
 int ga_dispatch(ga_mirror *m, const ga_ready *ready, int count)
 {
-    PyObject *few[16], **channels = count <= 16 ? few : PyMem_RawMalloc((size_t)count * sizeof *channels);
+    PyObject **channels = PyMem_RawMalloc((size_t)count * sizeof *channels);
     if (!channels) {
         PyErr_NoMemory();
         return -1;
@@ -160,7 +160,6 @@ int ga_dispatch(ga_mirror *m, const ga_ready *ready, int count)
         Py_XDECREF(channels[i]);
     if (exc)
         PyErr_SetRaisedException(exc);
-    if (channels != few)
-        PyMem_RawFree(channels);
+    PyMem_RawFree(channels);
     return status;
 }

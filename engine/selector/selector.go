@@ -255,9 +255,7 @@ func (s *Selector) digest(n int) (ready []poller.Ready, closed bool) {
 	if len(s.placed) > 1 {
 		slices.SortFunc(s.placed, func(a, b placed) int { return cmp.Compare(a.order, b.order) })
 	}
-	if len(s.placed) > len(s.ready) {
-		s.ready = descriptor.Grown(s.ready, len(s.placed)-1)
-	}
+	s.ready = descriptor.Grown(s.ready, len(s.placed)-1)
 	for i := range s.placed {
 		s.ready[i] = s.placed[i].ready
 	}
