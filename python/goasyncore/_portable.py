@@ -13,7 +13,7 @@ import math
 from _operator import length_hint
 
 from . import _slow_handler, _stats, _timers
-from ._genuine import missing, own_poll
+from ._genuine import missing, name_in, own_poll
 from ._portable_poll import EVERY, LONGEST, SELDOM, poll
 from ._portable_registered import IN, OUT, PARALLEL, Registered, recent, registered
 from ._portable_select import select_passes
@@ -201,10 +201,7 @@ def _tell(
     """Tell the channels that are ready, in their order, except those that have left the map."""
     if not there.in_order:
         events = there.sorted(events, channels)
-    try:
-        tell = namespace["readwrite"]
-    except KeyError:
-        raise missing("readwrite") from None
+    tell = name_in(namespace, "readwrite")
     if _slow_handler.limit is not None:
         tell = _slow_handler.watched(namespace, "readwrite", tell)
     counts, left = there.counts, iter(events)

@@ -146,10 +146,7 @@ def _tell(
     counts: Counts,
 ) -> None:
     """Tell these channels, except those that have left the map, with a function of asyncore."""
-    try:
-        tell = namespace[name]
-    except KeyError:
-        raise missing(name) from None
+    tell = name_in(namespace, name)
     if _slow_handler.limit is not None:
         tell = _slow_handler.watched(namespace, name, tell)
     left = iter(keys)
