@@ -52,7 +52,7 @@ WAITS = {"x86_64": {7, 23, 232, 270, 271, 281, 441}, "aarch64": {22, 72, 73, 441
 def is_waiting(thread):
     """Whether the thread sleeps in the kernel until a descriptor is ready."""
     numbers = WAITS.get(platform.machine())
-    if numbers is None or not sys.platform.startswith("linux"):
+    if numbers is None or not os.path.exists("/proc/self/syscall"):
         time.sleep(0.03)  # nobody tells it; after that it is likely
         return True
     try:

@@ -1,6 +1,7 @@
 """A loop over few channels while another thread has a loop as well."""
 
 import asyncore
+import contextlib
 import os
 import resource
 import signal
@@ -73,7 +74,6 @@ def test_more_channels_come_and_go(use_poll, channels, closing, many):
 
 
 def test_what_the_engine_had_registered_is_forgotten(use_poll, channels, closing, other):
-    """It serves the map before and after passes that it is not told of."""
     first, far = readers(channels, closing, 1)[0]
     gone, gone_far = readers(channels, closing, 1)[0]
     made = readers(channels, closing, 40)
@@ -127,6 +127,20 @@ def test_another_thread_ends_a_wait(use_poll, channels, closing, how):
     assert called == ([] if how == "wake" else [1])
 
 
+@contextlib.contextmanager
+def a_signal_comes(handler):
+    """The main thread gets one, with this handler, soon."""
+    before = signal.signal(signal.SIGUSR1, handler)
+    main = threading.main_thread().ident
+    timer = threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGUSR1))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_a_signal_ends_a_wait(use_poll, channels, closing):
     readers(channels, closing, 1)
 
@@ -136,17 +150,9 @@ def test_a_signal_ends_a_wait(use_poll, channels, closing):
     def stop(number, frame):
         raise Stop
 
-    before = signal.signal(signal.SIGUSR1, stop)
-    main = threading.main_thread().ident
-    timer = threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGUSR1))
-    timer.start()
     began = time.monotonic()
-    try:
-        with pytest.raises(Stop):
-            asyncore.loop(LIMIT, use_poll, channels, 1)
-    finally:
-        timer.join()
-        signal.signal(signal.SIGUSR1, before)
+    with a_signal_comes(stop), pytest.raises(Stop):
+        asyncore.loop(LIMIT, use_poll, channels, 1)
     assert time.monotonic() - began < LIMIT / 2
     assert signal.set_wakeup_fd(-1) == -1
 
@@ -154,16 +160,9 @@ def test_a_signal_ends_a_wait(use_poll, channels, closing):
 def test_a_wait_goes_on_after_a_signal(use_poll, channels, closing):
     readers(channels, closing, 1)
     handled = []
-    before = signal.signal(signal.SIGUSR1, lambda *args: handled.append(1))
-    main = threading.main_thread().ident
-    timer = threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGUSR1))
-    timer.start()
     began = time.monotonic()
-    try:
+    with a_signal_comes(lambda *args: handled.append(1)):
         asyncore.loop(0.2, use_poll, channels, 1)
-    finally:
-        timer.join()
-        signal.signal(signal.SIGUSR1, before)
     assert handled == [1]
     assert 0.19 < time.monotonic() - began < LIMIT / 2
 
@@ -228,7 +227,7 @@ class Echoing(asyncore.dispatcher_with_send):
 
 
 @pytest.mark.ours_only("3.11 sends some of it twice")
-def test_what_two_threads_send_arrives_once(loop, closing):
+def test_what_two_threads_send_arrives_once(goasyncore, loop, closing):
     """Plain sockets, with no room for all of it, while the loop sends the rest."""
     near, far = closing(*pair())
     channel = loop.call(lambda: asyncore.dispatcher_with_send(near, loop.channels))
@@ -237,7 +236,7 @@ def test_what_two_threads_send_arrives_once(loop, closing):
     def work(name):
         for number in range(500):
             channel.send(b"%d%05d" % (name, number) + b"x" * 994)
-            goasyncore_wake(loop.channels)
+            goasyncore.wake(loop.channels)
 
     threads = [threading.Thread(target=work, args=(name,), daemon=True) for name in range(2)]
     for thread in threads:
@@ -254,13 +253,7 @@ def test_what_two_threads_send_arrives_once(loop, closing):
         far.recv(1)
 
 
-def goasyncore_wake(channels):
-    import goasyncore
-
-    goasyncore.wake(channels)
-
-
-def test_a_child_that_is_forked_in_such_a_pass():
+def test_a_child_that_is_forked_in_a_handler():
     run_python(
         """
         import asyncore, os, socket, threading, warnings

@@ -94,16 +94,22 @@ def test_threads_that_ask_again_and_again_do_not_keep_one_sending(sender):
     assert sender.out_buffer == b"x"
 
 
-def test_a_send_within_a_send_of_the_same_thread(sender):
-    sent, closed = [], []
+def fails_once(sender, why):
+    """Have the first send() raise that. Returns a list of what is given to send()."""
+    sent = []
 
     def send(data):
         sent.append(bytes(data))
         if len(sent) == 1:
-            raise OSError(errno.EPIPE, "")
+            raise why
         return len(data)
 
     sender.socket.send = send
+    return sent
+
+
+def test_a_send_within_a_send_of_the_same_thread(sender):
+    sent, closed = fails_once(sender, OSError(errno.EPIPE, "")), []
     sender.handle_close = lambda: (closed.append(1), sender.send(b"b"))
     sender.send(b"a")
     assert (sent, closed, sender.out_buffer) == ([b"a", b"ab"], [1], b"")
@@ -111,15 +117,7 @@ def test_a_send_within_a_send_of_the_same_thread(sender):
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, OSError])
 def test_a_turn_ends_with_an_exception(sender, kind):
-    sent = []
-
-    def send(data):
-        sent.append(bytes(data))
-        if len(sent) == 1:
-            raise kind(errno.ENOBUFS, "")
-        return len(data)
-
-    sender.socket.send = send
+    sent = fails_once(sender, kind(errno.ENOBUFS, ""))
     raised = []
 
     def first():
