@@ -21,7 +21,7 @@ typedef struct ga_class {
     struct ga_class *next_stale;    /* those to look at again */
     struct ga_class *next_spare;    /* those that have lost their last channel */
     PyObject *held;                 /* a list of what is borrowed here, while the class has channels; owned */
-    PyObject *seen[N_DECIDING];     /* what the class had for each of ga_names, NULL for nothing */
+    PyObject *seen[N_DECIDING];     /* what the class had for each of ga_names, NULL if it had none */
     getattrofunc getattro;
     Py_ssize_t users;
     unsigned version;      /* of the type, when it lost its last channel; 0: it must be looked at again in any case */

@@ -102,7 +102,7 @@ void ga_class_release(ga_class *c)
     spare = c;
 }
 
-/* Returns what the class holds, for the caller to release; NULL for nothing. */
+/* Returns what the class holds, for the caller to release; NULL if it holds none. */
 static PyObject *taken(ga_class *c)
 {
     PyObject *held = c->held;

@@ -17,7 +17,7 @@ typedef struct {
     ga_counts counts;
     PyObject *where, *beyond; /* a class, a cell, a function, or a dict and the builtins */
     PyObject *name;           /* interned */
-    PyObject *value;          /* what was found, NULL for nothing */
+    PyObject *value;          /* what was found, NULL if it was not */
 } ga_dependency;
 
 typedef struct {

@@ -22,8 +22,8 @@ __all__ = ["READ", "WRITE", "ChannelSelector"]
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 # A kernel's selector may report an open file that no number refers to any more, as after dup2(2). A
-# new one does not have it. One wake-up of the loop in which no channel is ready is no reason yet:
-# another pass can have told the channel between the two.
+# new one does not have it. A single wake-up of the loop in which no channel is ready does not prove
+# that: another pass can have told the channel in between.
 _VAIN_WAKES = 2
 
 # Selectors whose number the program has closed. Another file may have it now, and would be closed
@@ -70,7 +70,7 @@ class ChannelSelector:
             self._doubtful = True
 
     def close(self) -> None:
-        """Wait for nothing."""
+        """Stop waiting, for all of them."""
         if self._selector is not None:
             self._close_selector(self._selector)
         self._selector = None
