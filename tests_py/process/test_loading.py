@@ -262,10 +262,10 @@ print(reason())
 
 
 NO_THREADS = """
-import resource
-if os.geteuid() == 0:
-    os.setgid(65534)
-    os.setuid(65534)
+import ctypes, resource
+if os.geteuid() == 0:  # the limit is not for root, but its folders may be for nobody else
+    os.setresuid(65534, 65534, 0)
+    ctypes.CDLL(None).setfsuid(0)
 resource.setrlimit(resource.RLIMIT_NPROC, (int(sys.argv[1]), int(sys.argv[1])))
 """
 
