@@ -14,7 +14,7 @@ from _operator import length_hint
 
 from . import _slow_handler, _stats, _timers
 from ._genuine import missing, name_in, own_poll
-from ._portable_poll import EVERY, LONGEST, SELDOM, poll
+from ._portable_poll import EVERY, LONGEST, NEVER, SELDOM, poll
 from ._portable_registered import IN, OUT, PARALLEL, Registered, recent, registered
 from ._portable_select import select_passes
 from ._portable_waker import call_due, of_thread, prepared
@@ -127,12 +127,12 @@ def _passes(
 ) -> None:
     """Make passes with a timeout in milliseconds."""
     plain = type(map) is dict
-    waker, unlooked = None, 0  # and how many waits to begin without a look
-    pause = EVERY
+    waker = None
+    look_at, pause = count - 1, EVERY  # at which count to look before waiting, see EVERY
     if waits := timeout != 0:
         waker = prepared(namespace, map)
         if timeout is not None and not -1 <= timeout < LONGEST:
-            unlooked = -1
+            look_at = NEVER
     there = there or registered(map)
     counts = there.counts
     try:
@@ -157,14 +157,14 @@ def _passes(
                 events = None
                 own = there.waker
                 if own not in channels:
-                    if unlooked:
-                        unlooked -= 1
-                    else:
+                    if count <= look_at:
                         events = there.pollster.poll(0)
                         if events:
-                            pause = EVERY
+                            look_at, pause = count - 1, EVERY
                         elif waits:
-                            events, unlooked, pause = None, pause, min(2 * pause, SELDOM)
+                            events, look_at, pause = None, count - pause, min(2 * pause, SELDOM)
+                        else:
+                            look_at = count - 1
                     if (
                         events is None
                         and waker is not None
@@ -182,7 +182,26 @@ def _passes(
                     waker = of_thread.waker
             there.passes += 1
             if events:
-                _tell(namespace, there, events, channels, map)
+                if not there.in_order:
+                    events = there.sorted(events, channels)
+                try:
+                    tell = namespace["readwrite"]
+                except KeyError:
+                    raise missing("readwrite") from None
+                if _slow_handler.limit is not None:
+                    tell = _slow_handler.watched(namespace, "readwrite", tell)
+                left = iter(events)
+                there.events += len(events)
+                try:
+                    for key, flags in left:
+                        obj = channels[key]
+                        if map.get(key) is obj:
+                            tell(obj, flags)
+                        else:
+                            there.events -= 1
+                except BaseException:
+                    there.events -= length_hint(left)
+                    raise
             if agendas:
                 call_due(map)
     finally:
@@ -204,17 +223,17 @@ def _tell(
     tell = name_in(namespace, "readwrite")
     if _slow_handler.limit is not None:
         tell = _slow_handler.watched(namespace, "readwrite", tell)
-    counts, left = there.counts, iter(events)
-    counts.events += len(events)
+    left = iter(events)
+    there.events += len(events)
     try:
         for key, flags in left:
             obj = channels[key]
             if map.get(key) is obj:
                 tell(obj, flags)
             else:
-                counts.events -= 1
+                there.events -= 1
     except BaseException:
-        counts.events -= length_hint(left)
+        there.events -= length_hint(left)
         raise
 
 

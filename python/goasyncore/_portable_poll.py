@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     type Map = MutableMapping[Any, Any]
     type Ready = tuple[list[Any], list[Any], list[Any]]
 
-__all__ = ["EVERY", "LONGEST", "SELDOM", "poll", "select_by_poll"]
+__all__ = ["EVERY", "LONGEST", "NEVER", "SELDOM", "poll", "select_by_poll"]
 
 # To look costs half as much as a wait that finds something at once. So a loop looks before it waits
 # if that was enough in its last pass. Otherwise it tries again after so many passes, and if that
-# fails, after twice as many.
-EVERY, SELDOM = 15, 240
+# fails, after twice as many. It does so where the number of passes that are left, negative if they
+# are not limited, reaches another.
+EVERY, SELDOM, NEVER = 15, 240, -(2**62)
 
 _ERR, _HUP, _NVAL = 8, 16, 32
 

@@ -37,6 +37,7 @@ class Registered:
         "asked",
         "busy",
         "counts",
+        "events",
         "in_order",
         "keys",
         "lasting",
@@ -51,7 +52,7 @@ class Registered:
 
     def __init__(self, counts: Counts) -> None:
         self.waker = -1
-        self.passes = 0  # that the counts do not contain yet. In each of them
+        self.events = self.passes = 0  # that the counts do not contain yet. In each of the passes
         self.asked = 0  # so many channels were asked, and
         self.sent = 0  # so many given to select(2)
         self.busy = True  # a loop uses it
@@ -77,9 +78,10 @@ class Registered:
             self.settle()  # nobody uses it any more
 
     def settle(self) -> None:
-        """Move the passes to the counts."""
+        """Move the events and passes to the counts."""
         counts, passes = self.counts, self.passes
-        self.passes = 0
+        counts.events += self.events
+        self.events = self.passes = 0
         counts.passes += passes
         counts.asked += passes * self.asked * 2
         counts.changes += passes * self.sent

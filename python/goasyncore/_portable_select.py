@@ -6,7 +6,7 @@ from _operator import length_hint
 
 from . import _slow_handler, _timers
 from ._genuine import clock, missing, name_in, own_poll, own_select, own_sleep
-from ._portable_poll import EVERY, LONGEST, SELDOM, select_by_poll
+from ._portable_poll import EVERY, LONGEST, NEVER, SELDOM, select_by_poll
 from ._portable_registered import IN, OUT, recent, registered
 from ._portable_waker import call_due, left_of, number, prepared, sure
 from ._timers import agendas
@@ -28,18 +28,17 @@ __all__ = ["select_passes"]
 _FD_SETSIZE = 1024  # select.select accepts numbers below this
 _FEW = 16  # channels; with more, it costs more to look at poll(2)'s result than poll(2) saves
 _NOTHING: Ready = ([], [], [])
-_UNKNOWN: Any = (None, None, None)
 
 
 def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
     """Make passes with select's meaning of ready, at most `count` if that is not negative."""
     plain = type(map) is dict
-    waker, unlooked = None, 0  # and how many waits to begin without a look
-    pause = EVERY
+    waker = None
+    look_at, pause = count - 1, EVERY  # at which count to look before waiting, see EVERY
     if waits := timeout != 0:
         waker = prepared(namespace, map)
         if not (timeout is None or (type(timeout) in (int, float) and 0 <= timeout < LONGEST)):
-            unlooked = -1
+            look_at = NEVER
     few = 0 if waits or own_poll is None else _FEW
     before: list[int] | None = None  # what the channels of the last pass waited for,
     order: list[Any] = []  # and their numbers
@@ -63,11 +62,14 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
                 by_select = namespace["select"].select
             except KeyError:
                 raise missing("select") from None
-            if few and len(wants) <= few and by_select is own_select:
-                reads, writes, others = _look(there, channels, wants, map)
+            if (
+                few
+                and len(wants) <= few
+                and by_select is own_select
+                and (ready := _look(there, channels, wants, map))
+            ):
+                reads, writes, others = ready
             else:
-                reads = None
-            if reads is None:
                 if wants != before or [*channels] != order:
                     before, order = wants, [*channels]
                     if wants.count(3) == len(wants):  # most often, they all wait for data
@@ -84,15 +86,16 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
                     there.asked, there.sent = len(order), len(either)
                     there.wants = None  # for poll(2)
                 try:
+                    reads = None
                     if either and by_select is own_select:
-                        if unlooked:
-                            unlooked -= 1
-                        else:
+                        if count <= look_at:
                             reads, writes, others = own_select(readers, writers, either, 0)
                             if reads or writes or others:
-                                pause = EVERY
+                                look_at, pause = count - 1, EVERY
                             elif waits:
-                                reads, unlooked, pause = None, pause, min(2 * pause, SELDOM)
+                                reads, look_at, pause = None, count - pause, min(2 * pause, SELDOM)
+                            else:
+                                look_at = count - 1
                         if reads is None and waker is not None:
                             if waker.number != number:
                                 number = waker.number
@@ -124,11 +127,28 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
                     reads, writes, others = select_by_poll(there, channels, lists, timeout, map)
             there.passes += 1
             if reads:
-                _tell(namespace, "read", reads, channels, map, counts)
+                try:
+                    read = namespace["read"]
+                except KeyError:
+                    raise missing("read") from None
+                if _slow_handler.limit is not None:
+                    read = _slow_handler.watched(namespace, "read", read)
+                left = iter(reads)
+                there.events += len(reads)
+                try:
+                    for key in left:
+                        obj = channels[key]
+                        if map.get(key) is obj:
+                            read(obj)
+                        else:
+                            there.events -= 1
+                except BaseException:
+                    there.events -= length_hint(left)
+                    raise
             if writes:
-                _tell(namespace, "write", writes, channels, map, counts)
+                _tell(namespace, "write", writes, channels, map, there)
             if others:
-                _tell(namespace, "_exception", others, channels, map, counts)
+                _tell(namespace, "_exception", others, channels, map, there)
             if agendas:
                 call_due(map)
     finally:
@@ -143,28 +163,28 @@ def _tell(
     keys: list[Any],
     channels: dict[Any, Any],
     map: Map,
-    counts: Counts,
+    there: Registered,
 ) -> None:
     """Tell these channels, except those that have left the map, with a function of asyncore."""
     tell = name_in(namespace, name)
     if _slow_handler.limit is not None:
         tell = _slow_handler.watched(namespace, name, tell)
     left = iter(keys)
-    counts.events += len(keys)
+    there.events += len(keys)
     try:
         for key in left:
             obj = channels[key]
             if map.get(key) is obj:
                 tell(obj)
             else:
-                counts.events -= 1
+                there.events -= 1
     except BaseException:
-        counts.events -= length_hint(left)
+        there.events -= length_hint(left)
         raise
 
 
-def _look(there: Registered, channels: dict[Any, Any], wants: list[int], map: Map) -> Any:
-    """Return what select would report at once; `_UNKNOWN` if only select can tell.
+def _look(there: Registered, channels: dict[Any, Any], wants: list[int], map: Map) -> Ready | None:
+    """Return what select would report at once; `None` if only select can tell.
 
     poll(2) takes half of select(2)'s time, but it may report something else than data and room.
     """
@@ -176,9 +196,9 @@ def _look(there: Registered, channels: dict[Any, Any], wants: list[int], map: Ma
     if not there.in_order:
         events = there.sorted(events, channels)
     if not events:
-        return _NOTHING if there.told else _UNKNOWN  # without channels it is a sleep
+        return _NOTHING if there.told else None  # without channels it is a sleep
     if any([flags & ~(IN | OUT) for _, flags in events]):
-        return _UNKNOWN
+        return None
     reads = [number for number, flags in events if flags & IN]
     return reads, [number for number, flags in events if flags & OUT], []
 
