@@ -672,10 +672,12 @@ def compact_traceback() -> tuple[tuple[str, str, str], type[BaseException], Base
     places = []
     while tb is not None:
         code = tb.tb_frame.f_code
-        # Functions that only this asyncore has are left out, unless one raised the exception.
-        if tb.tb_next is None or not (code in _unnamed or code.co_filename.startswith(_OURS)):
-            places.append((code.co_filename, code.co_name, str(tb.tb_lineno)))
+        place = code.co_filename, code.co_name, str(tb.tb_lineno)
+        if not (code in _unnamed or code.co_filename.startswith(_OURS)):
+            places.append(place)
         tb = tb.tb_next
+    if not places:  # only functions that 3.11's asyncore does not have
+        places.append(place)
     info = " ".join(f"[{'|'.join(place)}]" for place in places)
     return places[-1], kind, value, info
 

@@ -131,6 +131,17 @@ def test_the_frames_of_failed_input(where, terminator, watched, use_poll, closin
     assert [file for file, _ in frames] == files
 
 
+def test_the_line_ends_where_3_11_would_have_failed(use_poll, closing, capsys):
+    near, far = closing(*pair())
+    channels = {}
+    chat = asynchat.async_chat(near, channels)
+    chat.set_terminator(object())  # it has no length
+    far.send(b"x")
+    one_pass(use_poll, channels, 5)
+    names = [name for _, name in names_of(capsys.readouterr().out)]
+    assert names == ["readwrite" if use_poll else "read", "handle_read_event", "handle_read"]
+
+
 class Refusing:
     """A socket of another kind, as a TLS socket is."""
 
