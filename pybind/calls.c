@@ -90,7 +90,8 @@ void ga_calls_install(const vectorcallfunc *calls, int first, PyObject *function
         m->function = Py_NewRef(function);
         m->code = Py_NewRef(PyFunction_GET_CODE(function));
         m->python = ((PyFunctionObject *)function)->vectorcall;
-        PyFunction_SetVectorcall((PyFunctionObject *)function, calls[n]);
+        if (calls && calls[n])
+            PyFunction_SetVectorcall((PyFunctionObject *)function, calls[n]);
     }
 }
 

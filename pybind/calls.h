@@ -7,10 +7,15 @@
 
 #include "cpython.h"
 
-enum { M_RECV, M_SEND, M_SENDER_SEND, M_SENDER_INITIATE, M_ACCEPT, M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_INITIATE_SEND, M_COUNT };
+/* clang-format off */
+enum {
+    M_RECV, M_SEND, M_SENDER_SEND, M_SENDER_INITIATE, M_ACCEPT, M_READ_EVENT, M_WRITE_EVENT,
+    M_COLLECT, M_GET_DATA, M_PUSH, M_HANDLE_READ, M_INITIATE_SEND, M_GET_TERMINATOR, M_COUNT
+};
+/* clang-format on */
 
 extern struct ga_method {
-    PyObject *function;    /* asyncore's or asynchat's, which has a native call now; owned, NULL before and when the interpreter ends */
+    PyObject *function;    /* asyncore's or asynchat's; owned, NULL before and when the interpreter ends */
     PyObject *code;        /* what it had then; owned, as `function` */
     vectorcallfunc python; /* its call before */
 } ga_methods[M_COUNT];
@@ -37,7 +42,8 @@ PyObject *ga_call(ga_native *native, int method, const char *name, PyObject *fun
 /* Finds out whether sockets of that class can be used directly. */
 int ga_calls_setup(PyTypeObject *socket_class);
 
-/* Gives the functions of the tuple native calls, numbered from `first` on; ga_calls_end takes all of them away. */
+/* Notes the functions of the tuple, numbered from `first` on, and gives them the native calls that are not NULL; ga_calls_end
+ * takes all of them away. */
 void ga_calls_install(const vectorcallfunc *calls, int first, PyObject *functions);
 void ga_calls_end(void);
 

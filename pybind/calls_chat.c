@@ -173,8 +173,8 @@ GA_CALL(m_initiate_send, M_INITIATE_SEND, NULL);
 
 int ga_chat_calls_setup(PyObject *tools, void (*filled)(void))
 {
-    static const vectorcallfunc calls[] = {m_collect_called, m_get_data_called, m_push_called, ga_handle_read_called,
-                                           m_initiate_send_called};
+    static const vectorcallfunc calls[] = {m_collect_called,      m_get_data_called,      m_push_called,
+                                           ga_handle_read_called, m_initiate_send_called, NULL};
     PyObject *functions, *input;
     report = filled;
     if (!ga_socket_send)

@@ -5,8 +5,7 @@
 
 #define SHORT_TERMINATOR 64 /* bytes; asynchat finds longer ones faster */
 
-static PyObject *collect_rest;   /* asynchat._collect; owned */
-static PyObject *get_terminator; /* async_chat's; owned */
+static PyObject *collect_rest; /* asynchat._collect; owned */
 
 /* What there is to read in one step. */
 typedef struct {
@@ -86,8 +85,7 @@ static Py_ssize_t prefix_at_end(const char *start, Py_ssize_t size, const char *
 static PyObject *terminator_of(PyObject *self)
 {
     PyObject *dict = Py_XNewRef(ga_plain_dict(self)), *terminator = NULL;
-    if (dict && _PyType_Lookup(Py_TYPE(self), NAME(get_terminator)) == get_terminator &&
-        !PyDict_GetItemWithError(dict, NAME(get_terminator)) && !PyErr_Occurred())
+    if (dict && ga_is_ours(self, dict, NAME(get_terminator), M_GET_TERMINATOR))
         terminator = Py_XNewRef(ga_peek(self, dict, NAME(terminator)));
     Py_XDECREF(dict);
     if (terminator)
@@ -219,16 +217,14 @@ PyObject *ga_handle_read(PyObject *self, PyObject *dict, PyObject *Py_UNUSED(non
 int ga_chat_input_setup(PyObject *tools)
 {
     PyObject *descriptor;
-    if (!PyArg_ParseTuple(tools, "OOO", &collect_rest, &get_terminator, &descriptor))
+    if (!PyArg_ParseTuple(tools, "OO", &collect_rest, &descriptor))
         return -1;
     Py_INCREF(collect_rest);
-    Py_INCREF(get_terminator);
     return ga_unread_setup(descriptor);
 }
 
 void ga_chat_input_end(void)
 {
     Py_CLEAR(collect_rest);
-    Py_CLEAR(get_terminator);
     ga_unread_end_all();
 }

@@ -192,9 +192,7 @@ static PyObject *m_sender_send(PyObject *self, PyObject *dict, PyObject *data)
         return GA_PYTHON;
     if (!dispatcher)
         return GA_PYTHON;
-    PyObject *initiate = _PyType_Lookup(Py_TYPE(self), NAME(initiate_send)), *way = _PyType_Lookup(dispatcher, NAME(send));
-    if (initiate != ga_tools.sender_initiate || PyDict_GetItemWithError(dict, NAME(initiate_send)) || PyErr_Occurred() ||
-        !ga_untouched(way, M_SEND))
+    if (!ga_is_ours(self, dict, NAME(initiate_send), M_SENDER_INITIATE) || !ga_untouched(_PyType_Lookup(dispatcher, NAME(send)), M_SEND))
         return GA_PYTHON;
     PyObject *sock = ga_peek(self, dict, NAME(socket));
     if (!sock)
@@ -244,9 +242,10 @@ GA_CALL(ga_accept, M_ACCEPT, NULL);
 
 void ga_dispatcher_calls_setup(PyTypeObject *class, PyObject *functions)
 {
-    static const vectorcallfunc calls[] = {m_recv_called, m_send_called, m_sender_send_called, sender_initiate_called, ga_accept_called};
+    static const vectorcallfunc calls[] = {m_recv_called, m_send_called, m_sender_send_called, sender_initiate_called, ga_accept_called,
+                                           NULL,          NULL};
     dispatcher = class;
-    ga_calls_install(calls, M_RECV, functions);
+    ga_calls_install(ga_socket_send ? calls : NULL, M_RECV, functions);
 }
 
 void ga_dispatcher_calls_end(void)

@@ -118,7 +118,7 @@ static PyObject *send_in_turn(PyObject *self, PyObject *sock, PyObject *data)
     PyObject *from = waiting ? PySlice_New(sent, NULL, NULL) : NULL, *rest = from ? PyObject_GetItem(waiting, from) : NULL;
     status = rest ? PyObject_SetAttr(self, NAME(out_buffer), rest) : -1;
     if (status < 0)
-        ga_pass_through(ga_tools.sender_initiate);
+        ga_pass_through(ga_methods[M_SENDER_INITIATE].function);
     Py_XDECREF(sent);
     Py_XDECREF(waiting);
     Py_XDECREF(from);

@@ -1,5 +1,6 @@
 /* What is known of one class of channels. */
 #include "class_facts.h"
+#include "calls.h"
 #include "instance_dict.h"
 #include "watch.h"
 
@@ -69,10 +70,10 @@ static int judge(ga_class *c, int replacing_shows)
         return 0;
     c->direct = is_method(seen[N_readable]) && is_method(seen[N_writable]);
     if (is_plain(seen[N_accepting]) && is_plain(seen[N_connected])) {
-        int reads = seen[N_handle_read_event] == ga_tools.handle_read_event;
+        int reads = ga_untouched(seen[N_handle_read_event], M_READ_EVENT);
         c->direct_read = reads && is_method(seen[N_handle_read]);
         c->direct_accept = reads && is_method(seen[N_handle_accept]);
-        c->direct_write = seen[N_handle_write_event] == ga_tools.handle_write_event && is_method(seen[N_handle_write]);
+        c->direct_write = ga_untouched(seen[N_handle_write_event], M_WRITE_EVENT) && is_method(seen[N_handle_write]);
     }
     for (int i = N_accepting; i <= N_producer_fifo; i++)
         if (!is_plain(seen[i]))
@@ -96,6 +97,14 @@ static int judge(ga_class *c, int replacing_shows)
     return status;
 }
 
+int ga_class_depends_on(const ga_class *c, PyObject *function)
+{
+    for (int i = 0; i < N_DECIDING; i++)
+        if (c->seen[i] == function)
+            return 1;
+    return (c->plans[0] && ga_plan_calls(c->plans[0], function)) || (c->plans[1] && ga_plan_calls(c->plans[1], function));
+}
+
 int ga_class_plans_hold(const ga_class *c, int all)
 {
     for (int i = 0; i < 2; i++)
@@ -107,7 +116,7 @@ int ga_class_plans_hold(const ga_class *c, int all)
 int ga_class_look_at(ga_class *c)
 {
     PyTypeObject *type = c->type;
-    int replacing_shows = ga_replacing_shows(type); /* first: it may take the class's version away */
+    int replacing_shows = ga_replacing_shows(type);
     PyObject *seen[N_DECIDING], *held = ga_class_lookup(type, seen);
     if (!held) {
         ga_class_renew(c);

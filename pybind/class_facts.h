@@ -55,4 +55,5 @@ PyObject *ga_class_lookup(PyTypeObject *type, PyObject *seen[N_DECIDING]);
 int ga_class_look_at(ga_class *c);
 
 void ga_class_know_nothing(ga_class *c);
-int ga_class_plans_hold(const ga_class *c, int all); /* or only what no watcher reports */
+int ga_class_depends_on(const ga_class *c, PyObject *function); /* what is known of it */
+int ga_class_plans_hold(const ga_class *c, int all);            /* or only what no watcher reports */

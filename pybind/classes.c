@@ -196,7 +196,6 @@ void ga_function_changed(PyObject *function)
 {
     ga_plan_epoch++;
     for (ga_class *c = classes; c; c = c->next)
-        if (c->watched && ((c->plans[0] && ga_plan_calls(c->plans[0], function)) || (c->plans[1] && ga_plan_calls(c->plans[1], function)) ||
-                           c->seen[N_readable] == function || c->seen[N_writable] == function))
+        if (c->watched && ga_class_depends_on(c, function))
             ga_class_renew(c);
 }

@@ -31,14 +31,12 @@ extern PyObject *ga_names[N_COUNT];
 
 /* What _native.py hands over; owned. */
 extern struct ga_tools {
-    PyObject *rules_of;        /* class -> (ga_rule, dependencies, result) of readable, and of writable */
-    PyObject *aftermath;       /* (channel, what raises) -> stand-in for read() and readwrite() */
-    PyObject *intact;          /* namespace -> whether the pass functions in it are ours */
-    PyObject *run_due;         /* map -> None: makes the scheduled calls that are due */
-    PyObject *watch;           /* (channel, name) -> None: calls that method and reports if it was slow; NULL: not wanted */
-    PyObject *sender_initiate; /* dispatcher_with_send.initiate_send */
-    PyObject *handle_read_event, *handle_write_event; /* dispatcher's */
-    PyTypeObject *deque, *backlog;                    /* the latter is the bytearray of dispatcher_with_send */
+    PyObject *rules_of;            /* class -> (ga_rule, dependencies, result) of readable, and of writable */
+    PyObject *aftermath;           /* (channel, what raises) -> stand-in for read() and readwrite() */
+    PyObject *intact;              /* namespace -> whether the pass functions in it are ours */
+    PyObject *run_due;             /* map -> None: makes the scheduled calls that are due */
+    PyObject *watch;               /* (channel, name) -> None: calls that method and reports if it was slow; NULL: not wanted */
+    PyTypeObject *deque, *backlog; /* the latter is the bytearray of dispatcher_with_send */
 } ga_tools;
 
 extern int ga_forked; /* this process is a fork of one with Go: nothing is mirrored any more */

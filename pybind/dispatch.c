@@ -1,5 +1,6 @@
 /* Tells channels what happened to them. */
 #include "dispatch.h"
+#include "calls.h"
 #include "mirror_events.h"
 #include "predicates.h"
 
@@ -43,7 +44,7 @@ static int call_event(ga_channel *c, int event)
         PyObject *result = PyObject_Vectorcall(handler, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
         Py_DECREF(handler);
         if (!result)
-            ga_pass_through(event == N_handle_read_event ? ga_tools.handle_read_event : ga_tools.handle_write_event);
+            ga_pass_through(ga_methods[event == N_handle_read_event ? M_READ_EVENT : M_WRITE_EVENT].function);
         Py_XDECREF(result);
         return result ? 0 : -1;
     }

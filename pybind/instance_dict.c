@@ -81,7 +81,7 @@ PyObject *ga_watchable_dict(PyObject *obj)
 /* -- replacing an instance's dict --------------------------------------------------------------- */
 
 /* A dict's watcher reports `obj.__dict__ = other` only as the end of the old dict, and not while the program keeps that. So the
- * classes whose instances have a __dict__ get a descriptor that reports it first and then does what CPython's would. */
+ * descriptor __dict__ of a class whose instances have one is made to report it first, and then does what CPython's does. */
 static int set_dict(PyObject *self, PyObject *value, void *closure)
 {
     PyObject *dict = plain_get(self, closure);
@@ -131,13 +131,6 @@ int ga_replacing_shows(PyTypeObject *type)
     if (!definition || !plain_set || definition->get != plain_get || definition->set != plain_set ||
         (where->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_IMMUTABLETYPE)) != Py_TPFLAGS_HEAPTYPE)
         return 0;
-    PyObject *ours = PyDescr_NewGetSet(where, &reporting), *own = PyType_GetDict(where);
-    int installed = ours && own && PyDict_SetItemString(own, "__dict__", ours) == 0;
-    Py_XDECREF(own);
-    Py_XDECREF(ours);
-    if (installed)
-        PyType_Modified(where);
-    else
-        PyErr_Clear();
-    return installed;
+    ((PyGetSetDescrObject *)descriptor)->d_getset = &reporting;
+    return 1;
 }

@@ -70,9 +70,6 @@ static PyObject *end(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args))
 {
     ga_ended = 1;
     ga_dispatcher_calls_end();
-    Py_CLEAR(ga_tools.sender_initiate);
-    Py_CLEAR(ga_tools.handle_read_event);
-    Py_CLEAR(ga_tools.handle_write_event);
     ga_chat_input_end();
     ga_calls_end();
     ga_classes_end();
@@ -103,17 +100,12 @@ static int set_up_functions(PyObject *module)
 static int set_up_calls(PyObject *tools)
 {
     PyObject *dispatcher, *functions, *socket_class;
-    if (!PyArg_ParseTuple(tools, "O!O!(OOO)O!", &PyType_Type, &dispatcher, &PyTuple_Type, &functions, &ga_tools.handle_read_event,
-                          &ga_tools.handle_write_event, &ga_tools.sender_initiate, &PyType_Type, &socket_class))
+    if (!PyArg_ParseTuple(tools, "O!O!O!", &PyType_Type, &dispatcher, &PyTuple_Type, &functions, &PyType_Type, &socket_class))
         return -1;
-    Py_INCREF(ga_tools.sender_initiate);
-    Py_INCREF(ga_tools.handle_read_event);
-    Py_INCREF(ga_tools.handle_write_event);
     ga_instance_dict_setup((PyTypeObject *)dispatcher, ga_mirror_dict_replaced);
     if (ga_calls_setup((PyTypeObject *)socket_class) < 0 || ga_accept_setup((PyTypeObject *)socket_class) < 0)
         return -1;
-    if (ga_socket_send)
-        ga_dispatcher_calls_setup((PyTypeObject *)dispatcher, functions);
+    ga_dispatcher_calls_setup((PyTypeObject *)dispatcher, functions);
     return 0;
 }
 

@@ -220,7 +220,6 @@ class _Unread:
     def __init__(self, chat: async_chat, data: bytes) -> None:
         self.data, self.at = data, 0
         self.names = vars(chat)
-        _expect_unread()
         del chat.ac_in_buffer
         _unread_of[id(chat)] = self
 
@@ -256,12 +255,7 @@ class _Input:
 
 
 _input = _Input()
-
-
-def _expect_unread() -> None:
-    """Let the class make ac_in_buffer; until then, that of a channel is read in half the time."""
-    if "ac_in_buffer" not in vars(async_chat):
-        async_chat.ac_in_buffer = _input
+async_chat.ac_in_buffer = _input  # from the start: a program sees the same class at any time
 
 
 def _collect(chat: async_chat) -> None:
@@ -457,7 +451,7 @@ def find_prefix_at_end(haystack: Any, needle: Any) -> int:
 
 
 # As in asyncore: the functions that the engine replaces, and those that get native calls.
-_own_predicates = {(async_chat.readable, async_chat.writable): "async_chat"}
+_own_predicates = {(async_chat.readable.__code__, async_chat.writable.__code__): "async_chat"}
 _own_methods = (
     (
         async_chat._collect_incoming_data,
@@ -465,8 +459,9 @@ _own_methods = (
         async_chat.push,
         async_chat.handle_read,
         async_chat.initiate_send,
+        async_chat.get_terminator,
     ),
-    (_collect, async_chat.get_terminator, _input),
+    (_collect, _input),
 )
 
 if _complete:

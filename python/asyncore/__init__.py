@@ -789,14 +789,14 @@ def _hide_annotations(names: dict[str, Any]) -> None:
         function.__annotations__ = {}
 
 
-# The functions that the engine replaces. If a program has replaced one of these itself, the
-# program's is called: the passes are portable, or the predicate is called in each pass.
+# The functions that the engine replaces, predicates by their code. If a program has replaced one of
+# these itself, the program's is called: passes are portable, or the predicate is called in each.
 _own_tells = {"read": read, "write": write, "_exception": _exception, "readwrite": readwrite}
 _own_predicates = {
-    (dispatcher.readable, dispatcher.writable): "dispatcher",
-    (dispatcher.readable, dispatcher_with_send.writable): "dispatcher_with_send",
+    (dispatcher.readable.__code__, dispatcher.writable.__code__): "dispatcher",
+    (dispatcher.readable.__code__, dispatcher_with_send.writable.__code__): "dispatcher_with_send",
 }
-# The first five get native calls. The engine does what the others do, unless they are replaced.
+# Most get native calls. The engine does what the others do, unless they are replaced.
 _own_methods = (
     dispatcher,
     (
@@ -805,11 +805,8 @@ _own_methods = (
         dispatcher_with_send.send,
         dispatcher_with_send.initiate_send,
         dispatcher.accept,
-    ),
-    (
         dispatcher.handle_read_event,
         dispatcher.handle_write_event,
-        dispatcher_with_send.initiate_send,
     ),
 )
 

@@ -129,7 +129,6 @@ def _set_up_chat(asynchat: dict[str, Any]) -> None:
     global _chat_is_set_up
     if not _chat_is_set_up and _binding is not None:
         _chat_is_set_up = True
-        asynchat["_expect_unread"]()
         _binding.set_up_chat(asynchat["_own_methods"])
 
 

@@ -186,7 +186,7 @@ def _rule_of(mro: tuple[type, ...], name: str, at: int) -> tuple[int, Any, bool 
     try:
         namespace: dict[str, Any] = function.__globals__
         for pair, kind in namespace["_own_predicates"].items():
-            if pair[at] is function:
+            if pair[at] is function.__code__:
                 rule = _RULES[kind][at]
                 asynchat = sys.modules.get("asynchat")
                 if rule == _CHAT and namespace is getattr(asynchat, "__dict__", None) and chat_seen:

@@ -245,7 +245,7 @@ def test_patched_socket_methods_are_used():
 def test_classes_are_what_they_were_before_the_first_pass():
     run_python(
         """
-        import asyncore, asynchat, functools, inspect, pickle, socket, types, unittest.mock
+        import asyncore, asynchat, functools, inspect, pickle, pydoc, socket, types, unittest.mock
 
         def seen():
             found = {}
@@ -255,6 +255,7 @@ def test_classes_are_what_they_were_before_the_first_pass():
                         about = (value, id(value.__code__), inspect.signature(value))
                         about += (value.__doc__, value.__qualname__, value.__module__)
                         found[cls.__name__, name] = about
+                found[cls.__name__] = dict(vars(cls)), pydoc.render_doc(cls)
             return found, inspect.getsource(asynchat.async_chat), pickle.dumps(asynchat.async_chat)
 
         def a_pass():

@@ -1,5 +1,6 @@
 """What programs put in the place of our names at run time is what serves."""
 
+import asynchat
 import asyncore
 import importlib.util
 import select
@@ -297,3 +298,48 @@ def test_methods_replaced_on_dispatcher(use_poll, channels, channel, monkeypatch
     monkeypatch.undo()
     one_pass(use_poll, channels)
     assert channel.events == ["read"] * 2
+
+
+_SENDERS = ["readable", "writable", "handle_read_event", "handle_write_event", "recv", "send"]
+_CHATS = ["readable", "writable", "initiate_send", "get_terminator", "push", "handle_read"]
+
+
+@pytest.mark.parametrize(
+    ("base", "name"),
+    [(asyncore.dispatcher_with_send, name) for name in [*_SENDERS, "initiate_send"]]
+    + [(asynchat.async_chat, name) for name in _CHATS],
+)
+def test_other_code_of_a_method(base, name, use_poll, channels, closing, monkeypatch):
+    """The function stays the same object: so do tools that put changed sources into force."""
+    near, far = closing(*pair())
+
+    class Channel(base):
+        seen = False
+        instead = {"recv": b"", "send": 1, "get_terminator": b"\n"}.get(name, True)
+
+        def collect_incoming_data(self, data):
+            pass
+
+        def found_terminator(self):
+            self.push(b"found")
+
+    if base is asyncore.dispatcher_with_send:
+        Channel.handle_read = lambda self: self.send(self.recv(10))
+    channel = Channel(near, channels)
+    if base is asynchat.async_chat:
+        channel.set_terminator(b"\n")
+    for _ in range(3):  # until as much is known of the class as can be
+        far.send(b"x\n")
+        one_pass(use_poll, channels)
+    assert far.recv(100) in (b"x\n" * 3, b"found" * 3)
+
+    def replacement(self, *args):
+        self.seen = True
+        return self.instead
+
+    monkeypatch.setattr(getattr(base, name), "__code__", replacement.__code__)
+    if name == "handle_write_event":
+        channel.out_buffer = b"x"
+    far.send(b"x\n")
+    one_pass(use_poll, channels)
+    assert channel.seen

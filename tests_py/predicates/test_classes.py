@@ -280,6 +280,7 @@ def test_a_class_changed_and_changed_back_while_it_is_looked_at(use_poll, channe
     class Looking:
         def __init__(self, then):
             self.then = then
+            self.__code__ = None
 
         def __call__(self):
             return False
@@ -297,7 +298,7 @@ def test_a_class_changed_and_changed_back_while_it_is_looked_at(use_poll, channe
 
     def take():
         Changing.writable = no
-        return {"_own_predicates": {(None, passing): "dispatcher"}}
+        return {"_own_predicates": {(None, None): "dispatcher"}}
 
     passing = Looking(take)
     near, far = closing(*pair())
