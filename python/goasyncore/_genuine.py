@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import collections as collections  # since 3.14, socket does not import it and math, which a
 import math as math  # first pass needs that may find no files
+import os
 import select
 import socket
+import sys
 import time
+from atexit import register as at_exit
 from types import BuiltinFunctionType
 
 try:
     # For portable passes. An exception that a signal handler raises in the middle of an import can
     # leave the locks of imports locked, so a pass should import nothing.
-    import fcntl as fcntl
+    from fcntl import F_DUPFD_CLOEXEC, fcntl
 except ImportError:  # as on Windows
-    fcntl = None  # type: ignore[assignment]
+    F_DUPFD_CLOEXEC = fcntl = None  # type: ignore[assignment, misc]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,16 +30,21 @@ if TYPE_CHECKING:
     type Namespace = dict[str, Any]
 
 __all__ = [
+    "F_DUPFD_CLOEXEC",
     "accept",
+    "at_exit",
     "clock",
+    "fcntl",
     "genuine",
     "genuine_time",
     "missing",
     "name_in",
+    "own_epoll",
     "own_poll",
     "own_select",
     "own_sleep",
     "own_socket",
+    "system",
 ]
 
 
@@ -61,6 +69,8 @@ if getattr(_own_accept, "__globals__", None) is not vars(socket) or (
     _own_accept = None  # a scheduler's, or a newer CPython's
 own_select, own_poll = _own(select, "select"), _own(select, "poll")
 own_sleep = _own(time, "sleep")
+own_epoll = getattr(select, "epoll", None)
+system: Any = sys.modules.get("posix", os)  # a test may replace functions of `os`
 
 
 def genuine(namespace: Namespace) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from io import FileIO  # a test may replace open() around the first pass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def file_of(module: str) -> str:
 def has_mark(module: str, file: str) -> bool:
     """Return whether that file is our module of that name."""
     try:
-        with open(file, "rb") as source:
+        with FileIO(file) as source:
             return _MARKS[module] in source.read()
     except OSError as why:  # if no descriptor is left, this is unknown
         return why.errno in (errno.EMFILE, errno.ENFILE)

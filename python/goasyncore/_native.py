@@ -102,7 +102,6 @@ def _decide() -> None:
 def _load() -> ModuleType:
     # The extension itself, because the module that gopy writes around it changes the directory.
     import asyncore
-    import atexit
 
     # What portable passes do not need. It is imported first, because Go starts with the extension.
     import goasyncore._predicates as _predicates
@@ -117,7 +116,7 @@ def _load() -> ModuleType:
     )
     _predicates.chat_seen = _set_up_chat
     binding.pybind_Setup(id(tools), False)
-    atexit.register(binding.end)
+    _genuine.at_exit(binding.end)
     binding.trust(_probe_watchers.trusted_level(binding))
     _timers.engine_loaded(binding.due)
     _slow_handler.engine_loaded(binding.watch)
@@ -278,4 +277,4 @@ def _after_fork_in_child() -> None:
         _all_portable()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+_genuine.system.register_at_fork(after_in_child=_after_fork_in_child)

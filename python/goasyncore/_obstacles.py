@@ -7,11 +7,12 @@ needs is tried before.
 from __future__ import annotations
 
 import os
-import select
 import sys
 from _thread import allocate_lock, start_new_thread
 from errno import EMFILE, ENFILE, ENOMEM
 from types import BuiltinFunctionType
+
+from . import _genuine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,16 +50,16 @@ def obstacle() -> str | None:
 def _refusal() -> OSError | None:
     """Try the system calls of the engine's wait before Go starts; a sandbox may refuse them."""
     try:
-        if hasattr(select, "epoll"):
-            select.epoll().close()
-        if hasattr(os, "eventfd"):
-            os.close(os.eventfd(0))
+        if _genuine.own_epoll is not None:
+            _genuine.own_epoll().close()
+        if hasattr(_genuine.system, "eventfd"):
+            _genuine.system.close(_genuine.system.eventfd(0))
     except OSError as why:
         if why.errno not in _SHORTAGES:  # with those the engine waits with poll(2) and a pipe
             return why
     try:
-        for end in os.pipe():
-            os.close(end)
+        for end in _genuine.system.pipe():
+            _genuine.system.close(end)
     except OSError as why:
         return why
     return None

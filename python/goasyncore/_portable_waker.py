@@ -8,12 +8,11 @@ eventfd does not.
 
 from __future__ import annotations
 
-import os
 from _thread import _local
 from _weakref import ref
 
 from . import _timers
-from ._genuine import clock, genuine
+from ._genuine import F_DUPFD_CLOEXEC, clock, fcntl, genuine, system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Waker", "call_due", "left_of", "number", "of_thread", "prepared", "sure", "wake"]
 
-_POSSIBLE = os.name == "posix"  # elsewhere select accepts only sockets
+_POSSIBLE = fcntl is not None  # elsewhere select accepts only sockets
 
 # Large, so that a number in the map whose descriptor was closed hardly becomes ours. Not larger,
 # because select(2) looks at all numbers up to the largest, 64 at a time.
@@ -37,7 +36,7 @@ _LOWEST = 48
 _wakers: set[ref[Waker]] = set()
 
 
-def _file_of(fd: int, fstat: Callable[[int], os.stat_result] = os.fstat) -> tuple[int, int] | None:
+def _file_of(fd: int, fstat: Callable[[int], Any] = system.fstat) -> tuple[int, int] | None:
     try:
         status = fstat(fd)
     except OSError:
@@ -61,11 +60,11 @@ class Waker:
         """Open a pipe in place of one that is lost. Returns whether that was possible."""
         self._close()
         try:
-            self.number, self._write = os.pipe()
+            self.number, self._write = system.pipe()
             self._file = _file_of(self.number)
             self.number, self._write = _aside(self.number), _aside(self._write)
-            os.set_blocking(self.number, False)
-            os.set_blocking(self._write, False)
+            system.set_blocking(self.number, False)
+            system.set_blocking(self._write, False)
         except OSError:
             self._close()
         return self.number >= 0
@@ -73,7 +72,7 @@ class Waker:
     # Its functions are parameters, because the last wakers are deleted after the module.
     def _close(
         self,
-        close: Callable[[int], None] = os.close,
+        close: Callable[[int], None] = system.close,
         file_of: Callable[[int], tuple[int, int] | None] = _file_of,
     ) -> None:
         for fd in (self.number, self._write):
@@ -93,7 +92,7 @@ class Waker:
         """End the wait. May be called from any thread, and from a signal handler."""
         if self.intact():
             try:  # noqa: SIM105 - contextlib would be most of what the first pass has to import
-                os.write(self._write, b"\1")
+                system.write(self._write, b"\1")
             except BlockingIOError:
                 pass  # it is already readable
 
@@ -102,7 +101,7 @@ class Waker:
         if self.intact():
             counts.wakes += 1
             try:  # noqa: SIM105
-                os.read(self.number, 1 << 16)
+                system.read(self.number, 1 << 16)
             except BlockingIOError:
                 pass  # nothing had arrived
         else:
@@ -120,12 +119,10 @@ def left_of(timeout: Any, began: float) -> Any:
 def _aside(fd: int) -> int:
     """Move the descriptor to a large number, if possible. Returns its number."""
     try:
-        import fcntl  # already loaded, see _genuine
-
-        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
-    except (OSError, ImportError):
-        return fd  # the limit is lower, or the library cannot be reached
-    os.close(fd)
+        moved: int = fcntl(fd, F_DUPFD_CLOEXEC, _LOWEST)
+    except OSError:
+        return fd  # the limit is lower
+    system.close(fd)
     return moved
 
 
@@ -193,5 +190,5 @@ def _after_fork_in_child() -> None:
                 waker.map = None
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+if hasattr(system, "register_at_fork"):
+    system.register_at_fork(after_in_child=_after_fork_in_child)

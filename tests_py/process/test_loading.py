@@ -216,6 +216,41 @@ if sys.argv[2] == "native":
     )
 
 
+@pytest.mark.parametrize("backend", [pytest.param("native", marks=with_extension), "portable"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "os.close",
+            "os.pipe",
+            "os.eventfd",
+            "os.read",
+            "os.write",
+            "os.fstat",
+            "os.set_blocking",
+        ),
+        *("os.register_at_fork", "select.epoll", "fcntl.fcntl", "builtins.open", "atexit.register"),
+    ],
+)
+def test_a_mock_around_the_first_pass_sees_no_call_of_ours(name, backend):
+    run(
+        """
+import atexit, builtins, fcntl, unittest.mock
+module, function = sys.argv[1].split(".")
+if not hasattr(globals()[module], function):
+    sys.exit()
+with unittest.mock.patch(sys.argv[1]) as mock:
+    a_pass()
+assert not mock.mock_calls, mock.mock_calls
+assert reason().startswith(sys.argv[2]), reason()
+""",
+        name,
+        backend,
+        env={"GOASYNCORE_BACKEND": backend},
+        flags=("-W", "error"),
+    )
+
+
 REFUSING = """
 import ctypes, struct
 libc = ctypes.CDLL(None, use_errno=True)
