@@ -75,7 +75,7 @@ static int take_up(ga_class *c)
         return 0;
     ga_class_know_nothing(c);
     ga_class_renew(c);
-    return status < 0 ? -1 : ga_classes_refresh();
+    return status < 0 ? -1 : ga_classes_refresh(1);
 }
 
 ga_class *ga_class_of(PyTypeObject *type)
@@ -86,7 +86,7 @@ ga_class *ga_class_of(PyTypeObject *type)
         return NULL;
     }
     c->users++;
-    if ((c->held ? c->stale ? ga_classes_refresh() : 0 : take_up(c)) < 0) {
+    if ((c->held ? c->stale ? ga_classes_refresh(1) : 0 : take_up(c)) < 0) {
         ga_class_release(c);
         return NULL;
     }
@@ -162,19 +162,19 @@ int ga_class_known(PyTypeObject *type)
 }
 
 /* Makes the classes stale of which something changed that their watchers do not report. */
-static void compare(void)
+static void compare(int cells)
 {
     static uint64_t compared_epoch; /* ga_plan_epoch when all plans were last compared */
     int all = compared_epoch != ga_plan_epoch;
     compared_epoch = ga_plan_epoch;
-    for (ga_class *c = all || ga_plans_with_cells ? classes : NULL; c; c = c->next)
+    for (ga_class *c = all || (cells && ga_plans_with_cells) ? classes : NULL; c; c = c->next)
         if (c->watched && !ga_class_plans_hold(c, all))
             ga_class_renew(c);
 }
 
-int ga_classes_refresh(void)
+int ga_classes_refresh(int cells)
 {
-    compare();
+    compare(cells);
     ga_class *c;
     int status = 0;
     for (int looks = 0; status == 0 && looks < MOST_LOOKS && (c = ga_class_next_stale()); looks++) {
@@ -190,6 +190,13 @@ void ga_class_changed(PyTypeObject *type)
     ga_class *c = found(type);
     if (c)
         ga_class_make_stale(c);
+}
+
+void ga_classes_renew(void)
+{
+    for (ga_class *c = classes; c; c = c->next)
+        ga_class_renew(c);
+    ga_plan_epoch++; /* for those that are remembered */
 }
 
 void ga_function_changed(PyObject *function)

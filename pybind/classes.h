@@ -11,6 +11,7 @@ int ga_class_known(PyTypeObject *type);    /* whether a channel is an instance o
 void ga_class_changed(PyTypeObject *type);
 void ga_function_changed(PyObject *function);
 
-int ga_classes_refresh(void);      /* looks at the stale ones. Runs Python code */
+void ga_classes_renew(void);       /* makes all stale. Runs no Python code */
+int ga_classes_refresh(int cells); /* looks at the stale ones, also for what cells hold. Runs Python code */
 void ga_classes_drop_unused(void); /* may run Python code */
 void ga_classes_end(void);         /* holds none of them any more; may run Python code */

@@ -31,8 +31,8 @@
 //  1. selector.Run waits, without the GIL
 //  2. Step crosses into C, which takes the GIL (ga_step in run.c)
 //  3. the channels that are ready are told (dispatch.c), and scheduled calls that are due are made
-//  4. marked channels are looked at (predicates.c), those that are not settled are asked, and the changes of
-//     interest are collected (interest.c)
+//  4. marked channels are looked at (predicates.c), those that are not settled are asked in map order, which
+//     settles those with plans, and the changes of interest are collected (interest.c)
 //  5. Step returns the changes, and selector.Run registers them with the poller
 //
 // An exception that leaves a handler, and that handle_error does not handle, stays set in the thread; the run

@@ -61,7 +61,8 @@ static PyObject *f_outlook(PyObject *Py_UNUSED(self), PyObject *map)
     ga_mirror *m = known(map);
     if (!m || ga_ended || m->go.status != GA_SETTLED || m->go.descriptor < 0)
         Py_RETURN_NONE;
-    return Py_BuildValue("iidn", m->go.descriptor, m->go.renewed, m->go.again, (Py_ssize_t)m->asked_count + m->exact_lengths);
+    return Py_BuildValue("iidn", m->go.descriptor, m->go.renewed, m->go.again,
+                         (Py_ssize_t)m->asked_count - m->asked_holes + m->exact_lengths);
 }
 
 static PyObject *f_stats(PyObject *Py_UNUSED(self), PyObject *map)

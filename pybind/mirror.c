@@ -27,7 +27,7 @@ void ga_mark(ga_mirror *m, ga_number *n)
             m->resync = 1;
         } else {
             n->marked = 1;
-            m->marked[m->marked_count++] = (ga_marked){n->fd, m->asking};
+            m->marked[m->marked_count++] = (ga_marked){n->fd, m->asking, n->channel ? n->channel->order : 0};
         }
     }
     ga_mirror_touch(m);

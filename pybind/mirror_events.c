@@ -92,6 +92,8 @@ void ga_mirror_attribute_changed(void *channel, PyDict_WatchEvent event, PyObjec
 
 void ga_mirror_class_assigned(PyObject *obj)
 {
+    if (PyModule_Check(obj)) /* its attributes may be computed from now on */
+        ga_classes_renew();
     if (PyType_Check(obj) || !ga_class_known(Py_TYPE(obj)))
         return;
     PyObject *dict = PyObject_GenericGetDict(obj, NULL);

@@ -19,7 +19,8 @@ typedef struct ga_channel {
     int32_t lengths[GA_MOST_LENGTHS]; /* its places in mirror.lengths */
     uint8_t length_count;
     uint8_t settled;  /* bits, of N_readable and N_writable: the result is known, it need not be called */
-    uint8_t results;  /* bits, of those */
+    uint8_t settling; /* bits: the next call settles it */
+    uint8_t results;  /* bits, of those that are settled */
     uint8_t changed;  /* it must be looked at again, and is marked */
     uint8_t bare;     /* nothing on the instance hides the class's handlers */
     uint8_t direct;   /* the predicates are the class's functions */
@@ -51,6 +52,7 @@ typedef struct {
 typedef struct {
     int32_t fd;
     uint64_t stamp;
+    uint64_t order; /* of its channel when it was marked, 0: it had none */
 } ga_marked;
 
 /* A container whose length decides. Both pointers are borrowed: the entry goes when the channel is marked. */
@@ -81,6 +83,7 @@ typedef struct ga_mirror {
     int32_t asked_count, asked_size, asked_holes;
     ga_length *lengths; /* in no order */
     int32_t length_count, length_size;
+    int32_t unseen;        /* channels that were asked since the lengths were compared */
     int32_t exact_lengths; /* of these, those of which more than being empty matters */
     ga_marked *marked;
     int32_t marked_count, marked_size;

@@ -66,14 +66,12 @@ static outcome evaluate(ga_channel *c, int queue)
     return !connected || any ? YES : NO;
 }
 
-/* Calls a predicate that has a plan, if that settles it. Lengths are noted before the call, so that a change during it shows in
- * the next pass. */
-static outcome call(ga_channel *c, int name)
+/* A predicate that has a plan: whether calling it once settles it. The call is left to the pass, which calls in map order. Lengths
+ * are noted now, so that a change before the call or during it shows in the next pass. */
+static outcome plan_of(ga_channel *c, int name)
 {
-    ga_mirror *m = c->mirror;
-    ga_class *class = c->class;
-    const ga_plan *plan = class->plans[name];
-    if (m->traced)
+    const ga_plan *plan = c->class->plans[name];
+    if (c->mirror->traced)
         return ASK;
     if (plan->result >= 0)
         return plan->result ? YES : NO;
@@ -86,19 +84,8 @@ static outcome call(ga_channel *c, int name)
         if (status <= 0)
             return status < 0 ? (PyErr_NoMemory(), FAILED) : ASK;
     }
-    int32_t fd = c->fd;
-    uint64_t order = c->order;
-    PyObject *args[2] = {NULL, Py_NewRef(c->obj)}, *function = Py_NewRef(class->seen[name]);
-    m->stats.asked++;
-    PyObject *result = PyObject_Vectorcall(function, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    Py_DECREF(function);
-    int is = result ? PyObject_IsTrue(result) : -1;
-    Py_XDECREF(result);
-    Py_DECREF(args[1]);
-    if (is < 0)
-        return FAILED;
-    ga_channel *now = ga_channel_at(m, fd);
-    return now != c || c->order != order ? GONE : is ? YES : NO;
+    c->settling |= (uint8_t)(1 << name);
+    return ASK;
 }
 
 /* Finds its class, which may have to be looked at first. YES, FAILED or GONE. */
@@ -138,9 +125,20 @@ static void watch(ga_channel *c)
     Py_XDECREF(dict); /* no reference is kept: if __dict__ is replaced, the old one must end */
 }
 
+void ga_predicate_settled(ga_channel *c, int name, int is)
+{
+    c->settled |= (uint8_t)(1 << name);
+    c->results = (uint8_t)((c->results & ~(1 << name)) | (is ? 1 << name : 0));
+}
+
+int ga_predicates_settled(ga_channel *c)
+{
+    return c->settled == 3 && c->direct && c->dict && !c->changed && truth(attribute(c, N_accepting)) >= 0;
+}
+
 int ga_predicates_look_at(ga_channel *c)
 {
-    c->changed = c->settled = c->direct = c->bare = 0;
+    c->changed = c->settled = c->settling = c->direct = c->bare = 0;
     outcome came = classify(c);
     if (came != YES)
         return came == FAILED ? -1 : 0;
@@ -155,23 +153,19 @@ int ga_predicates_look_at(ga_channel *c)
         came = rule == RULE_YES      ? YES
                : rule == RULE_SENDER ? evaluate(c, N_out_buffer)
                : rule == RULE_CHAT   ? evaluate(c, N_producer_fifo)
-               : rule == RULE_PLAN   ? call(c, i)
+               : rule == RULE_PLAN   ? plan_of(c, i)
                                      : ASK;
-        if (came == GONE)
-            return 0;
         if (came == FAILED)
             return -1;
-        if (came == ASK || c->changed)
-            continue;
-        c->settled |= (uint8_t)(1 << i);
-        c->results = (uint8_t)((c->results & ~(1 << i)) | (came == YES ? 1 << i : 0));
+        if (came != ASK && !c->changed)
+            ga_predicate_settled(c, i, came == YES);
     }
-    int accepting = c->dict && !c->changed ? truth(attribute(c, N_accepting)) : -1;
     if (c->changed)
         ga_length_leave(c); /* the containers may be gone */
-    if (c->settled != 3 || accepting < 0 || !c->direct)
+    if (!ga_predicates_settled(c))
         return ga_asked_enter(c) < 0 ? (PyErr_NoMemory(), -1) : 0;
     ga_asked_leave(c);
-    c->want = (c->results & 1 << N_readable ? GA_READ : 0) | (c->results & 1 << N_writable && !accepting ? GA_WRITE : 0);
+    int writes = c->results & 1 << N_writable && !truth(attribute(c, N_accepting));
+    c->want = (c->results & 1 << N_readable ? GA_READ : 0) | (writes ? GA_WRITE : 0);
     return 1;
 }

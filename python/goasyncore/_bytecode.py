@@ -8,6 +8,8 @@ table of `_operations`, the function is called each time, which is slower but co
 
 from __future__ import annotations
 
+from builtins import len  # the program may replace the builtin one
+
 from . import _operations
 from ._operations import Unclear
 

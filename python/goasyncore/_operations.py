@@ -8,6 +8,7 @@ what is known of the values in place of the values.
 from __future__ import annotations
 
 import sys
+from builtins import len  # the program may replace the builtin one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ There are no generators here, because CPython 3.12 crashes if there is no memory
 
 from __future__ import annotations
 
-import builtins
 import sys
-from types import FunctionType, ModuleType
+from _operator import truth
+from builtins import len  # the program may replace the builtin one
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from . import _bytecode, _operations
 from ._operations import Unclear
@@ -45,6 +46,8 @@ _MISSING = object()
 _DEPTH = 8  # nested calls
 _SIMPLE = (bool, int, float, complex, str, bytes, type(None), type(...))
 _TRUE = (FunctionType, type(len), type)  # their truth never changes
+_BUILTINS = {"len": len, "bool": bool, "super": super}
+_IMMUTABLE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 
 # The class's own values, even if its metaclass overrides the attributes.
 _mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
@@ -79,7 +82,9 @@ class _Plan:
         reads = _bytecode.analysed(function.__code__)
         self.note(_FUNCTION, function, None, None)
         for name in reads.builtins:
-            if self.value_of(function, (name,)) is not getattr(builtins, name):
+            value = self.value_of(function, (name,))
+            # The program may have replaced it before this module was imported.
+            if value is not _BUILTINS[name] or type(value) not in (BuiltinFunctionType, type):
                 raise Unclear(f"calls {name}(), which is not the builtin one")
         results = {call: self.visit(self.target(function, call), depth + 1) for call in reads.calls}
         for source, counts in reads.counts.items():
@@ -102,6 +107,8 @@ class _Plan:
 
     def attribute(self, name: str, counts: int) -> None:
         kind = type(_lookup(self.mro, name))
+        if not kind.__flags__ & _IMMUTABLE:
+            raise Unclear(f"reads self.{name}, of a class that may become a descriptor")
         for method in ("__get__", "__set__", "__delete__"):
             if hasattr(kind, method):
                 raise Unclear(f"reads self.{name}, which is computed")
@@ -217,7 +224,7 @@ def constant(function: FunctionType) -> bool | None:
     if reads.counts or reads.calls or reads.builtins or reads.returned:
         return None
     try:
-        return bool(function(None))
+        return truth(function(None))
     except Exception:  # such as that of 1 / 0, which the loop raises
         return None
 
