@@ -156,25 +156,33 @@ int ga_send_at_once(int fd, PyObject *data, PyObject **rest)
     return sent == -2 || !*rest ? -1 : error;
 }
 
-/* Sends while other threads run, which may send through the channel as well: so the data is stored first, as in 3.11. */
-static PyObject *send_stored(PyObject *self, PyObject *data, int fd)
+/* Stores what is left of the data after that many bytes, before what other threads have stored meanwhile. An exception that is set
+ * stays set. */
+static int store_rest(PyObject *self, PyObject *data, Py_ssize_t sent)
 {
-    if (PyObject_SetAttr(self, NAME(out_buffer), data) < 0)
-        return NULL;
+    PyObject *exc = PyErr_GetRaisedException(), *stored = PyObject_GetAttr(self, NAME(out_buffer));
+    PyObject *rest = stored ? PySequence_GetSlice(data, sent, PY_SSIZE_T_MAX) : NULL;
+    int more = rest ? PyObject_IsTrue(stored) : -1;
+    if (more > 0)
+        Py_SETREF(rest, PySequence_Concat(rest, stored));
+    int status = more < 0 || !rest ? -1 : PyObject_SetAttr(self, NAME(out_buffer), rest);
+    Py_XDECREF(stored);
+    Py_XDECREF(rest);
+    if (exc)
+        PyErr_SetRaisedException(exc);
+    return status;
+}
+
+/* Sends while other threads run, which may send through the channel as well. If a thread has the turn, others only store. */
+static PyObject *send_in_turn(PyObject *self, PyObject *data, int fd)
+{
     int turn = ga_turn_take(self);
     if (turn == GA_ANOTHERS_TURN)
-        Py_RETURN_NONE;
+        return PyObject_SetAttr(self, NAME(out_buffer), data) < 0 ? NULL : Py_NewRef(Py_None); /* it was empty */
     Py_ssize_t sent = transmit(fd, data, 0);
     int error = errno, status = sent == -2 ? -1 : 0;
-    if (sent > 0) {
-        PyObject *stored = PyObject_GetAttr(self, NAME(out_buffer)); /* perhaps with more at its end */
-        PyObject *rest = !stored                                            ? NULL
-                         : stored == data && sent == PyBytes_GET_SIZE(data) ? Py_NewRef(ga_empty)
-                                                                            : PySequence_GetSlice(stored, sent, PY_SSIZE_T_MAX);
-        status = rest ? PyObject_SetAttr(self, NAME(out_buffer), rest) : -1;
-        Py_XDECREF(stored);
-        Py_XDECREF(rest);
-    }
+    if (sent < PyBytes_GET_SIZE(data) && store_rest(self, data, sent > 0 ? sent : 0) < 0)
+        status = -1;
     if (status == 0 && sent == -1)
         status = ga_send_refused(self, error);
     if (ga_turn_end(turn, status < 0 ? NULL : self))
@@ -206,7 +214,7 @@ static PyObject *m_sender_send(PyObject *self, PyObject *dict, PyObject *data)
         return ga_sender_send_to(self, sock, data);
     }
     if (ga_loops > 1)
-        return send_stored(self, data, fd);
+        return send_in_turn(self, data, fd);
     PyObject *rest;
     int error = ga_send_at_once(fd, data, &rest);
     if (!rest && error == 0)
