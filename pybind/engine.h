@@ -33,6 +33,7 @@ typedef struct {
     uintptr_t handle;   /* Go's, of what serves the map; 0: none yet */
     int status;         /* GA_RUNNING while a run is under way */
     int passes;         /* passes completed in this run */
+    uint32_t relies;    /* twice the tick at which the last wait began that relied on alarm.h, and 1 during it; atomic */
     int32_t timed;      /* a call is scheduled: ga_due_in returns when; read by Go, atomically */
     ga_change *changes; /* what a run begins with, and what ga_step reports */
     int change_count;

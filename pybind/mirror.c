@@ -1,5 +1,6 @@
 /* The mirror of a map: its channels come and go, and are marked to be looked at again. */
 #include "mirror.h"
+#include "alarm.h"
 #include "watch.h"
 
 ga_mirror *ga_mirrors;
@@ -154,6 +155,7 @@ void ga_mirror_end(ga_mirror *m)
     ga_attended -= m->attendant != 0;
     ga_channel_remove_all(m);
     if (m->go.handle) {
+        ga_alarm_forget(&m->go);
         ga_waker_close(&m->waker);
         if (ga_reserve(&abandoned, &abandoned_size, abandoned_count + 1, sizeof *abandoned) == 0)
             abandoned[abandoned_count++] = m->go.handle;

@@ -121,7 +121,7 @@ func serve(m *C.ga_map, options selector.Options) {
 	if !source.reportDescriptors() {
 		return
 	}
-	options.Due, options.Opened = source.due, source.opened
+	options.Due, options.Opened, options.Alarm = source.due, source.opened, source
 	err = source.selector.Run(source, options)
 	m.passes = C.int(source.selector.Passes())
 	switch {

@@ -1,5 +1,6 @@
 /* The passes of a run: how it begins, what Go calls during it, and how it ends. */
 #include "run.h"
+#include "alarm.h"
 #include "crossing.h"
 #include "dispatch.h"
 #include "interest.h"
@@ -213,6 +214,11 @@ static void break_off(ga_mirror *m, int status)
 void ga_pass_signals_on(ga_map *go, const void *numbers, int count)
 {
     ga_waker_pass_signals_on(&((ga_mirror *)go)->waker, numbers, count);
+}
+
+int ga_begin_alarm(ga_map *go)
+{
+    return ga_alarm_begin(go, &((ga_mirror *)go)->waker);
 }
 
 void ga_opened(ga_map *go, int poller, int read_end, int write_end)

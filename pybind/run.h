@@ -36,6 +36,9 @@ double ga_due_in(ga_map *go);
 /* Needs no GIL, in the run's thread. Passes the numbers of signals that came during the wait on, as CPython would have. */
 void ga_pass_signals_on(ga_map *go, const void *numbers, int count);
 
+/* Needs no GIL. ga_alarm_begin, for that map. */
+int ga_begin_alarm(ga_map *go);
+
 /* Before a wait: from now on the poller has these descriptors, which are closed in a forked child and with the map. */
 void ga_opened(ga_map *go, int poller, int read_end, int write_end);
 

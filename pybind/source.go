@@ -4,6 +4,7 @@
 
 package pybind
 
+// #include "alarm.h"
 // #include "run.h"
 import "C"
 
@@ -29,11 +30,24 @@ type dictSource struct {
 	selector *selector.Selector
 	renewed  int  // what selector.Renewed() was when C got the descriptors
 	entered  bool // C has already collected what the first Step asks for
+	alarm    alarm
 	due      func() time.Duration
 	opened   func() bool
 }
 
-var _ selector.Source = (*dictSource)(nil)
+var (
+	_ selector.Source = (*dictSource)(nil)
+	_ selector.Alarm  = (*dictSource)(nil)
+)
+
+// alarm says whether the thread of alarm.c looks after the map's waits.
+type alarm uint8
+
+const (
+	notAsked alarm = iota
+	asked
+	refused
+)
 
 const forever = 9e9 // seconds, almost more than a Duration holds
 
@@ -132,4 +146,32 @@ func (s *dictSource) Interrupted() bool {
 	s.passSignalsOn()
 	C.ga_interrupted(s.m)
 	return s.m.status == C.GA_RUNNING
+}
+
+// Begin implements selector.Alarm.
+func (s *dictSource) Begin() bool {
+	tick := (*uint32)(unsafe.Pointer(&C.ga_alarm_tick))
+	if s.alarm == notAsked || s.alarm == asked && atomic.LoadUint32(tick) == 0 {
+		s.alarm = asked
+		if C.ga_begin_alarm(s.m) == 0 {
+			s.alarm = refused
+		}
+		return false // the thread has to begin
+	}
+	if s.alarm == refused {
+		return false
+	}
+	s.rely(atomic.LoadUint32(tick)<<1 | 1)
+	if atomic.LoadUint32(tick) == 0 { // perhaps the thread has not seen it
+		s.End()
+		return false
+	}
+	return true
+}
+
+// End implements selector.Alarm.
+func (s *dictSource) End() { s.rely(uint32(s.m.relies) &^ 1) }
+
+func (s *dictSource) rely(value uint32) {
+	atomic.StoreUint32((*uint32)(unsafe.Pointer(&s.m.relies)), value)
 }

@@ -64,8 +64,12 @@ type Options struct {
 	// another WakeFD. If it returns false, the Run ends.
 	Opened func() bool
 
-	// BeginShort makes a long wait begin with a short one while other Runs are under way; see shortWait.
+	// BeginShort makes a long wait begin with a short one while other Runs are under way; see shortWait. A
+	// wait that relies on the Alarm is not as short.
 	BeginShort bool
+
+	// Alarm, if given, ends long waits of a busy Run in the place of the timeout.
+	Alarm Alarm
 
 	// Yield lets Go's scheduler run other goroutines every few milliseconds; see yieldEvery.
 	Yield bool
@@ -200,11 +204,7 @@ func (s *Selector) wait(src Source, o *Options) (ready []poller.Ready, more bool
 			return nil, false, err
 		}
 		slice := s.slice(now, end)
-		isLong := slice < 0 || slice > shortWait // negative is for ever
-		if o.BeginShort && isLong && !s.waited && runs.Load() > 1 {
-			slice = shortWait
-		}
-		n, err := s.poll(slice)
+		n, err := s.pollFor(slice, o)
 		s.waited = true
 		if errors.Is(err, unix.EINTR) {
 			_, _ = s.poller.Drain() // removes the signal's byte; the next wait finds out what is wrong
@@ -224,8 +224,10 @@ func (s *Selector) wait(src Source, o *Options) (ready []poller.Ready, more bool
 			return nil, false, descriptor.NotOpen("select")
 		}
 		if len(ready) > 0 {
+			s.somethingWasReady()
 			return ready, true, nil
 		}
+		s.busy = false
 		now = clock.Now()
 		if woken && o.Due != nil {
 			end = o.end(now, timedOut)

@@ -40,6 +40,9 @@ type Selector struct {
 	source     Source        // of the current wait
 	waited     bool          // the poller has been called in this wait
 	verified   time.Duration // when the poller last checked its own descriptors
+	waits      int           // how many were counted since the last decision whether the Run is busy
+	counted    time.Duration // when that was
+	busy       bool
 	yielded    time.Duration // when the Run has last yielded
 	renewals   int           // what Renewed was when the source was last told
 	audit
