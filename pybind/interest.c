@@ -88,6 +88,7 @@ static void compare_lengths(ga_mirror *m)
 static void see_lengths(ga_mirror *m)
 {
     m->unseen = 0;
+    m->asking = m->unseen_from; /* rather too early in this pass than after the timeout */
     compare_lengths(m);
 }
 
@@ -105,10 +106,12 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
     if (acts && want >= 0) {
         if (m->suspect_count)
             ga_mirror_look_at_suspects(m);
-        if (++m->unseen * LENGTHS >= m->length_count)
-            see_lengths(m);
         if (ga_classes_refresh(0) < 0)
             want = -1;
+        if (!m->unseen++)
+            m->unseen_from = order;
+        if (m->unseen * LENGTHS >= m->length_count)
+            see_lengths(m);
     }
     m->asking = 0;
     if (want < 0)
@@ -205,13 +208,13 @@ static int ask_all(ga_mirror *m)
     m->unseen = 0;
     for (int32_t i = 0; i < m->asked_count && status == 0; i++) {
         const int32_t count = m->asked_count;
-        if (m->asked[i] && m->asked[i]->order > last) {
-            last = m->asked[i]->order;
+        if (m->asked[i] && (m->asked[i]->order > last || m->asked[i]->fresh)) {
+            last = m->asked[i]->order > last ? m->asked[i]->order : last;
+            m->asked[i]->fresh = 0;
             ga_asked_load_early(m, i);
             status = ask_channel(m, m->asked[i]);
         }
         if (i == count - 1 && m->unseen && status == 0) {
-            m->asking = last;
             see_lengths(m);
             m->asking = 0;
         }

@@ -148,7 +148,7 @@ int ga_asked_enter(ga_channel *c)
     }
     m->asked[at] = c;
     c->slot = at;
-    c->asked = 1;
+    c->asked = c->fresh = 1;
     return 0;
 }
 

@@ -25,6 +25,7 @@ typedef struct ga_channel {
     uint8_t bare;     /* nothing on the instance hides the class's handlers */
     uint8_t direct;   /* the predicates are the class's functions */
     uint8_t asked;    /* it is in mirror.asked */
+    uint8_t fresh;    /* and was not asked since it came there */
     uint8_t known;    /* to the engine */
     uint8_t renewed;  /* but perhaps not its socket: the number may stand for another open file */
     uint8_t unseen;   /* while the mirror is compared with the map */
@@ -84,6 +85,7 @@ typedef struct ga_mirror {
     ga_length *lengths; /* in no order */
     int32_t length_count, length_size;
     int32_t unseen;        /* channels that were asked since the lengths were compared */
+    uint64_t unseen_from;  /* the order of the first of them */
     int32_t exact_lengths; /* of these, those of which more than being empty matters */
     ga_marked *marked;
     int32_t marked_count, marked_size;

@@ -92,6 +92,15 @@ def test_a_length_that_a_predicate_changes(use_poll, channels, made, others, pla
     assert seen == [channel.number for channel in all_of_them if channel is not acting]
 
 
+def test_lengths_that_one_of_many_predicates_changes(use_poll, channels, made):
+    *all_of_them, seen = made(use_poll, *([Acting] + [ByLength] * 19) * 10)
+    for first, then in ((0, 199), (20, 21), (160, 161)):
+        later = all_of_them[then].items
+        all_of_them[first].act = lambda later=later: later.append(1)
+    one_pass(use_poll, channels)
+    assert seen == [21, 161, 199]
+
+
 def test_a_class_that_a_predicate_changes(use_poll, channels, made, monkeypatch):
     _, acting, _, seen = made(use_poll, ByFlag, Acting, ByFlag)
     acting.act = lambda: monkeypatch.setattr(ByFlag, "writable", lambda self: True)
