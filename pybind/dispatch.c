@@ -60,30 +60,38 @@ static PyObject *raise_again(PyObject *list, PyObject *Py_UNUSED(unused))
     return NULL;
 }
 
+/* Calls asyncore's own function for the event, or for all of poll's. */
+static int tell_in_python(ga_mirror *m, PyObject *obj, uint32_t event)
+{
+    int name = m->use_poll ? N_readwrite : event == GA_WRITE ? N_write : event == GA_PRIORITY ? N__exception : N_read;
+    PyObject *tell = Py_XNewRef(PyDict_GetItemWithError(m->namespace, ga_names[name])), *result = NULL;
+    if (tell)
+        result = m->use_poll ? PyObject_CallFunction(tell, "OI", obj, event) : PyObject_CallOneArg(tell, obj);
+    else if (!PyErr_Occurred())
+        PyErr_Format(PyExc_NameError, "name '%U' is not defined", ga_names[name]);
+    Py_XDECREF(tell);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+}
+
 /* A handler has raised at `event`; the exception is set. asyncore's own function for that event decides what it means. */
 static int aftermath(ga_mirror *m, PyObject *obj, uint32_t event)
 {
     static PyMethodDef again = {"raise_again", raise_again, METH_NOARGS, NULL};
     PyObject *exc = PyErr_GetRaisedException();
-    int name = m->use_poll ? N_readwrite : event == GA_WRITE ? N_write : event == GA_PRIORITY ? N__exception : N_read;
-    PyObject *tell = Py_XNewRef(PyDict_GetItemWithError(m->namespace, ga_names[name]));
-    PyObject *list = tell ? PyList_New(1) : NULL, *fail = NULL, *stand_in = NULL, *result = NULL;
+    PyObject *list = PyList_New(1), *fail = NULL, *stand_in = NULL;
     if (list) {
         PyList_SET_ITEM(list, 0, exc);
         exc = NULL;
         fail = PyCFunction_New(&again, list);
         stand_in = fail ? PyObject_CallFunctionObjArgs(ga_tools.aftermath, obj, fail, NULL) : NULL;
-        if (stand_in)
-            result = m->use_poll ? PyObject_CallFunction(tell, "OI", stand_in, event) : PyObject_CallOneArg(tell, stand_in);
-    } else if (!PyErr_Occurred())
-        PyErr_Format(PyExc_NameError, "name '%U' is not defined", ga_names[name]);
+    }
+    int status = stand_in ? tell_in_python(m, stand_in, event) : -1;
     Py_XDECREF(exc);
-    Py_XDECREF(tell);
     Py_XDECREF(list);
     Py_XDECREF(fail);
     Py_XDECREF(stand_in);
-    Py_XDECREF(result);
-    return result ? 0 : -1;
+    return status;
 }
 
 /* The channel that became ready, if it still has its number, or has it again; else NULL. */
@@ -149,7 +157,13 @@ int ga_dispatch(ga_mirror *m, const ga_ready *ready, int count)
             ga_channel *c = still_there(m, ready[i].fd, channels[i]);
             if (!c)
                 continue;
-            if (m->use_poll)
+            if (m->traced && !ga_tools.watch) {
+                static const uint32_t each[] = {GA_READ, GA_WRITE, GA_PRIORITY, GA_HANGUP | GA_ERROR | GA_INVALID};
+                uint32_t events = m->use_poll ? ready[i].events : sweeps[sweep];
+                for (size_t n = 0; n < sizeof each / sizeof *each; n++)
+                    m->stats.events += (events & each[n]) != 0;
+                status = tell_in_python(m, channels[i], events);
+            } else if (m->use_poll)
                 status = tell_all(m, c, ready[i].events);
             else if ((sweep == 0   ? call_event(c, N_handle_read_event)
                       : sweep == 1 ? call_event(c, N_handle_write_event)

@@ -110,7 +110,7 @@ typedef struct ga_mirror {
     uint8_t woken;            /* and was woken */
     uint8_t resync;           /* the mirror may be wrong: compare it with the map */
     uint8_t foreign;          /* a key is not a descriptor's number */
-    uint8_t traced;           /* a tool counts calls: no predicate of the program is settled */
+    uint8_t traced;           /* a tool sees calls: the Python functions are called, and no predicate is settled */
 } ga_mirror;
 
 /* Pointers to a number are valid until the next one is made or dropped. */

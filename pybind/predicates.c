@@ -71,8 +71,6 @@ static outcome evaluate(ga_channel *c, int queue)
 static outcome plan_of(ga_channel *c, int name)
 {
     const ga_plan *plan = c->class->plans[name];
-    if (c->mirror->traced)
-        return ASK;
     if (plan->result >= 0)
         return plan->result ? YES : NO;
     const Py_ssize_t *lengths[GA_MOST_LENGTHS];
@@ -149,7 +147,7 @@ int ga_predicates_look_at(ga_channel *c)
     }
     ga_length_leave(c);
     for (int i = N_readable; i <= N_writable && c->direct && c->class->direct; i++) {
-        ga_rule rule = c->class->rules[i];
+        ga_rule rule = c->mirror->traced ? RULE_ASK : c->class->rules[i];
         came = rule == RULE_YES      ? YES
                : rule == RULE_SENDER ? evaluate(c, N_out_buffer)
                : rule == RULE_CHAT   ? evaluate(c, N_producer_fifo)

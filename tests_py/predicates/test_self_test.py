@@ -33,19 +33,17 @@ def refuse_hooks(error):
 
 ASKED = """
 def asked(passes):
-    code = asyncore.dispatcher.readable.__code__
-    calls = []
+    import goasyncore
     near, far = socket.socketpair()
     channels = {}
     asyncore.dispatcher_with_send(near, channels)
     asyncore.loop(0, False, channels, 1)
-    sys.setprofile(lambda frame, event, arg: calls.append(1)
-                   if event == "call" and frame.f_code is code else None)
+    before = goasyncore.stats(channels).predicates_asked
     asyncore.loop(0, False, channels, passes)
-    sys.setprofile(None)
+    calls = goasyncore.stats(channels).predicates_asked - before
     asyncore.close_all(channels)
     far.close()
-    return len(calls)
+    return calls // 2  # of readable()
 """
 
 FALLBACKS = {
