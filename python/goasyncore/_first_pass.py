@@ -28,7 +28,8 @@ __all__ = ["load", "poll_passes", "select_passes", "serve", "use"]
 # Each imports only those before it.
 _NEEDED = (
     *("_logger", "_slow_handler", "_timers", "_portable_waker", "_stats", "_portable_registered"),
-    *("_portable_poll", "_portable_select", "_portable", "_callbacks", "_native"),
+    *("_portable_poll", "_portable_select_wait", "_portable_select", "_portable"),
+    *("_callbacks", "_native"),
 )
 
 

@@ -44,7 +44,6 @@ class Registered:
         "order",
         "passes",
         "pollster",
-        "sent",
         "told",
         "waker",
         "wants",
@@ -53,8 +52,7 @@ class Registered:
     def __init__(self, counts: Counts) -> None:
         self.waker = -1
         self.events = self.passes = 0  # that the counts do not contain yet. In each of the passes
-        self.asked = 0  # so many channels were asked, and
-        self.sent = 0  # so many given to select(2)
+        self.asked = 0  # so many channels were asked
         self.busy = True  # a loop uses it
         self.counts = counts
         self.begin({})
@@ -84,7 +82,6 @@ class Registered:
         self.events = self.passes = 0
         counts.passes += passes
         counts.asked += passes * self.asked * 2
-        counts.changes += passes * self.sent
 
     def begin(self, wanted: dict[Any, int]) -> None:
         """Begin with a new poll object, and register these in their order."""
@@ -110,7 +107,7 @@ class Registered:
             self.begin({})
         self.wants = None
         self.order = order = [*channels]
-        self.asked, self.sent, self.lasting = len(order), 0, False
+        self.asked, self.lasting = len(order), False
         wanted = wants
         told, now = self.told, channels
         if 0 in wants:
@@ -131,6 +128,17 @@ class Registered:
             self.in_order = False
             wanted = []  # so that the next pass comes here again
         self.wants = wanted
+
+    def leave(self, map: Map, asked: int, given: int) -> None:
+        """Count a pass that gives its channels to select(2)."""
+        counts = self.counts
+        counts.check(map)
+        counts.changes += given
+        if asked != self.asked:
+            self.settle()
+            self.asked = asked
+        if self.wants:
+            self.wants = []  # so that the next pass with poll(2) registers what has changed
 
     def tell(self, key: Any, want: int) -> None:
         """Register what the channel under a key waits for."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from _operator import length_hint
+from errno import EINVAL
 
 from . import _slow_handler, _timers
-from ._genuine import clock, missing, name_in, own_poll, own_select, own_sleep
+from ._genuine import missing, name_in, own_poll, own_select
 from ._portable_poll import EVERY, LONGEST, NEVER, SELDOM, select_by_poll
 from ._portable_registered import IN, OUT, recent, registered
-from ._portable_waker import call_due, left_of, number, prepared, sure
+from ._portable_select_wait import beyond, lists, select, wait
+from ._portable_waker import call_due, of_thread, prepared
 from ._timers import agendas
+from ._turns import other_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._portable_registered import Registered
-    from ._stats import Counts
 
     type Namespace = dict[str, Any]
     type Map = MutableMapping[Any, Any]
@@ -25,23 +27,31 @@ if TYPE_CHECKING:
 
 __all__ = ["select_passes"]
 
-_FD_SETSIZE = 1024  # select.select accepts numbers below this
 _FEW = 16  # channels; with more, it costs more to look at poll(2)'s result than poll(2) saves
-_NOTHING: Ready = ([], [], [])
+_NOBODY: list[Any] = []
+_SECONDS = int, float
 
 
 def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> None:
-    """Make passes with select's meaning of ready, at most `count` if that is not negative."""
+    """Make passes with select's meaning of ready, at most `count` if that is not negative.
+
+    For few channels, poll(2) takes half of select(2)'s time. But it counts in milliseconds, and it
+    reports what another thread closed during the wait, which select does not.
+    """
     plain = type(map) is dict
-    waker = None
+    waker = limit = None
+    by_poll = own_poll is not None
     look_at, pause = count - 1, EVERY  # at which count to look before waiting, see EVERY
+    last: Any = None  # what the channels of the last pass with select(2) waited for
     if waits := timeout != 0:
         waker = prepared(namespace, map)
-        if not (timeout is None or (type(timeout) in (int, float) and 0 <= timeout < LONGEST)):
-            look_at = NEVER
-    few = 0 if waits or own_poll is None else _FEW
-    before: list[int] | None = None  # what the channels of the last pass waited for,
-    order: list[Any] = []  # and their numbers
+        if timeout is not None:
+            limit = _milliseconds(timeout)
+            by_poll = by_poll and limit is not None
+            if not (type(timeout) in _SECONDS and 0 <= timeout < LONGEST):
+                look_at = NEVER
+    elif type(timeout) not in _SECONDS:
+        by_poll, look_at = False, NEVER
     there = recent.there
     counts = there.counts
     if map.get(counts.key, there) is not counts.witness() or there.busy:
@@ -62,69 +72,79 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
                 by_select = namespace["select"].select
             except KeyError:
                 raise missing("select") from None
-            if (
-                few
-                and len(wants) <= few
-                and by_select is own_select
-                and (ready := _look(there, channels, wants, map))
-            ):
-                reads, writes, others = ready
-            else:
-                if wants != before or [*channels] != order:
-                    before, order = wants, [*channels]
-                    if wants.count(3) == len(wants):  # most often, they all wait for data
-                        readers = either = order
-                        writers: list[Any] = []
-                    else:
-                        pairs = [*zip(order, wants, strict=True)]
-                        readers = [key for key, want in pairs if want & 1]
-                        writers = [key for key, want in pairs if want & 4]
-                        either = [key for key, want in pairs if want]
-                    number, usable = -1, False
-                    counts.check(map)
-                    there.settle()
-                    there.asked, there.sent = len(order), len(either)
-                    there.wants = None  # for poll(2)
+            ready: Ready | None = None
+            few = by_poll and by_select is own_select and len(wants) <= _FEW and not other_threads()
+            if few and (wants != there.wants or [*channels] != there.order):
+                if waits and last != (now := (wants, [*channels])):
+                    last, few = now, False  # what always changes costs less with select(2)
+                else:
+                    there.change(channels, wants, map)
+            if few:
+                own = there.waker
+                if own in channels:
+                    there.wait_for(None)
+                    own = -1
+                events = None
                 try:
-                    reads = None
-                    if either and by_select is own_select:
+                    if count <= look_at and there.told:
+                        events = there.pollster.poll(0)
+                        if events:
+                            look_at, pause = count - 1, EVERY
+                        elif waits:
+                            events, look_at, pause = None, count - pause, min(2 * pause, SELDOM)
+                        else:
+                            look_at = count - 1
+                    if events is None and waker is not None and waker.map is None and there.told:
+                        if waker.number != own:
+                            there.wait_for(None if waker.number in channels else waker)
+                            own = there.waker
+                        if own >= 0:
+                            waker.map = map
+                            try:
+                                if not _timers.used:
+                                    events = there.pollster.poll(limit)
+                            finally:
+                                waker.map = None
+                except OSError as why:
+                    if why.errno != EINVAL:
+                        raise
+                    by_poll = False  # the program must not open as many files as there are channels
+                if events is not None and not (events and events[0][0] == own):
+                    if not there.in_order:
+                        events = there.sorted(events, channels)
+                    reads = [key for key, flags in events if flags == IN]
+                    if len(reads) == len(events):
+                        ready = reads, _NOBODY, _NOBODY
+                    elif not any([flags & ~(IN | OUT) for _, flags in events]):
+                        reads = [key for key, flags in events if flags & IN]
+                        ready = reads, [key for key, flags in events if flags & OUT], _NOBODY
+                    else:
+                        keys = lists(channels, wants)
+                        ready = select_by_poll(there, channels, keys, timeout, map)
+            if ready is None:
+                keys = lists(channels, wants)
+                if not few:
+                    there.leave(map, len(wants), len(keys[2]))
+                try:
+                    if not few and by_select is own_select and keys[2]:
                         if count <= look_at:
-                            reads, writes, others = own_select(readers, writers, either, 0)
-                            if reads or writes or others:
+                            ready = own_select(*keys, 0)
+                            if any(ready):
                                 look_at, pause = count - 1, EVERY
                             elif waits:
-                                reads, look_at, pause = None, count - pause, min(2 * pause, SELDOM)
+                                ready, look_at, pause = None, count - pause, min(2 * pause, SELDOM)
                             else:
                                 look_at = count - 1
-                        if reads is None and waker is not None:
-                            if waker.number != number:
-                                number = waker.number
-                                usable = number not in channels and waker.map is None
-                                with_waker = [*readers, number]
-                            if usable:
-                                waker.map = map
-                                try:
-                                    if not _timers.used:
-                                        reads, writes, others = own_select(
-                                            with_waker, writers, either, timeout
-                                        )
-                                except OSError:
-                                    if waker.intact():
-                                        raise
-                                finally:
-                                    waker.map = None
-                                if reads and reads[-1] == number:
-                                    reads = None
-                    if reads is None:
-                        lists = readers, writers, either
-                        reads, writes, others = _select(
-                            namespace, by_select, channels, lists, timeout, map, counts
-                        )
+                        if ready is None and waker is not None and waker.number not in channels:
+                            ready = wait(keys, timeout, waker, map)
+                    if ready is None:
+                        ready = select(namespace, by_select, channels, keys, timeout, map, counts)
+                        waker = of_thread.waker
                 except ValueError:
-                    if not (by_select is own_select and own_poll and _beyond(either)):
+                    if not (by_select is own_select and own_poll and beyond(keys[2])):
                         raise
-                    lists = readers, writers, either
-                    reads, writes, others = select_by_poll(there, channels, lists, timeout, map)
+                    ready = select_by_poll(there, channels, keys, timeout, map)
+            reads, writes, others = ready
             there.passes += 1
             if reads:
                 try:
@@ -157,6 +177,14 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
         counts.check(map)
 
 
+def _milliseconds(seconds: Any) -> int | None:
+    """Return the same in milliseconds; `None` if they are not whole, or if only select can tell."""
+    if type(seconds) not in _SECONDS or not 0 <= seconds < LONGEST / 1000:
+        return None
+    milliseconds = round(seconds * 1000)
+    return milliseconds if abs(milliseconds - seconds * 1000) < 1e-6 else None
+
+
 def _tell(
     namespace: Namespace,
     name: str,
@@ -181,87 +209,3 @@ def _tell(
     except BaseException:
         there.events -= length_hint(left)
         raise
-
-
-def _look(there: Registered, channels: dict[Any, Any], wants: list[int], map: Map) -> Ready | None:
-    """Return what select would report at once; `None` if only select can tell.
-
-    poll(2) takes half of select(2)'s time, but it may report something else than data and room.
-    """
-    if wants != there.wants or [*channels] != there.order:
-        there.change(channels, wants, map)
-    if there.waker >= 0:
-        there.wait_for(None)
-    events = there.pollster.poll(0)
-    if not there.in_order:
-        events = there.sorted(events, channels)
-    if not events:
-        return _NOTHING if there.told else None  # without channels it is a sleep
-    if any([flags & ~(IN | OUT) for _, flags in events]):
-        return None
-    reads = [number for number, flags in events if flags & IN]
-    return reads, [number for number, flags in events if flags & OUT], []
-
-
-def _beyond(keys: list[Any]) -> bool:
-    """Return whether select.select has refused a number as too large, perhaps the waker's."""
-    numbers = [key if isinstance(key, int) else key.fileno() for key in keys]
-    largest = max([number(), *numbers])
-    return min([0, *numbers]) >= 0 and largest >= _FD_SETSIZE
-
-
-def _select(
-    namespace: Namespace,
-    by_select: Any,
-    channels: dict[Any, Any],
-    lists: Ready,
-    timeout: Any,
-    map: Map,
-    counts: Counts,
-) -> Ready:
-    """Call select.select for a wait that takes time. It can be ended, unless it is replaced."""
-    readers, writers, everybody = lists
-    waker = None
-    if by_select is own_select and (everybody or _sleeps(namespace, timeout)):
-        waker = sure(channels)
-    ready: Ready
-    if waker is None:
-        limit = _timers.shortened(timeout, map)
-        if not everybody:
-            name_in(namespace, "time").sleep(limit)
-            return _NOTHING
-        reads, writes, others = by_select(readers, writers, everybody, limit)
-        known = channels.__contains__  # a scheduler's select may return anything
-        return list(filter(known, reads)), list(filter(known, writes)), list(filter(known, others))
-    waker.map = map
-    try:
-        began = clock.now()
-        left = timeout
-        while True:
-            number = waker.number
-            also = [number] if number >= 0 else []
-            limit = _timers.shortened(left, map) if agendas else left
-            try:
-                ready = by_select(readers + also, writers, everybody, limit)
-            except OSError:
-                if number < 0 or waker.intact():
-                    raise
-                ready = [], [], []
-            else:
-                if not ready[0] or ready[0][-1] != number:
-                    return ready
-                ready[0].pop()
-            if waker.woken(counts) or any(ready):
-                return ready
-            left = left_of(timeout, began)
-    finally:
-        waker.map = None
-
-
-def _sleeps(namespace: Namespace, timeout: Any) -> bool:
-    """Return whether a wait without channels is a sleep that a waker need not end."""
-    return (
-        name_in(namespace, "time").sleep is own_sleep
-        and type(timeout) in (int, float)
-        and timeout > 0
-    )

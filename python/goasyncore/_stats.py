@@ -91,8 +91,7 @@ class Counts:
         more = 0 if there is None else there.passes
         events = self.events + (there.events if there else 0)
         asked = self.asked + (there.asked * more * 2 if there else 0)
-        changes = self.changes + (there.sent * more if there else 0)
-        return [self.passes + more, events, asked, changes, self.wakes]
+        return [self.passes + more, events, asked, self.changes, self.wakes]
 
     def check(self, map: Map) -> None:
         """Identify the map anew if its channels have changed."""

@@ -6,11 +6,12 @@ import fcntl
 import resource
 import select
 import socket
+import sys
 import threading
 import time
 
 import pytest
-from support import LIMIT, Recorder, pair, until_it_waits
+from support import LIMIT, Recorder, pair, run_python, until_it_waits
 
 ABOVE = 1500
 above_1023 = pytest.mark.ours_only("select.select() ends at 1023")
@@ -83,6 +84,58 @@ def test_closed_before_the_wait_is_a_bad_descriptor(new_pair, channels):
     assert caught.value.errno == errno.EBADF
     assert other.events == []
     channel.del_channel()
+
+
+@pytest.mark.parametrize("last", [1, 2, 3, 8])
+def test_what_a_predicate_closes_is_a_bad_descriptor(new_pair, channels, last):
+    (near, _), (kept, peer) = new_pair(), new_pair()
+    channel, other = Recorder(near, channels), Recorder(kept, channels)
+    asked = []
+
+    def readable():
+        asked.append(channel)
+        if len(asked) == last:
+            near.close()
+        return True
+
+    channel.readable = readable
+    other.handle_read = lambda: None
+    peer.send(b"x")  # so that no pass waits for long
+    with pytest.raises(OSError) as caught:
+        asyncore.loop(LIMIT, False, channels)
+    assert caught.value.errno == errno.EBADF
+    if not natively():  # the engine looks once a millisecond
+        assert len(asked) == last
+    channel.del_channel()
+
+
+def test_a_program_that_may_open_nothing_any_more_is_served():
+    shown = run_python(
+        """
+import asyncore, resource, socket
+
+class Echo(asyncore.dispatcher):
+    def handle_read(self):
+        print(self.recv(10))
+        far.send(b"x")
+
+near, far = socket.socketpair()
+Echo(near)
+more = [asyncore.dispatcher(one) for one in socket.socketpair()]
+for one in more:
+    one.writable = lambda: False
+far.send(b"first")
+asyncore.loop(1, False, None, 1)
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+asyncore.loop(1, False, None, 5)
+"""
+    ).stdout
+    assert shown.split() == ["b'first'"] + 5 * ["b'x'"]
+
+
+def natively():
+    goasyncore = sys.modules.get("goasyncore")
+    return goasyncore is not None and goasyncore.backend().name == "native"
 
 
 def one_takes(wait, least, less_than):
