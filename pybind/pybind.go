@@ -43,6 +43,24 @@ var processors struct {
 func init() {
 	processors.number.Store(2)
 	runtime.GOMAXPROCS(2)
+	takeBallast()
+	startThreads(1) // this one is the third
+}
+
+// startThreads makes sure that Go has n+1 threads besides the one that calls it, which is more than it has processors. Else the
+// collector would start them, perhaps when the process may have no more threads; then Go ends it.
+func startThreads(n int) {
+	var begun sync.WaitGroup
+	begun.Add(n + 1)
+	for range n + 1 {
+		go func() {
+			runtime.LockOSThread() // while it waits, it keeps its thread
+			begun.Done()
+			begun.Wait()
+			runtime.UnlockOSThread()
+		}()
+	}
+	begun.Wait()
 }
 
 // makeRoom makes sure that the next thread that calls Go gets a processor. To add some stops the world, so it doubles
@@ -57,6 +75,7 @@ func makeRoom() {
 	if n := processors.number.Load(); threads >= n {
 		n = max(2*n, threads+1)
 		runtime.GOMAXPROCS(int(n))
+		startThreads(int(n))
 		processors.number.Store(n)
 	}
 }
