@@ -18,6 +18,7 @@ import socket
 import sys
 import time
 import warnings
+from _thread import _count as _other_threads
 from errno import (
     EAGAIN,
     EALREADY,
@@ -34,9 +35,7 @@ from errno import (
     errorcode,
 )
 
-from goasyncore import _first_pass, _genuine, _turns
-
-_other_threads, _in_turn = _turns.other_threads, _turns.in_turn
+from goasyncore import _first_pass, _genuine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -603,7 +602,7 @@ class dispatcher_with_send(dispatcher):
         """Send the first part of the buffer."""
         waiting = self.out_buffer
         if _other_threads():
-            _in_turn(self, _send_part)
+            _first_pass.in_turn(self, _send_part)
         elif type(waiting) is bytes and len(waiting) <= _SEND_SIZE:
             # As _send_part() does: its call would cost an echo 0.5 %.
             sent = dispatcher.send(self, waiting)

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     type Namespace = dict[str, Any]
     type Map = MutableMapping[Any, Any]
 
-__all__ = ["load", "poll_passes", "select_passes", "serve", "use"]
+__all__ = ["in_turn", "load", "poll_passes", "select_passes", "serve", "use"]
 
 # Each imports only those before it.
 _NEEDED = (
-    *("_logger", "_slow_handler", "_timers", "_portable_waker", "_stats", "_portable_registered"),
-    *("_portable_poll", "_portable_select_wait", "_portable_select", "_portable"),
-    *("_callbacks", "_native"),
+    *("_turns", "_logger", "_slow_handler", "_timers", "_portable_waker", "_stats"),
+    *("_portable_registered", "_portable_poll", "_portable_select_wait", "_portable_select"),
+    *("_portable", "_callbacks", "_native"),
 )
 
 
@@ -40,8 +40,12 @@ def load() -> Any:
         with _lock:
             package = __import__(str(__package__))  # anew, if it was taken out of sys.modules
             module: Any = None
+            try:  # noqa: SIM105 - contextlib would have to be imported
+                _import("fcntl", None)
+            except ImportError:
+                pass  # as on Windows, or with another root
             for name in _NEEDED:
-                module = _import(package, f"{__package__}.{name}")
+                module = _import(f"{__package__}.{name}", package.__path__)
                 setattr(package, name, module)
             use(module.serve, module.select_passes, module.poll_passes)
             _loaded = module
@@ -49,7 +53,7 @@ def load() -> Any:
     return _loaded
 
 
-def _import(package: ModuleType, name: str) -> ModuleType:
+def _import(name: str, path: Any) -> ModuleType:
     """Do what `import` does, without its locks.
 
     If a signal handler raises an exception in the middle of an `import`, the lock of the module may
@@ -57,7 +61,7 @@ def _import(package: ModuleType, name: str) -> ModuleType:
     """
     if name not in sys.modules:
         try:
-            spec = _found(package, name)
+            spec = _found(name, path)
             module = module_from_spec(spec)
             spec.loader.exec_module(module)
         except (ImportError, OSError):
@@ -73,10 +77,10 @@ def _import(package: ModuleType, name: str) -> ModuleType:
     return sys.modules[name]
 
 
-def _found(package: ModuleType, name: str) -> Any:
+def _found(name: str, path: Any) -> Any:
     for finder in sys.meta_path:
         find_spec = getattr(finder, "find_spec", None)  # as an import: not every finder has one
-        spec = find_spec and find_spec(name, package.__path__)
+        spec = find_spec and find_spec(name, path)
         if spec is not None:
             return spec
     raise ModuleNotFoundError(name=name)
@@ -90,6 +94,7 @@ def _first(name: str) -> Callable[..., None]:
 
 
 serve, select_passes, poll_passes = _first("serve"), _first("select_passes"), _first("poll_passes")
+in_turn = _first("in_turn")
 
 
 def use(
@@ -105,7 +110,19 @@ def _forked() -> None:
     _lock = RLock()  # another thread may have held it
 
 
-os.register_at_fork(after_in_child=_forked)
+def _contents(file: str) -> bytes:
+    try:
+        fd = os.open(file, os.O_RDONLY)  # a fourth of the loader's time
+    except OSError:
+        return _loader.get_data(file)  # type: ignore[no-any-return] # from an archive
+    try:
+        return os.read(fd, 1 << 20)
+    finally:
+        os.close(fd)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 _loaded: Any = None
 _lock = RLock()
 _sources: dict[str, tuple[str, bytes]] = {}  # file and contents
@@ -113,6 +130,6 @@ try:
     _loader: Any = __spec__.loader
     for _name in _NEEDED:
         _file = f"{__file__.removesuffix('_first_pass.py')}{_name}.py"
-        _sources[f"{__package__}.{_name}"] = _file, _loader.get_data(_file)
+        _sources[f"{__package__}.{_name}"] = _file, _contents(_file)
 except Exception:  # of a loader that has no sources, as in a frozen program
     from . import _callbacks, _native  # noqa: F401

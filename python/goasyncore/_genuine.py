@@ -16,13 +16,6 @@ import time
 from atexit import register as at_exit
 from types import BuiltinFunctionType
 
-try:
-    # For portable passes. An exception that a signal handler raises in the middle of an import can
-    # leave the locks of imports locked, so a pass should import nothing.
-    from fcntl import F_DUPFD_CLOEXEC, fcntl
-except ImportError:  # as on Windows
-    F_DUPFD_CLOEXEC = fcntl = None  # type: ignore[assignment, misc]
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -30,15 +23,14 @@ if TYPE_CHECKING:
     type Namespace = dict[str, Any]
 
 __all__ = [
-    "F_DUPFD_CLOEXEC",
     "accept",
     "at_exit",
     "clock",
-    "fcntl",
     "genuine",
     "genuine_time",
     "missing",
     "name_in",
+    "own",
     "own_epoll",
     "own_poll",
     "own_select",
@@ -53,7 +45,7 @@ _ACCEPT_USES = {"_accept", "socket", "family", "type", "proto", "getdefaulttimeo
 _ACCEPT_USES |= {"gettimeout", "setblocking"}
 
 
-def _own(module: Any, name: str) -> Any:
+def own(module: Any, name: str) -> Any:
     """Return CPython's function; None if a scheduler had replaced it before this import."""
     function = getattr(module, name, None)
     return function if type(function) is BuiltinFunctionType else None
@@ -67,8 +59,8 @@ if getattr(_own_accept, "__globals__", None) is not vars(socket) or (
     {*_own_accept.__code__.co_names} != _ACCEPT_USES
 ):
     _own_accept = None  # a scheduler's, or a newer CPython's
-own_select, own_poll = _own(select, "select"), _own(select, "poll")
-own_sleep = _own(time, "sleep")
+own_select, own_poll = own(select, "select"), own(select, "poll")
+own_sleep = own(time, "sleep")
 own_epoll = getattr(select, "epoll", None)
 system: Any = sys.modules.get("posix", os)  # a test may replace functions of `os`
 

@@ -17,6 +17,7 @@ from _thread import allocate_lock, get_ident
 from collections import deque
 
 from . import _first_pass, _genuine, _portable, _portable_waker, _slow_handler, _stats, _timers
+from ._turns import in_turn as in_turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from _operator import length_hint
+from _thread import _count as other_threads
 from errno import EINVAL
 
 from . import _slow_handler, _timers
@@ -12,7 +13,6 @@ from ._portable_registered import IN, OUT, recent, registered
 from ._portable_select_wait import beyond, lists, select, wait
 from ._portable_waker import call_due, of_thread, prepared
 from ._timers import agendas
-from ._turns import other_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,11 +8,13 @@ eventfd does not.
 
 from __future__ import annotations
 
+import os
+import sys
 from _thread import _local
 from _weakref import ref
 
 from . import _timers
-from ._genuine import F_DUPFD_CLOEXEC, clock, fcntl, genuine, system
+from ._genuine import clock, genuine, own, system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Waker", "call_due", "left_of", "number", "of_thread", "prepared", "sure", "wake"]
 
-_POSSIBLE = fcntl is not None  # elsewhere select accepts only sockets
+_fcntl: Any = sys.modules.get("fcntl")  # see _first_pass
+_duplicate = own(_fcntl, "fcntl")
+_POSSIBLE = os.name == "posix"  # elsewhere select accepts only sockets
 
 # Large, so that a number in the map whose descriptor was closed hardly becomes ours. Not larger,
 # because select(2) looks at all numbers up to the largest, 64 at a time.
@@ -118,8 +122,10 @@ def left_of(timeout: Any, began: float) -> Any:
 
 def _aside(fd: int) -> int:
     """Move the descriptor to a large number, if possible. Returns its number."""
+    if _duplicate is None:
+        return fd  # the library cannot be reached
     try:
-        moved: int = fcntl(fd, F_DUPFD_CLOEXEC, _LOWEST)
+        moved: int = _duplicate(fd, _fcntl.F_DUPFD_CLOEXEC, _LOWEST)
     except OSError:
         return fd  # the limit is lower
     system.close(fd)

@@ -7,7 +7,6 @@ thread that sends in between sends the same data once more, as in 3.11.
 from __future__ import annotations
 
 import os
-from _thread import _count as other_threads  # with allocate_lock, half the price of `threading`
 from _thread import allocate_lock, get_ident
 
 TYPE_CHECKING = False
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["in_turn", "other_threads"]
+__all__ = ["in_turn"]
 
 _MOST = 8  # sends of one turn, if other threads ask for more each time
 
