@@ -28,7 +28,8 @@ var above = map[string][]string{
 	},
 	"engine/chat":            {"engine", "engine/internal/output"},
 	"engine/internal/fdtest": {},
-	"pybind":                 {"engine/selector", "engine/poller"},
+	"pybind":                 {"engine/selector", "engine/poller", "pybind/stdio"},
+	"pybind/stdio":           {},
 }
 
 // goFiles are the Go files of the engine and of what stands above it, tests apart, whatever platform they are for.

@@ -77,29 +77,31 @@ func busyThenQuiet(t *testing.T, passes int, o Options) []time.Duration {
 const manyPasses = 10 * busyWaits
 
 func TestWaitOfABusyRunHasNoTimeoutUntilTheAlarmWakesIt(t *testing.T) {
-	for _, others := range []int32{0, 1} {
-		alarm := &waking{}
-		runs.Add(others)
-		waits := busyThenQuiet(t, manyPasses, Options{Timeout: 300 * time.Millisecond, Alarm: alarm, BeginShort: true})
-		runs.Add(-others)
-		require.Len(t, waits, 2)
-		assert.Negative(t, waits[0])
-		assert.Greater(t, waits[1], shortWait, "the rest of the timeout")
-		assert.Positive(t, alarm.end)
-	}
+	alarm := &waking{}
+	runs.Add(1)
+	defer runs.Add(-1)
+	waits := busyThenQuiet(t, manyPasses, Options{Timeout: 300 * time.Millisecond, Alarm: alarm, BeginShort: true})
+	require.Len(t, waits, 2)
+	assert.Negative(t, waits[0])
+	assert.Greater(t, waits[1], shortWait, "the rest of the timeout")
+	assert.Positive(t, alarm.end)
 }
 
 func TestWaitHasItsTimeoutWithoutAnAlarmOrALongWait(t *testing.T) {
 	for name, c := range map[string]struct {
 		passes int
+		others int32
 		o      Options
 		asked  bool
 	}{
-		"not busy":   {busyWaits / 2, Options{Timeout: 100 * time.Millisecond, Alarm: &waking{}}, false},
-		"short wait": {manyPasses, Options{Timeout: alarmWithin / 2, Alarm: &waking{}}, false},
-		"refused":    {manyPasses, Options{Timeout: 100 * time.Millisecond, Alarm: &waking{refuses: true}}, true},
+		"not busy":   {busyWaits / 2, 1, Options{Timeout: 100 * time.Millisecond, Alarm: &waking{}}, false},
+		"short wait": {manyPasses, 1, Options{Timeout: alarmWithin / 2, Alarm: &waking{}}, false},
+		"alone":      {manyPasses, 0, Options{Timeout: 100 * time.Millisecond, Alarm: &waking{}}, false},
+		"refused":    {manyPasses, 1, Options{Timeout: 100 * time.Millisecond, Alarm: &waking{refuses: true}}, true},
 	} {
+		runs.Add(c.others)
 		waits := busyThenQuiet(t, c.passes, c.o)
+		runs.Add(-c.others)
 		assert.Len(t, waits, 1, name)
 		assert.Positive(t, waits[0], name)
 		alarm := c.o.Alarm.(*waking)

@@ -6,8 +6,9 @@ thread that sends in between sends the same data once more, as in 3.11.
 
 from __future__ import annotations
 
-import os
 from _thread import allocate_lock, get_ident
+
+from ._genuine import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ class _Turn:
 
 
 _turns: dict[int, _Turn] = {}  # by id of the channel
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_turns.clear)  # other threads' turns never end in the child
+if hasattr(system, "register_at_fork"):
+    system.register_at_fork(
+        after_in_child=_turns.clear
+    )  # other threads' turns never end in the child
 
 
 def in_turn(channel: Any, send: Callable[[Any], None]) -> None:

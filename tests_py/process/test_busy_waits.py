@@ -8,7 +8,7 @@ from pathlib import Path
 
 import goasyncore
 import pytest
-from support import LIMIT, Recorder, pair, run_python
+from support import LIMIT, Recorder, pair, run_python, until_it_waits
 
 EVENTS = 3000
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
@@ -32,6 +32,22 @@ class Echo(Recorder):
             self.far.send(b"x")
 
 
+@pytest.fixture
+def another_loop(closing):
+    """A loop in another thread, which waits."""
+    others = {}
+    near, peer = closing(*pair())
+    channel = Recorder(near, others)
+    channel.handle_read = channel.close
+    thread = threading.Thread(target=asyncore.loop, args=(LIMIT, True, others))
+    thread.start()
+    until_it_waits(thread)
+    yield
+    peer.send(b"x")
+    thread.join(LIMIT)
+
+
+@pytest.mark.usefixtures("another_loop")
 def test_wait_after_busy_passes_lasts_for_its_timeout(use_poll, channels, closing):
     channel = Echo(*closing(*pair()), channels)
     asyncore.loop(LIMIT, use_poll, channels, EVENTS)
@@ -67,6 +83,7 @@ def test_loops_in_threads_end_on_time_after_busy_passes(use_poll, closing):
         assert 0.6 <= seconds < LIMIT / 2
 
 
+@pytest.mark.usefixtures("another_loop")
 def test_change_in_another_thread_counts_after_a_wait_of_a_busy_loop(use_poll, channels, closing):
     "What has become ready during such a wait ends it at once."
     channel = Echo(*closing(*pair()), channels)
@@ -100,6 +117,7 @@ def wake_ups(task):
 
 @linux
 @pytest.mark.ours_only("3.11 has no such thread")
+@pytest.mark.usefixtures("another_loop")
 def test_one_thread_looks_after_busy_waits_and_rests_afterwards(use_poll, channels, closing):
     if goasyncore.backend().name == "portable":
         pytest.skip("portable waits have timeouts")
@@ -128,7 +146,7 @@ def test_child_of_a_busy_loop_ends_its_maps():
     "The thread is not in the child, and may have held its lock."
     run_python(
         """
-import asyncore, gc, os, socket, sys
+import asyncore, gc, os, socket, sys, threading
 
 class Echo(asyncore.dispatcher):
     left = 2000
@@ -147,12 +165,23 @@ class Echo(asyncore.dispatcher):
                 os._exit(3)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
 
+class Idle(asyncore.dispatcher):
+    def writable(self):
+        return False
+    def handle_read(self):
+        self.close()
+
+one, other = socket.socketpair()
+others = {}
+Idle(one, others)
+threading.Thread(target=asyncore.loop, args=(20.0, True, others)).start()
 near, far = socket.socketpair()
 maps = [{}]
 channel = Echo(near, maps[0])
 far.send(b"x")
 asyncore.loop(20.0, True, maps[0], 2000)
 assert Echo.left == 0
+other.send(b"x")
 """,
         flags=("-W", "ignore"),
     )
