@@ -73,7 +73,8 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
             except KeyError:
                 raise missing("select") from None
             ready: Ready | None = None
-            few = by_poll and by_select is own_select and len(wants) <= _FEW and not other_threads()
+            few = by_poll and by_select is own_select and len(wants) <= _FEW
+            few = few and not (waits and other_threads())
             if few and (wants != there.wants or [*channels] != there.order):
                 if waits and last != (now := (wants, [*channels])):
                     last, few = now, False  # what always changes costs less with select(2)
@@ -109,7 +110,9 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
                     if why.errno != EINVAL:
                         raise
                     by_poll = False  # the program must not open as many files as there are channels
-                if events is not None and not (events and events[0][0] == own):
+                if events == []:
+                    ready = _NOBODY, _NOBODY, _NOBODY
+                elif events and events[0][0] != own:
                     if not there.in_order:
                         events = there.sorted(events, channels)
                     reads = [key for key, flags in events if flags == IN]
