@@ -52,7 +52,7 @@ static void *keep_time(void *Py_UNUSED(unused))
         pthread_mutex_lock(&lock);
         tick = tick == LATEST ? 1 : tick + 1;
         if (!look(tick)) {
-            /* First it says so: a wait that begins meanwhile is seen here, or sees that there is no tick. */
+            /* A wait that begins before the second look is found by it; one that begins later finds no tick. */
             __atomic_store_n(&ga_alarm_tick, 0, __ATOMIC_SEQ_CST);
             if (!look(tick))
                 pthread_cond_wait(&asked, &lock);

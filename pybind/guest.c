@@ -221,8 +221,8 @@ uintptr_t __wrap__cgo_wait_runtime_init_done(void)
  * depends on it, because each thread has a processor (see pybind.go) and no wait stops the others for long (shortWait and Alarm
  * in engine/selector). With so much slack, a sleep ends when the kernel has something else to do, or after a second: Go's
  * collector can overlook a thread that is just entering a system call, as stopping the world can, and then waits for the call to
- * end or for the monitor to look twice. So the slack is how long an engine may stand still. Ten times less costs a fifth more
- * CPU time for a message every 20 ms; with a second, there is no difference. */
+ * end or for the monitor to look twice. So the slack is how long an engine may stand still. With a tenth of it, a message
+ * every 20 ms costs a fifth more CPU time; with ten times as much, it costs the same. */
 #define MONITOR 2
 #define MONITOR_SLACK 1000000000UL /* ns */
 

@@ -17,6 +17,15 @@ import pytest
 LIMIT = 60.0  # seconds until a loop or a child counts as stuck; never a measurement
 
 
+def backend():
+    """The name of the backend in force; "3.11" for the standard library's modules."""
+    try:
+        import goasyncore
+    except ImportError:
+        return "3.11"
+    return goasyncore.backend().name
+
+
 def poll_function(use_poll):
     """The pass that loop() makes for this value of use_poll."""
     return asyncore.poll2 if use_poll else asyncore.poll

@@ -159,12 +159,10 @@ def _passes(
                 if own not in channels:
                     if count <= look_at:
                         events = there.pollster.poll(0)
-                        if events:
+                        if events or not waits:
                             look_at, pause = count - 1, EVERY
-                        elif waits:
-                            events, look_at, pause = None, count - pause, min(2 * pause, SELDOM)
                         else:
-                            look_at = count - 1
+                            events, look_at, pause = None, count - pause, min(2 * pause, SELDOM)
                     if (
                         events is None
                         and waker is not None
@@ -182,6 +180,7 @@ def _passes(
                     waker = of_thread.waker
             there.passes += 1
             if events:
+                # As _tell() does: its call would cost an echo 0.6 to 1.6 %.
                 if not there.in_order:
                     events = there.sorted(events, channels)
                 try:

@@ -129,7 +129,7 @@ class Registered:
             wanted = []  # so that the next pass comes here again
         self.wants = wanted
 
-    def leave(self, map: Map, asked: int, given: int) -> None:
+    def note_select(self, map: Map, asked: int, given: int) -> None:
         """Count a pass that gives its channels to select(2)."""
         counts = self.counts
         counts.check(map)

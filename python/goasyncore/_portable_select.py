@@ -10,7 +10,7 @@ from . import _slow_handler, _timers
 from ._genuine import missing, name_in, own_poll, own_select
 from ._portable_poll import EVERY, LONGEST, NEVER, SELDOM, select_by_poll
 from ._portable_registered import IN, OUT, recent, registered
-from ._portable_select_wait import beyond, lists, select, wait
+from ._portable_select_wait import NOBODY, NOTHING, beyond, lists, select, wait
 from ._portable_waker import call_due, of_thread, prepared
 from ._timers import agendas
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["select_passes"]
 
 _FEW = 16  # channels; with more, it costs more to look at poll(2)'s result than poll(2) saves
-_NOBODY: list[Any] = []
 _SECONDS = int, float
 
 
@@ -73,14 +72,18 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
             except KeyError:
                 raise missing("select") from None
             ready: Ready | None = None
-            few = by_poll and by_select is own_select and len(wants) <= _FEW
-            few = few and not (waits and other_threads())
-            if few and (wants != there.wants or [*channels] != there.order):
+            polled = (
+                by_poll
+                and by_select is own_select
+                and len(wants) <= _FEW
+                and not (waits and other_threads())
+            )
+            if polled and (wants != there.wants or [*channels] != there.order):
                 if waits and last != (now := (wants, [*channels])):
-                    last, few = now, False  # what always changes costs less with select(2)
+                    last, polled = now, False  # what always changes costs less with select(2)
                 else:
                     there.change(channels, wants, map)
-            if few:
+            if polled:
                 own = there.waker
                 if own in channels:
                     there.wait_for(None)
@@ -89,12 +92,10 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
                 try:
                     if count <= look_at and there.told:
                         events = there.pollster.poll(0)
-                        if events:
+                        if events or not waits:
                             look_at, pause = count - 1, EVERY
-                        elif waits:
-                            events, look_at, pause = None, count - pause, min(2 * pause, SELDOM)
                         else:
-                            look_at = count - 1
+                            events, look_at, pause = None, count - pause, min(2 * pause, SELDOM)
                     if events is None and waker is not None and waker.map is None and there.told:
                         if waker.number != own:
                             there.wait_for(None if waker.number in channels else waker)
@@ -111,33 +112,31 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
                         raise
                     by_poll = False  # the program must not open as many files as there are channels
                 if events == []:
-                    ready = _NOBODY, _NOBODY, _NOBODY
+                    ready = NOTHING
                 elif events and events[0][0] != own:
                     if not there.in_order:
                         events = there.sorted(events, channels)
                     reads = [key for key, flags in events if flags == IN]
                     if len(reads) == len(events):
-                        ready = reads, _NOBODY, _NOBODY
+                        ready = reads, NOBODY, NOBODY
                     elif not any([flags & ~(IN | OUT) for _, flags in events]):
                         reads = [key for key, flags in events if flags & IN]
-                        ready = reads, [key for key, flags in events if flags & OUT], _NOBODY
+                        ready = reads, [key for key, flags in events if flags & OUT], NOBODY
                     else:
                         keys = lists(channels, wants)
                         ready = select_by_poll(there, channels, keys, timeout, map)
             if ready is None:
                 keys = lists(channels, wants)
-                if not few:
-                    there.leave(map, len(wants), len(keys[2]))
+                if not polled:
+                    there.note_select(map, len(wants), len(keys[2]))
                 try:
-                    if not few and by_select is own_select and keys[2]:
+                    if not polled and by_select is own_select and keys[2]:
                         if count <= look_at:
                             ready = own_select(*keys, 0)
-                            if any(ready):
+                            if any(ready) or not waits:
                                 look_at, pause = count - 1, EVERY
-                            elif waits:
-                                ready, look_at, pause = None, count - pause, min(2 * pause, SELDOM)
                             else:
-                                look_at = count - 1
+                                ready, look_at, pause = None, count - pause, min(2 * pause, SELDOM)
                         if ready is None and waker is not None and waker.number not in channels:
                             ready = wait(keys, timeout, waker, map)
                     if ready is None:
@@ -150,24 +149,7 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
             reads, writes, others = ready
             there.passes += 1
             if reads:
-                try:
-                    read = namespace["read"]
-                except KeyError:
-                    raise missing("read") from None
-                if _slow_handler.limit is not None:
-                    read = _slow_handler.watched(namespace, "read", read)
-                left = iter(reads)
-                there.events += len(reads)
-                try:
-                    for key in left:
-                        obj = channels[key]
-                        if map.get(key) is obj:
-                            read(obj)
-                        else:
-                            there.events -= 1
-                except BaseException:
-                    there.events -= length_hint(left)
-                    raise
+                _tell(namespace, "read", reads, channels, map, there)
             if writes:
                 _tell(namespace, "write", writes, channels, map, there)
             if others:

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     type Map = MutableMapping[Any, Any]
     type Ready = tuple[list[Any], list[Any], list[Any]]
 
-__all__ = ["beyond", "lists", "select", "wait"]
+__all__ = ["NOBODY", "NOTHING", "beyond", "lists", "select", "wait"]
 
 _FD_SETSIZE = 1024  # select.select accepts numbers below this
-_NOTHING: Ready = ([], [], [])
+NOBODY: list[Any] = []
+NOTHING: Ready = NOBODY, NOBODY, NOBODY
 
 
 def lists(channels: dict[Any, Any], wants: list[int]) -> Ready:
@@ -39,9 +40,8 @@ def lists(channels: dict[Any, Any], wants: list[int]) -> Ready:
 
 def wait(keys: Ready, timeout: Any, waker: Waker, map: Map) -> Ready | None:
     """Wait as select does; `None` if that is not all, because something may be scheduled."""
-    if (
-        number := waker.number
-    ) < 0 or waker.map is not None:  # a signal handler runs a loop during that wait
+    number = waker.number
+    if number < 0 or waker.map is not None:  # a signal handler runs a loop during that wait
         return None
     readers, writers, everybody = keys
     waker.map = map
@@ -83,7 +83,7 @@ def select(
         limit = _timers.shortened(timeout, map)
         if not everybody:
             name_in(namespace, "time").sleep(limit)
-            return _NOTHING
+            return NOTHING
         reads, writes, others = by_select(readers, writers, everybody, limit)
         known = channels.__contains__  # a scheduler's select may return anything
         return list(filter(known, reads)), list(filter(known, writes)), list(filter(known, others))

@@ -30,10 +30,8 @@ class _Turn:
 
 
 _turns: dict[int, _Turn] = {}  # by id of the channel
-if hasattr(system, "register_at_fork"):
-    system.register_at_fork(
-        after_in_child=_turns.clear
-    )  # other threads' turns never end in the child
+if hasattr(system, "register_at_fork"):  # other threads' turns never end in the child
+    system.register_at_fork(after_in_child=_turns.clear)
 
 
 def in_turn(channel: Any, send: Callable[[Any], None]) -> None:

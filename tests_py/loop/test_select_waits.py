@@ -6,12 +6,11 @@ import fcntl
 import resource
 import select
 import socket
-import sys
 import threading
 import time
 
 import pytest
-from support import LIMIT, Recorder, pair, run_python, until_it_waits
+from support import LIMIT, Recorder, backend, pair, run_python, until_it_waits
 
 ABOVE = 1500
 above_1023 = pytest.mark.ours_only("select.select() ends at 1023")
@@ -104,7 +103,7 @@ def test_what_a_predicate_closes_is_a_bad_descriptor(new_pair, channels, last):
     with pytest.raises(OSError) as caught:
         asyncore.loop(LIMIT, False, channels)
     assert caught.value.errno == errno.EBADF
-    if not natively():  # the engine looks once a millisecond
+    if backend() != "native":  # the engine looks once a millisecond
         assert len(asked) == last
     channel.del_channel()
 
@@ -131,11 +130,6 @@ asyncore.loop(1, False, None, 5)
 """
     ).stdout
     assert shown.split() == ["b'first'"] + 5 * ["b'x'"]
-
-
-def natively():
-    goasyncore = sys.modules.get("goasyncore")
-    return goasyncore is not None and goasyncore.backend().name == "native"
 
 
 def one_takes(wait, least, less_than):

@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from support import LIMIT, pair, run_python
+from support import LIMIT, backend, pair, run_python
 
 TRUE = shutil.which("true")  # ends at once
 
@@ -19,18 +19,11 @@ pytestmark = [
     pytest.mark.skipif(TRUE is None, reason="there is no program `true`"),
 ]
 
-try:
-    import goasyncore
-
-    BACKEND = goasyncore.backend().name
-except ImportError:  # --reference
-    BACKEND = "3.11"
-
 ROUNDS = 150
 # Between what a pass in Python does and its system call is a moment in which a signal interrupts
 # nothing, as in select.select() and in 3.11: 2 of 3,000 were late there, and more are on a busy
 # machine. So where passes are not native, it is enough that each is handled.
-NATIVE = BACKEND == "native"
+NATIVE = backend() == "native"
 # Seconds. What is late is handled after twice that, when the wait ends. It is long where nothing is
 # late, so that a machine that stands still for a while is not taken for a late signal.
 SOON = 10 if NATIVE else 0.1
