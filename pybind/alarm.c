@@ -1,5 +1,6 @@
 /* Ends waits of busy loops, which have no timeout of their own. */
 #include "alarm.h"
+#include "guest.h"
 
 uint32_t ga_alarm_tick;
 
@@ -13,7 +14,6 @@ void ga_alarm_forget(ga_map *Py_UNUSED(go))
 }
 #else
 #include <pthread.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -61,22 +61,15 @@ static void *keep_time(void *Py_UNUSED(unused))
     return NULL;
 }
 
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
-
-/* With all signals blocked: they are for the program's threads. */
 static int start(void)
 {
-    sigset_t all, own;
     pthread_t thread;
     pthread_attr_t attributes;
     if (pthread_attr_init(&attributes))
         return 0;
     pthread_attr_setstacksize(&attributes, STACK);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &own);
-    int error = __real_pthread_create(&thread, &attributes, keep_time, NULL);
-    pthread_sigmask(SIG_SETMASK, &own, NULL);
+    int error = ga_create_thread(&thread, &attributes, keep_time, NULL);
     pthread_attr_destroy(&attributes);
     return !error;
 }

@@ -2,7 +2,8 @@
  *
  * A wait with a timeout sets a timer in the kernel, and removes it when it ends. That is 0.85 of the 13 us that an echo takes in one
  * of 8 threads, and in a busy loop no such timer ever expires. So where several loops run, a thread looks every 25 ms which waits of
- * busy ones have lasted for that long, and wakes their pollers. It rests while none is busy. It is not Go's, so it also ends a wait that Go's runtime waits for. */
+ * busy ones have lasted for that long, and wakes their pollers. It rests while none is busy. It is not Go's, so it also ends a wait
+ * that Go's runtime waits for. */
 #pragma once
 
 #include "engine.h"

@@ -253,6 +253,16 @@ static void *begin(void *given)
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
 
+int ga_create_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
+{
+    sigset_t all, own;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &own);
+    int error = __real_pthread_create(thread, attributes, start, argument);
+    pthread_sigmask(SIG_SETMASK, &own, NULL);
+    return error;
+}
+
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
 {
     static int number;
@@ -262,11 +272,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
     *own = (birth){start, argument, __atomic_add_fetch(&number, 1, __ATOMIC_RELAXED)};
     if (own->number == 1) /* Go has installed its handlers, and runs nothing yet */
         restore_dispositions();
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int error = __real_pthread_create(thread, attributes, begin, own);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    int error = ga_create_thread(thread, attributes, begin, own);
     if (error) {
         PyMem_RawFree(own);
         __atomic_sub_fetch(&number, 1, __ATOMIC_RELAXED);
