@@ -108,9 +108,9 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
             ga_mirror_look_at_suspects(m);
         if (ga_classes_refresh(0) < 0)
             want = -1;
-        if (!m->unseen++)
+        if (m->length_count && !m->unseen++)
             m->unseen_from = order;
-        if (m->unseen * LENGTHS >= m->length_count)
+        if (m->unseen && m->unseen * LENGTHS >= m->length_count)
             see_lengths(m);
     }
     m->asking = 0;
