@@ -94,8 +94,8 @@ class Registered:
         self.pollster = _poll and _poll()
         if self.waker >= 0:
             self.pollster.register(self.waker, IN)  # first, so that it is reported first
-        for key, want in wanted.items():
-            self.tell(key, want)
+        for key in [*wanted]:  # as in restore()
+            self.tell(key, wanted[key])
         self.wants = []
 
     def change(self, channels: dict[Any, Any], wants: list[int], map: Map) -> None:
@@ -165,8 +165,8 @@ class Registered:
 
     def restore(self, muted: dict[Any, int]) -> None:
         """Register again what was left out."""
-        for key, want in muted.items():
-            self.tell(key, want)
+        for key in [*muted]:  # not items(): CPython crashes there if it gets no memory
+            self.tell(key, muted[key])
             self.wants = None  # they are the last now
         muted.clear()
 

@@ -18,14 +18,15 @@ NAMES += ["a_chat", "changes_between_passes", "handlers_that_raise"]
 @pytest.mark.parametrize("scene", NAMES)
 def test_whichever_allocation_fails_the_loop_goes_on(scene):
     pytest.importorskip("_testcapi", reason="this Python cannot be made to run out of memory")
+    last = times(250, 500)
     for width in times((1, 5), (1, 2, 3, 5, 8)):
         done = subprocess.run(
-            [sys.executable, "-X", "faulthandler", SCENES, scene, str(times(60, 500)), str(width)],
+            [sys.executable, "-X", "faulthandler", SCENES, scene, str(last), str(width)],
             capture_output=True,
             text=True,
             timeout=times(2, 20) * LIMIT,
         )
-        again = f"{SCENES.name} {scene} {times(60, 500)} {width}"
+        again = f"{SCENES.name} {scene} {last} {width}"
         assert done.returncode == 0, f"{again}: {done.stderr[-2000:]}"
         print(scene, width, done.stdout.strip())
         assert "no memory" in done.stdout  # else nothing was tried
