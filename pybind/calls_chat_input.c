@@ -216,11 +216,11 @@ PyObject *ga_handle_read(PyObject *self, PyObject *dict, PyObject *Py_UNUSED(non
 
 int ga_chat_input_setup(PyObject *tools)
 {
-    PyObject *descriptor;
-    if (!PyArg_ParseTuple(tools, "OO", &collect_rest, &descriptor))
+    PyObject *chat_class, *descriptor;
+    if (!PyArg_ParseTuple(tools, "OOO", &collect_rest, &chat_class, &descriptor))
         return -1;
     Py_INCREF(collect_rest);
-    return ga_unread_setup(descriptor);
+    return ga_unread_setup(chat_class, descriptor);
 }
 
 void ga_chat_input_end(void)

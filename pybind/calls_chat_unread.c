@@ -2,7 +2,8 @@
 #include "calls_chat_unread.h"
 
 static ga_unread *unreads;
-static PyObject *descriptor; /* asynchat's, of ac_in_buffer; owned */
+static PyObject *async_chat; /* the class; owned, as what follows */
+static PyObject *descriptor; /* of ac_in_buffer; in the class since it was needed first */
 
 int ga_unread_is_missing(ga_unread *u)
 {
@@ -45,9 +46,19 @@ int ga_unread_end(ga_unread *u)
     return exc ? -1 : status;
 }
 
+/* Whether the descriptor makes the attribute of this channel while it is missing. */
+static int can_be_missing(PyObject *self)
+{
+    PyObject *found = _PyType_Lookup(Py_TYPE(self), NAME(ac_in_buffer));
+    if (!found && !PyObject_SetAttr(async_chat, NAME(ac_in_buffer), descriptor))
+        found = _PyType_Lookup(Py_TYPE(self), NAME(ac_in_buffer));
+    PyErr_Clear(); /* no memory; then the input is copied more often */
+    return found == descriptor;
+}
+
 ga_unread *ga_unread_begin(PyObject *self, PyObject *data)
 {
-    if (PyBytes_GET_SIZE(data) < GA_LONG_INPUT || !ga_plain_dict(self) || _PyType_Lookup(Py_TYPE(self), NAME(ac_in_buffer)) != descriptor)
+    if (PyBytes_GET_SIZE(data) < GA_LONG_INPUT || !ga_plain_dict(self) || !can_be_missing(self))
         return NULL;
     ga_unread *u = PyMem_Malloc(sizeof *u);
     if (!u || PyObject_GenericSetAttr(self, NAME(ac_in_buffer), NULL) < 0) {
@@ -67,18 +78,20 @@ static PyObject *put_back_all(PyObject *Py_UNUSED(module), PyObject *chat)
     Py_RETURN_NONE;
 }
 
-int ga_unread_setup(PyObject *of)
+int ga_unread_setup(PyObject *chat_class, PyObject *of)
 {
     static PyMethodDef definition = {"put_back", put_back_all, METH_O,
                                      "put_back(chat)\n--\n\nSet its ac_in_buffer to what is not delivered yet."};
     PyObject *function = PyCFunction_New(&definition, NULL);
     int status = function ? PyObject_SetAttrString(of, "natively", function) : -1;
     Py_XDECREF(function);
+    async_chat = Py_NewRef(chat_class);
     descriptor = Py_NewRef(of);
     return status;
 }
 
 void ga_unread_end_all(void)
 {
+    Py_CLEAR(async_chat);
     Py_CLEAR(descriptor);
 }

@@ -27,5 +27,5 @@ int ga_unread_is_missing(ga_unread *u);
 /* Puts the rest back, whether or not an exception is set, and frees it. */
 int ga_unread_end(ga_unread *u);
 
-int ga_unread_setup(PyObject *of); /* the descriptor */
+int ga_unread_setup(PyObject *chat_class, PyObject *of); /* the descriptor */
 void ga_unread_end_all(void);

@@ -220,6 +220,8 @@ class _Unread:
     def __init__(self, chat: async_chat, data: bytes) -> None:
         self.data, self.at = data, 0
         self.names = vars(chat)
+        if "ac_in_buffer" not in vars(async_chat):
+            async_chat.ac_in_buffer = _input  # not before: it makes all looks at an input slower
         del chat.ac_in_buffer
         _unread_of[id(chat)] = self
 
@@ -255,7 +257,6 @@ class _Input:
 
 
 _input = _Input()
-async_chat.ac_in_buffer = _input  # from the start: a program sees the same class at any time
 
 
 def _collect(chat: async_chat) -> None:
@@ -461,7 +462,7 @@ _own_methods = (
         async_chat.initiate_send,
         async_chat.get_terminator,
     ),
-    (_collect, _input),
+    (_collect, async_chat, _input),
 )
 
 if _complete:

@@ -6,7 +6,7 @@ import copy
 import time
 
 import pytest
-from support import pair, run_until
+from support import pair, run_python, run_until
 
 
 class Chat(asynchat.async_chat):
@@ -267,3 +267,33 @@ def test_without_an_input_there_is_no_attribute():
     assert vars(chat) == {"ac_in_buffer": b"x"}
     del chat.ac_in_buffer
     assert asyncore.dispatcher.__dict__.get("ac_in_buffer") is None
+
+
+@pytest.mark.ours_only("3.11 never has it")
+def test_the_class_has_the_attribute_when_an_input_is_long():
+    """Not before: each look at the attribute of a channel would cost several times as much."""
+    run_python("""
+import asynchat, asyncore, socket
+
+class Chat(asynchat.async_chat):
+    def collect_incoming_data(self, data):
+        pass
+    def found_terminator(self):
+        inputs.append(self.ac_in_buffer)
+
+def receive(text):
+    far.sendall(text)
+    while sum(map(len, inputs[-1:])) or len(inputs) < text.count(b"\\n"):
+        asyncore.loop(1, count=1)
+
+inputs = []
+near, far = socket.socketpair()
+chat = Chat(near)
+chat.set_terminator(b"\\n")
+receive(b"one\\ntwo\\n")
+assert "ac_in_buffer" not in vars(asynchat.async_chat)
+inputs.clear()
+receive(b"one\\n" * 5000)
+assert inputs == [b"one\\n" * left for left in range(4999, -1, -1)]
+assert "ac_in_buffer" in vars(asynchat.async_chat)
+""")
