@@ -77,6 +77,7 @@ class _Attachment:
     def begin(self) -> None:
         _attachments[id(self.map)] = self
         asyncore._attended[id(self.map)] = self._changed
+        asyncore._ordinary = False
         _timers.observers[id(self.map)] = self._due_sooner
         self._plan()
 
