@@ -7,7 +7,7 @@ from _thread import _count as other_threads
 from errno import EINVAL
 
 from . import _slow_handler, _timers
-from ._genuine import missing, name_in, own_poll, own_select
+from ._genuine import missing, own_poll, own_select
 from ._portable_poll import EVERY, LONGEST, NEVER, SELDOM, select_by_poll
 from ._portable_registered import IN, OUT, recent, registered
 from ._portable_select_wait import NOBODY, NOTHING, beyond, lists, select, wait
@@ -73,10 +73,7 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
                 raise missing("select") from None
             ready: Ready | None = None
             polled = (
-                by_poll
-                and by_select is own_select
-                and len(wants) <= _FEW
-                and not (waits and other_threads())
+                by_poll and by_select is own_select and len(wants) <= _FEW and not other_threads()
             )
             if polled and (wants != there.wants or [*channels] != there.order):
                 if waits and last != (now := (wants, [*channels])):
@@ -111,20 +108,22 @@ def select_passes(namespace: Namespace, timeout: Any, map: Map, count: int) -> N
                     if why.errno != EINVAL:
                         raise
                     by_poll = False  # the program must not open as many files as there are channels
-                if events == []:
-                    ready = NOTHING
-                elif events and events[0][0] != own:
-                    if not there.in_order:
-                        events = there.sorted(events, channels)
-                    reads = [key for key, flags in events if flags == IN]
-                    if len(reads) == len(events):
-                        ready = reads, NOBODY, NOBODY
+                if events:
+                    first, flags = events[0]
+                    if first == own:
+                        pass  # something may be scheduled
+                    elif flags == IN and len(events) == 1 and there.in_order:  # most often
+                        ready = [first], NOBODY, NOBODY
                     elif not any([flags & ~(IN | OUT) for _, flags in events]):
+                        if not there.in_order:
+                            events = there.sorted(events, channels)
                         reads = [key for key, flags in events if flags & IN]
                         ready = reads, [key for key, flags in events if flags & OUT], NOBODY
                     else:
                         keys = lists(channels, wants)
                         ready = select_by_poll(there, channels, keys, timeout, map)
+                elif events is not None:
+                    ready = NOTHING
             if ready is None:
                 keys = lists(channels, wants)
                 if not polled:
@@ -179,7 +178,10 @@ def _tell(
     there: Registered,
 ) -> None:
     """Tell these channels, except those that have left the map, with a function of asyncore."""
-    tell = name_in(namespace, name)
+    try:
+        tell = namespace[name]
+    except KeyError:
+        raise missing(name) from None
     if _slow_handler.limit is not None:
         tell = _slow_handler.watched(namespace, name, tell)
     left = iter(keys)
