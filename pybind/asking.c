@@ -26,17 +26,6 @@ static int ask_one(ga_mirror *m, ga_channel *c, PyObject *obj, int name)
     return is;
 }
 
-/* Whether the class's functions can be called without looking them up: 9,900 calls take 1,080 us then, else 1,830. */
-int ga_is_direct(const ga_channel *c)
-{
-    return c->direct && !c->changed && c->class->direct && !c->class->stale && c->class->type == Py_TYPE(c->obj);
-}
-
-ga_channel *ga_found_again(ga_mirror *m, ga_channel *c, int32_t fd, uint64_t departures)
-{
-    return m->departures == departures && !c->removed ? c : ga_channel_at(m, fd);
-}
-
 /* A predicate returned that, and so it will until something changes. */
 static void note_result(ga_channel *c, int name, int is)
 {

@@ -34,13 +34,19 @@ void ga_mark(ga_mirror *m, ga_number *n)
     ga_mirror_touch(m);
 }
 
-void ga_mark_channel(ga_channel *c)
+void ga_mark_value(ga_channel *c)
 {
     if (c->changed || c->removed)
         return;
     c->changed = 1;
     ga_length_leave(c); /* now, because the containers may be gone after the change */
     ga_mark(c->mirror, ga_number_at(c->mirror, c->fd));
+}
+
+void ga_mark_channel(ga_channel *c)
+{
+    c->hiding = 1;
+    ga_mark_value(c);
 }
 
 /* -- channels come and go ---------------------------------------------------------------------- */

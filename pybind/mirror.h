@@ -16,6 +16,7 @@ uintptr_t ga_mirror_abandoned(void); /* a handle that Go had for one whose map i
 
 void ga_mark(ga_mirror *m, ga_number *n);
 void ga_mark_channel(ga_channel *c);
+void ga_mark_value(ga_channel *c);                     /* the same, if what the instance hides of its class has not changed */
 void ga_mark_all(ga_mirror *m, const ga_class *class); /* its channels; NULL: all */
 
 /* Something has changed: if the asyncio loop of this thread serves the map, it makes a pass. */

@@ -86,6 +86,10 @@ void ga_mirror_attribute_changed(void *channel, PyDict_WatchEvent event, PyObjec
                 ga_mirror_touch(c->mirror);
             return;
         }
+        if (i == N_DECIDING || (i >= N_accepting && i <= N_producer_fifo)) {
+            ga_mark_value(c);
+            return;
+        }
     }
     ga_mark_channel(c);
 }

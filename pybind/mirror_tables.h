@@ -23,6 +23,8 @@ typedef struct ga_channel {
     uint8_t results;  /* bits, of those that are settled */
     uint8_t changed;  /* it must be looked at again, and is marked */
     uint8_t bare;     /* nothing on the instance hides the class's handlers */
+    uint8_t plain;    /* or its predicates */
+    uint8_t hiding;   /* these two are to be found out again */
     uint8_t direct;   /* the predicates are the class's functions */
     uint8_t asked;    /* it is in mirror.asked */
     uint8_t fresh;    /* and was not asked since it came there */

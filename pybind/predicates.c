@@ -118,6 +118,7 @@ static void watch(ga_channel *c)
     PyObject *dict = ga_watchable_dict(c->obj);
     if (dict && ga_watch(dict, WATCH_CHANNEL, c) == 0) {
         c->dict = dict;
+        c->hiding = 1;
         c->renewed = 1; /* it was not watched until now */
     }
     Py_XDECREF(dict); /* no reference is kept: if __dict__ is replaced, the old one must end */
@@ -131,20 +132,24 @@ void ga_predicate_settled(ga_channel *c, int name, int is)
 
 int ga_predicates_settled(ga_channel *c)
 {
-    return c->settled == 3 && c->direct && c->dict && !c->changed && truth(attribute(c, N_accepting)) >= 0;
+    if (c->settled != 3 || !c->direct || !c->dict || c->changed)
+        return 0;
+    return !(c->results & 1 << N_writable) || truth(attribute(c, N_accepting)) >= 0;
 }
 
 int ga_predicates_look_at(ga_channel *c)
 {
-    c->changed = c->settled = c->settling = c->direct = c->bare = 0;
+    c->changed = c->settled = c->settling = c->direct = 0;
     outcome came = classify(c);
     if (came != YES)
         return came == FAILED ? -1 : 0;
     watch(c);
-    if (c->dict) {
-        c->bare = !hides(c, N_handle_read_event, N_handle_accept);
-        c->direct = c->class->direct && !hides(c, N_readable, N_writable);
+    if (c->hiding || !c->dict) {
+        c->bare = c->dict && !hides(c, N_handle_read_event, N_handle_accept);
+        c->plain = c->dict && !hides(c, N_readable, N_writable);
+        c->hiding = 0;
     }
+    c->direct = c->class->direct && c->plain;
     ga_length_leave(c);
     for (int i = N_readable; i <= N_writable && c->direct && c->class->direct; i++) {
         ga_rule rule = c->mirror->traced ? RULE_ASK : c->class->rules[i];

@@ -50,6 +50,43 @@ def test_each_change_counts_in_the_next_pass(use_poll, channels, made, predicate
     assert answers == {True, False}
 
 
+@pytest.mark.parametrize("apart", [True, False], ids=["a pass between", "at once"])
+@pytest.mark.parametrize("first", ["store", "hide"])
+@pytest.mark.parametrize("name", ["writable", "handle_write", "handle_write_event"])
+def test_what_an_instance_hides_counts_beside_what_it_stores(
+    use_poll, channels, made, name, first, apart
+):
+    """A store of a value alone does not make the engine look for what the instance hides."""
+    channel, hidden = made(changing_predicates.flag), []
+    channel.flag = True
+    one_pass(use_poll, channels)
+    assert channel.told == 1
+
+    def store():
+        channel.flag = not channel.flag
+        channel.flag = True
+
+    def hide():
+        setattr(channel, name, lambda: hidden.append(name))
+
+    def show():
+        delattr(channel, name)
+
+    for change in (hide, show, hide, show):
+        steps = [store, change] if first == "store" else [change, store]
+        for step in steps:
+            step()
+            if apart:
+                one_pass(use_poll, channels)
+        hidden.clear()
+        channel.told = 0
+        for _ in range(3):
+            one_pass(use_poll, channels)
+        calls = 3 if change is hide else 0
+        told = 0 if change is hide else 3
+        assert (len(hidden), channel.told) == (calls, told)
+
+
 def test_code_and_defaults_replaced(use_poll, channels, made):
     def answer(self):
         return self.flag
