@@ -21,8 +21,9 @@ import (
 //
 // The scavenger returns what exceeds 110 % of the heap that was in use at the last collection. The ballast is an allocation
 // that is in use for ever. So nothing is returned unless the rest of the heap was once larger than a tenth of the ballast,
-// which takes about 100,000 channels. The collector never reads or writes an allocation without pointers, so the ballast's
-// pages are unmapped: it costs no address space, and no memory except what the collector notes of it, half a megabyte.
+// which takes about 100,000 channels, or a collection that gets no processor while the loop goes on: one that lasted 1.1 s let
+// the heap grow by 70 MB. The collector never reads or writes an allocation without pointers, so the ballast's pages are
+// unmapped: it costs no address space, and no memory except what the collector notes of it, half a megabyte.
 const (
 	ballastSize = 256 << 20
 	arenas      = ballastSize + 64<<20 // what Go may reserve for it
