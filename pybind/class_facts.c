@@ -4,7 +4,7 @@
 #include "instance_dict.h"
 #include "watch.h"
 
-ga_class *ga_stale_classes;
+static ga_class *stale;
 static void (*report)(ga_class *);
 
 void ga_class_facts_setup(void (*changed)(ga_class *))
@@ -47,8 +47,8 @@ void ga_class_make_stale(ga_class *c)
     if (c->stale || !c->watched)
         return;
     c->stale = 1;
-    c->next_stale = ga_stale_classes;
-    ga_stale_classes = c;
+    c->next_stale = stale;
+    stale = c;
 }
 
 void ga_class_know_nothing(ga_class *c)
@@ -152,7 +152,7 @@ void ga_class_renew(ga_class *c)
 
 void ga_class_unstale(ga_class *c)
 {
-    for (ga_class **at = &ga_stale_classes; c->stale && *at; at = &(*at)->next_stale)
+    for (ga_class **at = &stale; c->stale && *at; at = &(*at)->next_stale)
         if (*at == c) {
             *at = c->next_stale;
             break;
@@ -162,9 +162,9 @@ void ga_class_unstale(ga_class *c)
 
 ga_class *ga_class_next_stale(void)
 {
-    ga_class *c = ga_stale_classes;
+    ga_class *c = stale;
     if (c) {
-        ga_stale_classes = c->next_stale;
+        stale = c->next_stale;
         c->stale = 0;
     }
     return c;

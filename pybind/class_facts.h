@@ -41,7 +41,6 @@ typedef struct ga_class {
 /* `changed` is called before what is known of a class changes, because channels may have borrowed from that. */
 void ga_class_facts_setup(void (*changed)(ga_class *));
 
-extern ga_class *ga_stale_classes;
 void ga_class_make_stale(ga_class *c);
 void ga_class_renew(ga_class *c); /* makes it stale, and known anew whatever it is found to have */
 void ga_class_unstale(ga_class *c);

@@ -15,8 +15,6 @@ static ga_class *spare;
 static ga_class *idle[SPARE]; /* classes without channels that are remembered, the oldest at next_idle */
 static unsigned next_idle;
 
-uint64_t ga_compared_epoch;
-
 /* -- by type ----------------------------------------------------------------------------------- */
 
 /* Of pointers to pointers to types, as a pointer to a ga_class is one. */
@@ -166,8 +164,9 @@ int ga_class_known(PyTypeObject *type)
 /* Makes the classes stale of which something changed that their watchers do not report. */
 static void compare(int cells)
 {
-    int all = ga_compared_epoch != ga_plan_epoch;
-    ga_compared_epoch = ga_plan_epoch;
+    static uint64_t compared_epoch; /* ga_plan_epoch when all plans were last compared */
+    int all = compared_epoch != ga_plan_epoch;
+    compared_epoch = ga_plan_epoch;
     for (ga_class *c = all || (cells && ga_plans_with_cells) ? classes : NULL; c; c = c->next)
         if (c->watched && !ga_class_plans_hold(c, all))
             ga_class_renew(c);

@@ -12,13 +12,6 @@ void ga_class_changed(PyTypeObject *type);
 void ga_function_changed(PyObject *function);
 
 void ga_classes_renew(void);       /* makes all stale. Runs no Python code */
-extern uint64_t ga_compared_epoch; /* ga_plan_epoch when all plans were last compared */
 int ga_classes_refresh(int cells); /* looks at the stale ones, also for what cells hold. Runs Python code */
 void ga_classes_drop_unused(void); /* may run Python code */
 void ga_classes_end(void);         /* holds none of them any more; may run Python code */
-
-/* Whether ga_classes_refresh(0) would do anything. It is asked after each call of a predicate. */
-static inline int ga_classes_are_news(void)
-{
-    return ga_stale_classes || ga_compared_epoch != ga_plan_epoch;
-}

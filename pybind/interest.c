@@ -106,7 +106,7 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
     if (acts && want >= 0) {
         if (m->suspect_count)
             ga_mirror_look_at_suspects(m);
-        if (ga_classes_are_news() && ga_classes_refresh(0) < 0)
+        if (ga_classes_refresh(0) < 0)
             want = -1;
         if (m->length_count && !m->unseen++)
             m->unseen_from = order;
@@ -128,7 +128,7 @@ static int ask_channel(ga_mirror *m, ga_channel *c)
         return 0;
     c->want = (uint8_t)want;
     c->renewed |= !c->dict; /* nothing would report another socket */
-    if (c->settled && ga_predicates_settled(c))
+    if (ga_predicates_settled(c))
         ga_asked_leave(c);
     return report_channel(c);
 }

@@ -47,8 +47,8 @@ func init() {
 	startThreads(1) // this one is the third
 }
 
-// startThreads makes sure that Go has n+1 threads besides the one that calls it, which is more than it has processors.
-// Otherwise the collector would start them, perhaps when the process may have no more threads; then Go ends it.
+// startThreads makes Go start threads until it has at least n+1 in addition to the calling one. Otherwise the collector would
+// start them, perhaps when the process may have no more threads; then Go ends the process.
 func startThreads(n int) {
 	var begun sync.WaitGroup
 	begun.Add(n + 1)

@@ -611,10 +611,7 @@ class dispatcher_with_send(dispatcher):
         elif type(waiting) is bytes and len(waiting) <= _SEND_SIZE:
             # As _send_part() does: its call would cost an echo 0.5 %.
             sent = dispatcher.send(self, waiting)
-            if sent == len(waiting) and self.out_buffer is waiting:
-                self.out_buffer = b""
-            else:
-                self.out_buffer = self.out_buffer[sent:]
+            self.out_buffer = self.out_buffer[sent:]
         else:
             _send_part(self)
 
@@ -629,16 +626,12 @@ class dispatcher_with_send(dispatcher):
         """Buffer `data`, and send as much as possible at once. Raises as `dispatcher.send()`."""
         if self.debug:
             self.log_info(f"sending {data!r}")
-        if _ordinary:
+        if _ordinary or type(self.out_buffer) is not _Backlog:
             self.out_buffer = self.out_buffer + data  # at once: other threads cut what was sent
-            self.initiate_send()
-            return
-        if type(self.out_buffer) is _Backlog:
-            self.out_buffer += data
         else:
-            self.out_buffer = self.out_buffer + data
+            self.out_buffer += data
         self.initiate_send()
-        if _attended:
+        if not _ordinary and _attended:
             _tell_attendant(self._map)
 
 

@@ -94,7 +94,7 @@ class Registered:
         self.pollster = _poll and _poll()
         if self.waker >= 0:
             self.pollster.register(self.waker, IN)  # first, so that it is reported first
-        for key in [*wanted]:  # as in restore()
+        for key in [*wanted]:  # not items(), see restore()
             self.tell(key, wanted[key])
         self.wants = []
 

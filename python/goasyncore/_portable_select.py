@@ -7,7 +7,7 @@ from _thread import _count as other_threads
 from errno import EINVAL
 
 from . import _slow_handler, _timers
-from ._genuine import missing, own_poll, own_select
+from ._genuine import missing, name_in, own_poll, own_select
 from ._portable_poll import EVERY, LONGEST, NEVER, SELDOM, select_by_poll
 from ._portable_registered import IN, OUT, recent, registered
 from ._portable_select_wait import NOBODY, NOTHING, beyond, lists, select, wait
@@ -178,10 +178,7 @@ def _tell(
     there: Registered,
 ) -> None:
     """Tell these channels, except those that have left the map, with a function of asyncore."""
-    try:
-        tell = namespace[name]
-    except KeyError:
-        raise missing(name) from None
+    tell = name_in(namespace, name)
     if _slow_handler.limit is not None:
         tell = _slow_handler.watched(namespace, name, tell)
     left = iter(keys)
